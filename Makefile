@@ -1,0 +1,48 @@
+# SecureFrame: `make demo` and `make test` set up everything they need.
+SHELL := /bin/sh
+VENV := .venv
+PY := $(VENV)/bin/python
+KEY := $(shell cksum pyproject.toml | cut -d' ' -f1)
+STAMP := $(VENV)/.installed-$(KEY)
+CANDIDATES := python3 python3.13 python3.12 python3.11 python
+USABLE := import sys, venv, ensurepip; sys.exit(not ((3, 11) <= sys.version_info[:2] <= (3, 13)))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench format clean
+
+help: ## list what people do here
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+demo: $(STAMP) ## the NAFLD study over three institutions, on this machine
+	@$(PY) -m secureframe.demo
+
+test: $(STAMP) ## every test that this machine can run, after ruff and mypy
+	@$(MAKE) --no-print-directory check
+	@$(PY) -m pytest
+
+check: $(STAMP) ## ruff and mypy
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+
+bench: $(STAMP) ## protocols and statements: seconds, rounds, bytes, memory
+	@$(PY) -m benchmarks.run
+
+format: $(STAMP) ## let ruff sort imports and mend what it can
+	@$(PY) -m ruff check --fix .
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis demo-output
+
+$(STAMP): pyproject.toml
+	@set -e; found=; for candidate in $(CANDIDATES); do \
+	    if $$candidate -c '$(USABLE)' >/dev/null 2>&1; then found=$$candidate; break; fi; done; \
+	if [ -z "$$found" ]; then \
+	    echo "SecureFrame needs Python 3.11, 3.12 or 3.13 with venv; none of these has it: $(CANDIDATES)." >&2; \
+	    echo "Debian and Ubuntu: apt-get install python3 python3-venv" >&2; exit 1; fi; \
+	started=$$(date +%s); \
+	echo "setting up $(VENV) with $$($$found --version)"; \
+	[ -x $(PY) ] || $$found -m venv $(VENV); \
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[jupyter,dev]'; \
+	$(PY) -m secureframe.mpc.warm; \
+	rm -f $(VENV)/.installed-*; touch $(STAMP); \
+	echo "set up in $$(( $$(date +%s) - started )) s"

@@ -1,0 +1,271 @@
+"""The notebook's side of the gateways: everything it needs is a federation description and the analyst's identity.
+
+A statement is sent to every institution; the first failure cancels it everywhere. Losses cascade, so all are heard before
+one is raised: an institution whose own process exited is named before one that saw a closed link.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+
+from ray_cluster.failures import Cause
+from ray_cluster.federation import FederationDescription, FederationMember
+from ray_cluster.identities import ProcessIdentity
+from ray_cluster.job_report import job_report
+from secureframe.backend import Outcome, Progress
+from secureframe.errors import PartyUnavailable, ProtocolAborted, SecureFrameError
+
+SIGNATURE_HEADER = "x-secureframe-signature"
+READY_SECONDS = 60.0
+_GRACE_SECONDS = 4.0
+_INTERRUPT_SECONDS = 2.0
+_CANCEL_INTERVAL = 0.1
+
+Event = dict[str, Any]
+Put = Callable[[str, Event], None]
+
+
+class GatewayClient:
+    """Speaks to one institution's gateway over mutual TLS 1.3, with its certificate pinned."""
+
+    def __init__(self, member: FederationMember, identity: ProcessIdentity) -> None:
+        if member.gateway is None:
+            raise ValueError(f"{member.name} has no gateway")
+        self.name = member.name
+        host, port = member.gateway
+        self._http = httpx.Client(
+            base_url=f"https://{host}:{port}",
+            verify=identity.client_context(member.certificate),
+            trust_env=False,
+            timeout=httpx.Timeout(5.0, read=None),
+        )
+
+    def ready(self) -> bool:
+        """Whether the institution could run a job now."""
+        try:
+            answer = self._http.get("/health", timeout=5.0)
+            return answer.status_code == 200 and answer.json().get("state") == "ready"
+        except (httpx.HTTPError, ValueError):
+            return False
+
+    def catalog(self) -> dict[str, Any]:
+        """Return the institution's public catalog entry."""
+        try:
+            answer = self._http.get("/catalog", timeout=10.0)
+            answer.raise_for_status()
+            entry: dict[str, Any] = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise self._lost() from error
+        return entry
+
+    def stream(self, request: bytes, signature: bytes, put: Put) -> None:
+        """Send a signed plan and put every event; the last is a ``result`` or an ``error``, and nothing is raised."""
+        headers = {SIGNATURE_HEADER: base64.b64encode(signature).decode("ascii"), "content-type": "application/json"}
+        ended = False
+        try:
+            with self._http.stream("POST", "/jobs", content=request, headers=headers) as answer:
+                if answer.status_code != 200:
+                    answer.read()
+                    put(self.name, {"event": "error", "cause": Cause.OWN, "error": self._refusal(answer).to_json()})
+                    return
+                for line in answer.iter_lines():
+                    event = json.loads(line)
+                    ended = event["event"] in ("result", "error")
+                    put(self.name, event)
+        except (httpx.HTTPError, ValueError, KeyError):
+            pass
+        if not ended:
+            put(self.name, {"event": "error", "cause": Cause.LOST, "error": self._lost().to_json()})
+
+    def cancel(self, job_id: str) -> None:
+        """Cancel a job at this institution; a gateway that is gone runs none."""
+        try:
+            self._http.delete(f"/jobs/{job_id}", timeout=_GRACE_SECONDS)
+        except httpx.HTTPError:
+            return
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _lost(self) -> PartyUnavailable:
+        return PartyUnavailable(
+            f"{self.name} could not be reached or was lost; nothing was released",
+            hint="run the statement again once the institution is back",
+            institution=self.name,
+        )
+
+    def _refusal(self, answer: httpx.Response) -> SecureFrameError:
+        try:
+            record = answer.json()
+        except ValueError:
+            record = {}
+        if "class" in record:
+            return SecureFrameError.from_json({**record, "institution": record.get("institution") or self.name})
+        detail = record.get("detail")
+        text = detail if isinstance(detail, str) else "the gateway refused the request"
+        return SecureFrameError(f"{text} (status {answer.status_code})", institution=self.name)
+
+
+class FederationClient:
+    """Runs signed plans at all institutions of a federation.
+
+    Parameters
+    ----------
+    description : FederationDescription
+        The members and their certificates.
+    identity : ProcessIdentity
+        The analyst's key and certificate.
+    check : callable
+        Raises where the backend knows that there is nobody to wait for any more.
+    """
+
+    def __init__(
+        self, description: FederationDescription, identity: ProcessIdentity, check: Callable[[], None] = lambda: None
+    ) -> None:
+        self._description = description
+        self._check = check
+        self._gateways = [GatewayClient(member, identity) for member in description.members]
+        self._pool = ThreadPoolExecutor(max_workers=len(self._gateways), thread_name_prefix="gateway")
+
+    def wait_ready(self) -> None:
+        """Wait until every institution could run a job: one that was lost may be restarting."""
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            self._check()
+            states = list(self._pool.map(GatewayClient.ready, self._gateways))
+            if all(states):
+                return
+            if time.monotonic() > deadline:
+                missing = self._gateways[states.index(False)].name
+                raise PartyUnavailable(
+                    f"{missing} is not available",
+                    hint="run the statement again once the institution is back",
+                    institution=missing,
+                )
+            time.sleep(_CANCEL_INTERVAL)
+
+    def run(self, request: bytes, signature: bytes, progress: Progress) -> Outcome:
+        """Run a signed plan; see `Backend.run`."""
+        self.wait_ready()
+        started = time.perf_counter()
+        job = _Job(self._gateways)
+        job.start(request, signature)
+        try:
+            self._follow(job, progress)
+        except BaseException:
+            job.cancel()
+            job.collect(_INTERRUPT_SECONDS)
+            raise
+        if job.failures:
+            job.cancel()
+            job.collect(_GRACE_SECONDS)
+            self._check()
+            raise _first_cause(list(job.failures.values()))
+        hosts = [self._description.host(party).name for party in range(3)]
+        packages = [base64.b64decode(job.results[host]["package"], validate=True) for host in hosts]
+        report = job_report(job.stages, job.results, hosts, time.perf_counter() - started)
+        return Outcome(packages=(packages[0], packages[1], packages[2]), report=report)
+
+    def _follow(self, job: _Job, progress: Progress) -> None:
+        """Take events until all institutions have answered or one has failed; tell of every stage that all parties ended."""
+        parties = sum(1 for member in self._description.members if member.party is not None)
+        ended: dict[str, int] = {}
+        while not job.over():
+            event = job.next_event(timeout=1.0)
+            if event is None:
+                self._check()
+            elif event["event"] == "error":
+                return
+            elif event["event"] == "stage":
+                ended[event["name"]] = ended.get(event["name"], 0) + 1
+                if ended[event["name"]] == parties:
+                    names = list(ended)
+                    progress(event["name"], names.index(event["name"]) + 1, max(job.stage_count, len(names)))
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False)
+        for gateway in self._gateways:
+            gateway.close()
+
+
+class _Job:
+    """One statement at all gateways: a thread a gateway owns its connection and puts its events here."""
+
+    def __init__(self, gateways: list[GatewayClient]) -> None:
+        self._gateways = gateways
+        self._events: queue.SimpleQueue[tuple[str, Event]] = queue.SimpleQueue()
+        self._job_id: str | None = None
+        self._cancelling = threading.Event()
+        self.stage_count = 0
+        self.stages: dict[str, list[Event]] = {}
+        self.results: dict[str, Event] = {}
+        self.failures: dict[str, Event] = {}
+
+    def start(self, request: bytes, signature: bytes) -> None:
+        for gateway in self._gateways:
+            arguments = (request, signature, lambda name, event: self._events.put((name, event)))
+            threading.Thread(target=gateway.stream, args=arguments, name=f"job at {gateway.name}", daemon=True).start()
+
+    def over(self) -> bool:
+        return len(self.results) + len(self.failures) == len(self._gateways)
+
+    def next_event(self, timeout: float) -> Event | None:
+        try:
+            name, event = self._events.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        match event["event"]:
+            case "admitted":
+                self._job_id = str(event["job"])
+                self.stage_count = len(event["stages"])
+            case "stage":
+                self.stages.setdefault(name, []).append(event)
+            case "result":
+                self.results[name] = event
+            case "error":
+                self.failures[name] = event
+        return event
+
+    def cancel(self) -> None:
+        """Cancel at every gateway until all have ended: one may still be about to admit the job."""
+        if not self._cancelling.is_set():
+            self._cancelling.set()
+            for gateway in self._gateways:
+                threading.Thread(target=self._cancel_at, args=(gateway,), name="cancellation", daemon=True).start()
+
+    def _cancel_at(self, gateway: GatewayClient) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline and gateway.name not in self.results and gateway.name not in self.failures:
+            if self._job_id is not None:
+                gateway.cancel(self._job_id)
+            time.sleep(_CANCEL_INTERVAL)
+
+    def collect(self, seconds: float) -> None:
+        """Take what the other institutions say of their end, for at most ``seconds``."""
+        deadline = time.monotonic() + seconds
+        while not self.over() and (left := deadline - time.monotonic()) > 0:
+            self.next_event(timeout=left)
+        threading.Thread(target=self._drain, name="late events", daemon=True).start()
+
+    def _drain(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not self.over() and time.monotonic() < deadline:
+            self.next_event(timeout=1.0)
+
+
+def _first_cause(failures: list[Event]) -> SecureFrameError:
+    """Return the failure that explains the others, which are given in order of arrival."""
+    for cause in (Cause.LOST, Cause.OWN):
+        for failure in failures:
+            if failure["cause"] == cause:
+                return SecureFrameError.from_json(failure["error"])
+    return ProtocolAborted("the parties ended the job; nothing was released", hint="run the statement again")

@@ -1,0 +1,218 @@
+"""What an institution shows to the outside: a typed HTTP gateway behind mutual TLS 1.3.
+
+The plan route reads raw bytes: the strict parser behind `InstitutionHost.admit` is their only reader, since a framework
+that parses JSON on its own lets duplicate keys and NaN through. A job's events stream back as lines of JSON; where the
+analyst goes away, the job is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import functools
+import json
+import logging
+import socket
+import ssl
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import Annotated, Any
+
+import uvicorn
+from fastapi import FastAPI, Header, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from ray_cluster.identities import ProcessIdentity, public_key
+from ray_cluster.institution import InstitutionHost, TooManyJobs
+from secureframe.errors import PartyUnavailable, PolicyError, SecureFrameError
+
+SIGNATURE_HEADER = "x-secureframe-signature"
+LARGEST_REQUEST = 1 << 20
+_EXTENSION = "secureframe.certificate"
+_END = ("result", "error")
+
+_log = logging.getLogger("secureframe.gateway")
+
+
+class CertificateProtocol(H11Protocol):
+    """HTTP/1.1 that tells the application which certificate the client holds; uvicorn itself tells it nothing."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base class
+        super().connection_made(transport)
+        ssl_object = transport.get_extra_info("ssl_object")
+        certificate = ssl_object.getpeercert(True) if ssl_object is not None else None
+        self.app = functools.partial(_with_certificate, self.app, certificate)
+
+
+async def _with_certificate(application: Any, certificate: bytes | None, scope: Scope, receive: Receive, send: Send) -> None:
+    scope.setdefault("extensions", {})[_EXTENSION] = certificate
+    await application(scope, receive, send)
+
+
+class JobStream(StreamingResponse):
+    """A job's events; whatever ends the response before the job ended cancels the job."""
+
+    def __init__(self, events: AsyncIterator[bytes], on_end: Callable[[], None]) -> None:
+        super().__init__(events, media_type="application/x-ndjson")
+        self._on_end = on_end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            threading.Thread(target=self._on_end, name="cancellation", daemon=True).start()
+
+
+def refusal(status: int, error: SecureFrameError) -> JSONResponse:
+    """Return an error of SecureFrame as a response."""
+    return JSONResponse(error.to_json(), status_code=status)
+
+
+async def read_body(request: Request) -> bytes:
+    """Return the raw body, refusing more than `LARGEST_REQUEST` bytes without reading them."""
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdigit() or int(declared) > LARGEST_REQUEST:
+        raise HTTPException(413, f"a request has at most {LARGEST_REQUEST} bytes")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_REQUEST:
+            raise HTTPException(413, f"a request has at most {LARGEST_REQUEST} bytes")
+    return bytes(body)
+
+
+def caller_key(request: Request) -> str:
+    """Return the public key (base64) of the client's certificate."""
+    certificate = request.scope.get("extensions", {}).get(_EXTENSION)
+    if certificate is None:
+        raise HTTPException(403, "a client certificate is required")
+    return base64.b64encode(public_key(certificate).public_bytes_raw()).decode("ascii")
+
+
+_PLAN_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "The plan: canonical JSON (RFC 8785), exactly the bytes that were signed.",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
+}
+
+
+def create_application(host: InstitutionHost) -> FastAPI:
+    """Return the HTTP application of one institution."""
+    application = FastAPI(title="SecureFrame gateway", version="1", docs_url=None, redoc_url=None)
+
+    @application.get("/health", summary="Whether a job could run now")
+    async def health() -> dict[str, str]:
+        ready = await run_in_threadpool(host.ready)
+        return {"institution": host.name, "state": "ready" if ready else "restarting"}
+
+    @application.get("/catalog", summary="The tables that the institution offers")
+    async def catalog() -> dict[str, Any]:
+        return host.catalog()
+
+    @application.post("/jobs", summary="Run a signed plan", openapi_extra=_PLAN_BODY, response_model=None)
+    async def run(
+        request: Request, x_secureframe_signature: Annotated[str, Header(description="Ed25519 signature, base64")]
+    ) -> StreamingResponse | JSONResponse:
+        verify_key = caller_key(request)
+        body = await read_body(request)
+        try:
+            signature = base64.b64decode(x_secureframe_signature, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise HTTPException(400, "the signature is not base64") from error
+        try:
+            job_id, job_run = await run_in_threadpool(host.admit, body, signature, verify_key)
+        except TooManyJobs as error:
+            raise HTTPException(429, "the institution runs as many jobs as it takes at once") from error
+        except PartyUnavailable as error:
+            return refusal(503, error)
+        except PolicyError as error:
+            return refusal(403, error)
+        except SecureFrameError as error:
+            return refusal(422, error)
+        except Exception as error:
+            _log.exception("a request could not be admitted")
+            return refusal(500, SecureFrameError(f"an internal error ({type(error).__name__})", institution=host.name))
+        loop = asyncio.get_running_loop()
+        events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+        def emit(event: dict[str, Any]) -> None:
+            # The loop is gone once the gateway has stopped: then nobody listens.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(events.put_nowait, event)
+
+        threading.Thread(target=host.run, args=(job_id, emit), name=f"job {job_id[:8]}", daemon=True).start()
+        return JobStream(_lines(events), job_run.cancel)
+
+    @application.delete("/jobs/{job_id}", summary="Cancel a job at this institution")
+    async def cancel(request: Request, job_id: str) -> dict[str, bool]:
+        return {"cancelled": await run_in_threadpool(host.cancel, job_id, caller_key(request))}
+
+    return application
+
+
+async def _lines(events: asyncio.Queue[dict[str, Any]]) -> AsyncIterator[bytes]:
+    while True:
+        event = await events.get()
+        yield json.dumps(event).encode("utf-8") + b"\n"
+        if event["event"] in _END:
+            return
+
+
+class GatewayServer:
+    """Serves an application from a thread of this process, to the holders of pinned certificates only.
+
+    Parameters
+    ----------
+    application : ASGI application
+        What is served.
+    identity : ProcessIdentity
+        Who serves.
+    clients : list of bytes
+        The certificates (DER) of the analysts who may connect.
+    listener : socket.socket
+        A bound socket.
+    """
+
+    def __init__(self, application: ASGIApp, identity: ProcessIdentity, clients: list[bytes], listener: socket.socket) -> None:
+        context = identity.server_context(clients)
+
+        def factory(config: uvicorn.Config, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+            return context
+
+        config = uvicorn.Config(
+            application,
+            http=CertificateProtocol,
+            ws="none",
+            lifespan="off",
+            loop="asyncio",
+            ssl_context_factory=factory,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=3600,
+            timeout_graceful_shutdown=1,
+            limit_concurrency=64,
+        )
+        self._listener = listener
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._serve, name="gateway", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve: who connects from here on is answered."""
+        self._listener.listen(128)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop serving, and wait until that is done."""
+        self._server.should_exit = True
+        self._thread.join(timeout=5)
+
+    def _serve(self) -> None:
+        self._server.run(sockets=[self._listener])

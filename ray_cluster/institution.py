@@ -1,0 +1,135 @@
+"""An institution as a process: its tables and policy, what it admits, and the job runs behind its gateway.
+
+Nothing here knows Ray or HTTP: the actor gives it a handle of its compute party, and the gateway asks it.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from ray_cluster.federation import FederationDescription
+from ray_cluster.identities import ProcessIdentity
+from ray_cluster.job_run import Emit, JobRun, PartyHandle, PartyLost
+from ray_cluster.links import Dialer
+from secureframe.errors import PartyUnavailable, PolicyError
+from secureframe.governance.identity import verify
+
+if TYPE_CHECKING:
+    from secureframe.engine.institution import Institution
+
+MOST_JOBS = 4
+
+
+class TooManyJobs(Exception):
+    """The institution runs as many jobs as it takes at once."""
+
+
+class InstitutionHost:
+    """Hosts one institution.
+
+    Parameters
+    ----------
+    identity : ProcessIdentity
+        Its key and certificate; its name is the institution's.
+    institution : Institution
+        Its tables, its policy, and what it admits.
+    """
+
+    def __init__(self, identity: ProcessIdentity, institution: Institution) -> None:
+        self.name = identity.name
+        self._identity = identity
+        self._institution = institution
+        self._description: FederationDescription | None = None
+        self._dialer: Dialer | None = None
+        self._party: PartyHandle | None = None
+        self._runs: dict[str, tuple[str, JobRun]] = {}
+        self._lock = threading.Lock()
+
+    def register(self, tables: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        """Register tables by their declarations, and return the institution's catalog entry."""
+        for table, declaration in tables.items():
+            self._institution.register(table, declaration)
+        entry: dict[str, Any] = self._institution.describe()
+        return entry
+
+    def trust(self, analyst: dict[str, Any]) -> None:
+        """Let an analyst ask: name, affiliation and public keys."""
+        self._institution.trust(analyst)
+
+    def configure(self, description: FederationDescription, party: PartyHandle | None) -> None:
+        """Learn the members, the catalog, and the institution's own compute party."""
+        self._dialer = Dialer(self._identity, description)
+        self._institution.set_catalog(description.catalog)
+        self._party = party
+        self._description = description
+
+    def replace_party(self, party: PartyHandle) -> None:
+        """Take a new compute party in place of one that was lost."""
+        self._party = party
+
+    # -- what the gateway asks -------------------------------------------------------------------------------------
+
+    def ready(self) -> bool:
+        """Whether a job could run here now."""
+        if self._description is None:
+            return False
+        if self._party is None:
+            return True
+        try:
+            self._party.ping()
+        except PartyLost:
+            return False
+        return True
+
+    def catalog(self) -> dict[str, Any]:
+        """Return the institution's public catalog entry."""
+        entry: dict[str, Any] = self._institution.describe()
+        return entry
+
+    def admit(self, request: bytes, signature: bytes, verify_key: str) -> tuple[str, JobRun]:
+        """Check a signed plan and return the job's identifier and its run.
+
+        Parameters
+        ----------
+        request, signature : bytes
+            The plan's canonical bytes, and the analyst's signature over them.
+        verify_key : str
+            The key of the certificate with which the connection was made: it must have signed the plan.
+        """
+        if self._dialer is None:
+            raise PartyUnavailable("the institution is starting", institution=self.name)
+        if not verify(verify_key, signature, request):
+            raise PolicyError(
+                "the plan is not signed by the holder of the certificate that sent it",
+                hint="sign the plan with the identity that opens the connection",
+                institution=self.name,
+            )
+        with self._lock:
+            if len(self._runs) >= MOST_JOBS:
+                raise TooManyJobs
+        job = self._institution.admit(request, signature)
+        run = JobRun(self._institution, job, self._party, self._dialer, self.name)
+        with self._lock:
+            if len(self._runs) >= MOST_JOBS:
+                raise TooManyJobs
+            self._runs[job.job_id] = (verify_key, run)
+        return job.job_id, run
+
+    def run(self, job_id: str, emit: Emit) -> None:
+        """Run an admitted job to its end."""
+        _, run = self._runs[job_id]
+        try:
+            run.run(emit)
+        finally:
+            with self._lock:
+                del self._runs[job_id]
+
+    def cancel(self, job_id: str, verify_key: str) -> bool:
+        """Cancel a job of the same analyst; return whether there was one."""
+        with self._lock:
+            owner, run = self._runs.get(job_id, (None, None))
+        if run is None or owner != verify_key:
+            return False
+        run.cancel()
+        return True

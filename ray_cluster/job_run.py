@@ -1,0 +1,208 @@
+"""One job at one institution: deal its own inputs, drive its own compute party stage by stage, and tell of it.
+
+There is no coordinator: each institution runs the same stages in the same order, and the parties keep step by what they
+receive from each other.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ray_cluster.failures import Cause, describe_failure
+from ray_cluster.federation import PARTIES
+from ray_cluster.frames import FrameSender
+from ray_cluster.links import Dialer, OpenSockets
+from secureframe.errors import PartyUnavailable
+
+if TYPE_CHECKING:
+    from secureframe.engine.institution import AdmittedJob, Institution
+
+Emit = Callable[[dict[str, Any]], None]
+
+_log = logging.getLogger("secureframe.institution")
+
+
+class PartyLost(Exception):
+    """The process of the institution's own compute party has exited."""
+
+
+class PartyHandle(Protocol):
+    """An institution's own compute party, in another process. Every method raises `PartyLost` once that has exited."""
+
+    def ping(self) -> None: ...
+
+    def open(self, job: AdmittedJob) -> dict[str, Any]: ...
+
+    def run_stage(self, job_id: str, name: str) -> dict[str, Any]: ...
+
+    def seal(self, job_id: str) -> dict[str, Any]: ...
+
+    def cancel(self, job_id: str) -> None: ...
+
+    def finish(self, job_id: str) -> None: ...
+
+
+class _Failed(Exception):
+    """Carries a failure that the party reported."""
+
+    def __init__(self, failure: dict[str, Any]) -> None:
+        self.failure = failure
+        super().__init__("the party reported a failure")
+
+
+class JobRun:
+    """Runs an admitted job at one institution.
+
+    Parameters
+    ----------
+    institution : Institution
+        Deals the inputs.
+    job : AdmittedJob
+        What was admitted.
+    party : PartyHandle or None
+        The institution's own compute party, if it hosts one.
+    dialer : Dialer
+        Makes the links to the parties.
+    name : str
+        The institution's name.
+    """
+
+    def __init__(self, institution: Institution, job: AdmittedJob, party: PartyHandle | None, dialer: Dialer, name: str) -> None:
+        self._institution = institution
+        self._job = job
+        self._party = party
+        self._dialer = dialer
+        self._name = name
+        self._sockets = OpenSockets()
+        self._lock = threading.Lock()
+        self._first: dict[str, Any] | None = None
+        self._ended = False
+
+    def run(self, emit: Emit) -> None:
+        """Run the job to its end; the last event is a ``result`` or an ``error``, and nothing is raised."""
+        started = time.perf_counter()
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dealing") as pool:
+            try:
+                emit({"event": "admitted", "job": self._job.job_id, "stages": list(self._job.stages)})
+                dealing = pool.submit(self._deal)
+                event = self._drive(dealing, emit, started)
+            except BaseException as error:
+                event = {"event": "error", **self._failed(error)}
+        with self._lock:
+            self._ended = True
+        self._forget()
+        emit(event)
+
+    def cancel(self) -> None:
+        """Cancel the job here, from any thread; its closed links end it at the other institutions."""
+        with self._lock:
+            if self._ended:
+                return
+        self._stop(Cause.CANCELLED)
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _drive(self, dealing: Future[dict[str, int]], emit: Emit, started: float) -> dict[str, Any]:
+        package, report = None, {}
+        if self._party is not None:
+            self._ask(self._party.open(self._job))
+            for name in self._job.stages:
+                answered = self._ask(self._party.run_stage(self._job.job_id, name))
+                emit({"event": "stage", **answered["report"], "name": name})
+        dealt = dealing.result()
+        if self._party is not None:
+            sealed = self._ask(self._party.seal(self._job.job_id))
+            package, report = base64.b64encode(sealed["package"]).decode("ascii"), sealed["report"]
+        report = {**report, "sent_to_parties": dealt, "seconds": time.perf_counter() - started}
+        return {"event": "result", "package": package, "report": report}
+
+    @staticmethod
+    def _ask(answered: dict[str, Any]) -> dict[str, Any]:
+        if "error" in answered:
+            raise _Failed(answered)
+        return answered
+
+    def _deal(self) -> dict[str, int]:
+        """Share the institution's own inputs and send each party its message; the links are made meanwhile."""
+        messages: tuple[bytes, ...] | None
+        try:
+            if self._name not in self._job.owners:
+                # It deals nothing, and forgets the plan.
+                self._institution.deal(self._job)
+                return {}
+            with ThreadPoolExecutor(max_workers=PARTIES, thread_name_prefix="dealing link") as pool:
+                calls = [pool.submit(self._call, party) for party in range(PARTIES)]
+                messages = self._institution.deal(self._job)
+                if messages is None:
+                    raise RuntimeError("an owner of inputs has dealt none")
+                sent = [pool.submit(self._send, made, message) for made, message in zip(calls, messages, strict=True)]
+                for each in sent:
+                    each.result()
+        except BaseException as error:
+            self._failed(error)
+            raise
+        finally:
+            self._sockets.close()
+        hosts = (self._dialer.host(party) for party in range(PARTIES))
+        return {host: len(message) for host, message in zip(hosts, messages, strict=True)}
+
+    def _call(self, party: int) -> FrameSender:
+        made = self._dialer.call(party, self._job.job_id, "dealer", secrets.token_bytes(32), self._sockets)
+        return FrameSender(made.connection)
+
+    @staticmethod
+    def _send(made: Future[FrameSender], message: bytes) -> None:
+        sender = made.result()
+        sender.send(memoryview(message))
+        sender.release()
+
+    def _failed(self, error: BaseException) -> dict[str, Any]:
+        """Note a failure, end the job here, and return the failure that came first."""
+        if isinstance(error, _Failed):
+            noted = error.failure
+        elif isinstance(error, PartyLost):
+            lost = PartyUnavailable(
+                f"the compute party of {self._name} was lost; nothing was released",
+                hint="run the statement again: the institution is being restarted",
+                institution=self._name,
+            )
+            noted = {"cause": Cause.LOST, "error": lost.to_json()}
+        else:
+            noted = describe_failure(error, self._name, cancelled=False)
+            if noted["cause"] == Cause.OWN:
+                _log.error("job %s failed", self._job.job_id, exc_info=error)
+        with self._lock:
+            # A party's exit is the cause of whatever else failed here, even where that was noticed before.
+            if self._first is None or noted["cause"] == Cause.LOST:
+                self._first = noted
+        self._stop(None)
+        return self._first
+
+    def _stop(self, cause: Cause | None) -> None:
+        if cause is not None:
+            with self._lock:
+                if self._first is None:
+                    self._first = describe_failure(RuntimeError(), self._name, cancelled=True)
+        self._sockets.cancel()
+        if self._party is not None:
+            try:
+                self._party.cancel(self._job.job_id)
+            except PartyLost as error:
+                with self._lock:
+                    known = self._first is not None and self._first["cause"] == Cause.LOST
+                if not known:
+                    self._failed(error)
+
+    def _forget(self) -> None:
+        if self._party is not None:
+            try:
+                self._party.finish(self._job.job_id)
+            except PartyLost:
+                _log.warning("the compute party was lost")

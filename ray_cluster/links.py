@@ -1,0 +1,303 @@
+"""Links between institutions: a listener that admits only pinned, signed hellos, and calls that return once answered.
+
+Links are made afresh for each job and closed at its end; a link that closes early is the signal to abort. A hello for a
+job that this party has not opened yet waits for it, so that an answered hello means that both institutions admitted it.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ray_cluster.federation import PARTIES, FederationDescription
+from ray_cluster.frames import FrameError, shut, tune
+from ray_cluster.hello import Hello, HelloRefused, Purpose, answer, challenge, listen, say
+from ray_cluster.identities import ProcessIdentity
+
+HANDSHAKE_SECONDS = 5.0
+IDLE_SECONDS = 300.0
+_MOST_HANDSHAKES = 32
+_MOST_WAITING = 64
+_REMEMBERED_JOBS = 4096
+
+_log = logging.getLogger("secureframe.links")
+
+Caller = tuple[Purpose, str]
+
+
+class LinkFailed(Exception):
+    """A link could not be made: nobody listens there, or the other side is not who it should be."""
+
+
+@dataclass(slots=True)
+class Call:
+    """A link that this side made, and the listener's fresh public key."""
+
+    connection: ssl.SSLSocket
+    ephemeral: bytes
+
+
+@dataclass(slots=True)
+class Arrival:
+    """A link that was made to this side, and the caller's fresh public key."""
+
+    connection: ssl.SSLSocket
+    ephemeral: bytes
+
+
+@dataclass(slots=True)
+class _Desk:
+    """One job's place at a listener: who may still call, and who has called."""
+
+    expected: set[Caller]
+    ephemeral: bytes
+    arrivals: dict[Caller, Arrival] = field(default_factory=dict)
+    closed: bool = False
+
+
+class OpenSockets:
+    """The sockets of one job on this side, so that a cancellation from another thread reaches whatever waits on one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sockets: list[socket.socket] = []
+        self._cancelled = False
+
+    def add(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._sockets.append(connection)
+            cancelled = self._cancelled
+        if cancelled:
+            shut(connection)
+
+    def replace(self, before: socket.socket, after: socket.socket) -> None:
+        with self._lock:
+            self._sockets = [after if each is before else each for each in self._sockets]
+            cancelled = self._cancelled
+        if cancelled:
+            shut(after)
+
+    def cancel(self) -> None:
+        with self._lock:
+            self._cancelled = True
+            sockets = list(self._sockets)
+        for each in sockets:
+            shut(each)
+
+    def close(self) -> None:
+        with self._lock:
+            sockets, self._sockets = self._sockets, []
+        for each in sockets:
+            each.close()
+
+
+class Dialer:
+    """Makes links to compute parties in the name of one institution."""
+
+    def __init__(self, identity: ProcessIdentity, description: FederationDescription) -> None:
+        self._identity = identity
+        self._hosts = {party: description.host(party) for party in range(PARTIES)}
+        self._contexts = {party: identity.client_context(host.certificate) for party, host in self._hosts.items()}
+
+    def host(self, party: int) -> str:
+        """Return the name of the member that hosts a compute party."""
+        return self._hosts[party].name
+
+    def call(self, party: int, job: str, purpose: Purpose, ephemeral: bytes, sockets: OpenSockets) -> Call:
+        """Connect, handshake and say hello; return once the listener has answered.
+
+        Parameters
+        ----------
+        party : int
+            The compute party called.
+        job, purpose, ephemeral
+            What to say: see `Hello`.
+        sockets : OpenSockets
+            Where the connection is kept for cancellation.
+
+        Raises
+        ------
+        LinkFailed
+            If nobody listens there, or it is not the holder of the pinned certificate, or it refuses the job.
+        """
+        host, name = self._hosts[party], self._identity.name
+        if host.link is None:
+            raise LinkFailed("the party has no address yet")
+        hello = Hello(job=job, purpose=purpose, caller=name, listener=host.name, ephemeral=ephemeral)
+        try:
+            plain = socket.create_connection(host.link, timeout=HANDSHAKE_SECONDS)
+            sockets.add(plain)
+            connection = self._contexts[party].wrap_socket(plain)
+            sockets.replace(plain, connection)
+            if connection.getpeercert(True) != host.certificate:
+                raise LinkFailed("another certificate than the pinned one")
+            # Until the other institution has admitted the job there is no answer; a refusal or a cancellation closes the link.
+            tune(connection, idle_seconds=IDLE_SECONDS)
+            return Call(connection, say(connection, self._identity, host.certificate, hello))
+        except (OSError, ValueError, FrameError, HelloRefused) as error:
+            raise LinkFailed(f"no link to party {party}") from error
+
+
+class Listener:
+    """Accepts links to one compute party. Each connection has its own thread until its hello is answered.
+
+    Parameters
+    ----------
+    identity : ProcessIdentity
+        The institution that hosts the party.
+    port : int
+        0 for any free one; a restarted party takes the port that it had.
+    """
+
+    def __init__(self, identity: ProcessIdentity, port: int = 0) -> None:
+        self._identity = identity
+        self._description: FederationDescription | None = None
+        self._context: ssl.SSLContext | None = None
+        self._desks: dict[str, _Desk] = {}
+        self._finished: dict[str, None] = {}
+        self._changed = threading.Condition()
+        self._handshakes = threading.BoundedSemaphore(_MOST_HANDSHAKES)
+        self._waiting = threading.BoundedSemaphore(_MOST_WAITING)
+        self._socket = bind(port)
+        self.address: tuple[str, int] = self._socket.getsockname()[:2]
+
+    def start(self, description: FederationDescription) -> None:
+        """Begin to accept the members of ``description``, by their certificates."""
+        first = self._description is None
+        self._description = description
+        self._context = self._identity.server_context([member.certificate for member in description.members])
+        if first:
+            self._socket.listen(128)
+            threading.Thread(target=self._accept, name="listener", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop accepting."""
+        shut(self._socket)
+        self._socket.close()
+
+    # -- a job's desk ----------------------------------------------------------------------------------------------
+
+    def open(self, job: str, expected: Iterable[Caller], ephemeral: bytes) -> None:
+        """Begin to answer the hellos of one job, each expected caller once."""
+        with self._changed:
+            if job in self._desks or job in self._finished:
+                raise LinkFailed("the job has been opened before")
+            self._desks[job] = _Desk(expected=set(expected), ephemeral=ephemeral)
+            self._changed.notify_all()
+
+    def arrivals(self, job: str, callers: Iterable[Caller]) -> dict[Caller, Arrival]:
+        """Wait until all ``callers`` have called, and hand their links over."""
+        wanted = set(callers)
+        deadline = time.monotonic() + IDLE_SECONDS
+        with self._changed:
+            while True:
+                desk = self._desks.get(job)
+                if desk is None or desk.closed:
+                    raise LinkFailed("the job was closed")
+                if wanted <= desk.arrivals.keys():
+                    return {caller: desk.arrivals.pop(caller) for caller in wanted}
+                if not self._changed.wait(deadline - time.monotonic()):
+                    raise LinkFailed("a link was not made in time")
+
+    def finish(self, job: str) -> None:
+        """Answer no more hellos of a job, now or ever, and wake up whoever waits for one."""
+        with self._changed:
+            desk = self._desks.pop(job, None)
+            self._finished[job] = None
+            while len(self._finished) > _REMEMBERED_JOBS:
+                del self._finished[next(iter(self._finished))]
+            self._changed.notify_all()
+        if desk is not None:
+            desk.closed = True
+            for arrival in desk.arrivals.values():
+                shut(arrival.connection)
+                arrival.connection.close()
+
+    # -- the door --------------------------------------------------------------------------------------------------
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                plain, _ = self._socket.accept()
+            except OSError:
+                return
+            if not self._handshakes.acquire(blocking=False):
+                plain.close()
+                continue
+            threading.Thread(target=self._greet, args=(plain,), name="greeting", daemon=True).start()
+
+    def _greet(self, plain: socket.socket) -> None:
+        connection: socket.socket = plain
+        kept = False
+        try:
+            try:
+                plain.settimeout(HANDSHAKE_SECONDS)
+                assert self._context is not None
+                connection = secured = self._context.wrap_socket(plain, server_side=True)
+                hello, nonce, certificate = self._identify(secured)
+            finally:
+                self._handshakes.release()
+            kept = self._admit(secured, hello, nonce, certificate)
+        except (OSError, ValueError, FrameError, HelloRefused, LinkFailed) as error:
+            _log.info("a connection was refused: %s", type(error).__name__)
+        finally:
+            if not kept:
+                shut(connection)
+                connection.close()
+
+    def _identify(self, connection: ssl.SSLSocket) -> tuple[Hello, bytes, bytes]:
+        assert self._description is not None
+        certificate = connection.getpeercert(True)
+        callers = [member for member in self._description.members if member.certificate == certificate]
+        if certificate is None or not callers:
+            raise HelloRefused("a certificate that is not pinned")
+        nonce = challenge(connection)
+        hello = listen(connection, nonce, self._identity, certificate)
+        if hello.caller != callers[0].name or hello.listener != self._identity.name:
+            raise HelloRefused("a hello of another member or to another member")
+        return hello, nonce, certificate
+
+    def _admit(self, connection: ssl.SSLSocket, hello: Hello, nonce: bytes, certificate: bytes) -> bool:
+        caller: Caller = (hello.purpose, hello.caller)
+        if not self._waiting.acquire(blocking=False):
+            raise LinkFailed("too many connections wait")
+        try:
+            with self._changed:
+                self._changed.wait_for(lambda: hello.job in self._desks or hello.job in self._finished, IDLE_SECONDS)
+                desk = self._desks.get(hello.job)
+                if desk is None or caller not in desk.expected:
+                    raise LinkFailed("a hello for no open job, or a second one")
+                desk.expected.remove(caller)
+        finally:
+            self._waiting.release()
+        tune(connection, idle_seconds=IDLE_SECONDS)
+        answer(connection, nonce, self._identity, certificate, hello, desk.ephemeral)
+        with self._changed:
+            if desk.closed or self._desks.get(hello.job) is not desk:
+                return False
+            desk.arrivals[caller] = Arrival(connection, hello.ephemeral)
+            self._changed.notify_all()
+        return True
+
+
+def bind(port: int, *, patience: float = 10.0) -> socket.socket:
+    """Return a bound loopback socket; a port that a lost process held may take a moment to be free again."""
+    deadline = time.monotonic() + patience
+    while True:
+        # With the protocol named, asyncio turns Nagle's algorithm off on what is accepted: 40 ms an answer otherwise.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            listener.close()
+            if port == 0 or time.monotonic() > deadline:
+                raise
+            threading.Event().wait(0.05)
+        else:
+            return listener

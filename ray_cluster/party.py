@@ -1,0 +1,251 @@
+"""A compute party as a process: it opens a job's links, runs its stages, and hands its sealed package out at the end.
+
+Nothing here knows Ray: the actor that hosts it passes calls on. Methods answer with JSON-able records and never raise
+across that boundary, so that nothing of an exception but its class name travels.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from ray_cluster.failures import Cause, describe_failure
+from ray_cluster.federation import FederationDescription
+from ray_cluster.frames import FrameReceiver, FrameSender
+from ray_cluster.identities import ProcessIdentity
+from ray_cluster.links import Arrival, Call, Caller, Dialer, LinkFailed, Listener, OpenSockets
+from ray_cluster.records import save_payloads
+from ray_cluster.tls_channel import TlsChannel
+from secureframe.mpc.channel import Recorder
+from secureframe.mpc.randomness import PartyKeys
+
+if TYPE_CHECKING:
+    from secureframe.engine.institution import AdmittedJob
+    from secureframe.engine.party_job import PartyJob
+
+LARGEST_DEALING = 1 << 32
+
+_log = logging.getLogger("secureframe.party")
+
+
+class _Running:
+    """One job at this party: its links, its computation, and whether it was cancelled."""
+
+    def __init__(self, job: AdmittedJob) -> None:
+        self.job = job
+        self.sockets = OpenSockets()
+        self.channel: TlsChannel | None = None
+        self.computation: PartyJob | None = None
+        self.recorder: Recorder | None = None
+        self.dealt: dict[str, int] = {}
+        self.cancelled = False
+        self.turn = threading.Lock()
+
+    def cancel(self) -> None:
+        self.cancelled = True
+        self.sockets.cancel()
+
+
+class PartyHost:
+    """Hosts compute party ``index`` for one institution.
+
+    Parameters
+    ----------
+    identity : ProcessIdentity
+        The institution's identity, which its party shares.
+    index : int
+        0, 1 or 2.
+    compute : callable
+        Makes the computation of a job: `PartyJob`.
+    port : int
+        Where to accept links; 0 for any free port.
+    records : Path, optional
+        Where to keep what was sent above TLS, a file a job; for the leak tests only.
+    """
+
+    def __init__(
+        self,
+        identity: ProcessIdentity,
+        index: int,
+        compute: Callable[[AdmittedJob, int, TlsChannel, PartyKeys, dict[str, bytes]], PartyJob],
+        port: int,
+        records: Path | None = None,
+    ) -> None:
+        self.index = index
+        self._compute = compute
+        self._identity = identity
+        self._listener = Listener(identity, port)
+        self._records = records
+        self._description: FederationDescription | None = None
+        self._dialer: Dialer | None = None
+        self._jobs: dict[str, _Running] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self._listener.address
+
+    def configure(self, description: FederationDescription) -> None:
+        """Learn the members, and begin to accept their links."""
+        self._description = description
+        self._dialer = Dialer(self._identity, description)
+        self._listener.start(description)
+
+    def open(self, job: AdmittedJob) -> dict[str, Any]:
+        """Make the links of a job in both directions, agree on its keys, and receive what was dealt."""
+        running = _Running(job)
+        with self._lock:
+            known = job.job_id in self._jobs
+            if not known:
+                self._jobs[job.job_id] = running
+        if known:
+            return describe_failure(LinkFailed("the job has been opened before"), self._identity.name, cancelled=False)
+        return self._guarded(running, lambda: self._open(running))
+
+    def run_stage(self, job_id: str, name: str) -> dict[str, Any]:
+        """Run one stage of an open job."""
+
+        def run(computation: PartyJob) -> dict[str, Any]:
+            return {"report": computation.run_stage(name)}
+
+        return self._with_computation(job_id, run)
+
+    def seal(self, job_id: str) -> dict[str, Any]:
+        """Seal this party's part of the result; it is handed out once both other parties have come to their end too."""
+
+        def run(computation: PartyJob) -> dict[str, Any]:
+            package = computation.seal()
+            running = self._jobs[job_id]
+            assert running.channel is not None
+            running.channel.confirm(job_id.encode("ascii"))
+            return {"package": package, "report": self._report(running)}
+
+        answer = self._with_computation(job_id, run)
+        self.finish(job_id)
+        return answer
+
+    def cancel(self, job_id: str) -> bool:
+        """Close a job's links, which aborts it here and at the other parties; from any thread, and also before it is opened."""
+        with self._lock:
+            running = self._jobs.get(job_id)
+        if running is not None:
+            running.cancel()
+        self._listener.finish(job_id)
+        return running is not None
+
+    def cancel_all(self) -> None:
+        """Abort whatever runs: the institution that drove it is gone."""
+        with self._lock:
+            jobs = list(self._jobs)
+        for job_id in jobs:
+            self.cancel(job_id)
+            self.finish(job_id)
+
+    def finish(self, job_id: str) -> None:
+        """Close and forget a job; harmless where it is already."""
+        with self._lock:
+            running = self._jobs.pop(job_id, None)
+        self._listener.finish(job_id)
+        if running is None:
+            return
+        running.sockets.cancel()
+        with running.turn:
+            if self._records is not None and running.recorder is not None:
+                save_payloads(self._records / f"{job_id}-{self.index}.npz", running.recorder.payloads)
+            if running.channel is not None:
+                running.channel.release()
+            running.sockets.close()
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _with_computation(self, job_id: str, run: Callable[[PartyJob], dict[str, Any]]) -> dict[str, Any]:
+        with self._lock:
+            running = self._jobs.get(job_id)
+        if running is None or running.computation is None:
+            return describe_failure(LinkFailed("the job is not open"), self._identity.name, cancelled=True)
+        computation = running.computation
+        return self._guarded(running, lambda: run(computation))
+
+    def _guarded(self, running: _Running, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        try:
+            with running.turn:
+                return work()
+        except BaseException as error:
+            failure = describe_failure(error, self._identity.name, cancelled=running.cancelled)
+            if failure["cause"] == Cause.OWN:
+                _log.exception("job %s failed", running.job.job_id)
+            self.finish(running.job.job_id)
+            return failure
+
+    def _open(self, running: _Running) -> dict[str, Any]:
+        started = time.perf_counter()
+        assert self._description is not None and self._dialer is not None
+        job, dialer = running.job, self._dialer
+        secret = X25519PrivateKey.generate()
+        public = secret.public_key().public_bytes_raw()
+        neighbours = {party: self._description.host(party).name for party in range(3) if party != self.index}
+        callers: list[Caller] = [("party", name) for name in neighbours.values()]
+        callers += [("dealer", owner) for owner in job.owners]
+        self._listener.open(job.job_id, callers, public)
+        with ThreadPoolExecutor(max_workers=2, thread_name_prefix="open") as pool:
+            calls = {party: pool.submit(dialer.call, party, job.job_id, "party", public, running.sockets) for party in neighbours}
+            arrivals = self._listener.arrivals(job.job_id, callers)
+            for arrival in arrivals.values():
+                running.sockets.add(arrival.connection)
+            made = {party: made_call.result() for party, made_call in calls.items()}
+        previous, following = (self.index - 1) % 3, (self.index + 1) % 3
+        came = {party: arrivals["party", name] for party, name in neighbours.items()}
+        keys = PartyKeys(
+            previous=_pair_secret(secret, public, made[previous], came[previous], job.job_id),
+            next=_pair_secret(secret, public, made[following], came[following], job.job_id),
+        )
+        running.recorder = Recorder() if self._records is not None else None
+        running.channel = TlsChannel(
+            self.index,
+            (FrameSender(made[previous].connection), FrameSender(made[following].connection)),
+            (FrameReceiver(came[previous].connection), FrameReceiver(came[following].connection)),
+            running.recorder,
+        )
+        dealt = {}
+        for owner in job.owners:
+            receiver = FrameReceiver(arrivals["dealer", owner].connection)
+            dealt[owner] = receiver.receive(LARGEST_DEALING)
+            receiver.release()
+        running.dealt = {owner: len(message) for owner, message in dealt.items()}
+        running.computation = self._compute(job, self.index, running.channel, keys, dealt)
+        return {"seconds": time.perf_counter() - started}
+
+    def _report(self, running: _Running) -> dict[str, Any]:
+        assert self._description is not None and running.channel is not None
+        previous, following = (self._description.host((self.index + step) % 3).name for step in (-1, 1))
+        name = self._identity.name
+        return {
+            "rounds": running.channel.rounds,
+            "links": {
+                f"{name} -> {previous}": running.channel.bytes_sent_previous,
+                f"{name} -> {following}": running.channel.bytes_sent_next,
+            },
+            "dealt": running.dealt,
+        }
+
+
+def _pair_secret(secret: X25519PrivateKey, public: bytes, made: Call, came: Arrival, job_id: str) -> bytes:
+    """Return the secret that a pair of parties shares for one job.
+
+    Both ephemeral keys are signed within the hellos of both connections of the pair, each bound to the job and both
+    certificates; the two connections must show the same ones.
+    """
+    if made.ephemeral != came.ephemeral:
+        raise LinkFailed("the two links of a pair show different keys")
+    shared = secret.exchange(X25519PublicKey.from_public_bytes(made.ephemeral))
+    pair = b"".join(sorted((public, made.ephemeral)))
+    return HKDF(algorithm=SHA256(), length=32, salt=bytes.fromhex(job_id), info=b"secureframe pair v1\x00" + pair).derive(shared)

@@ -1,0 +1,199 @@
+"""A federation on this machine: real institutions, parties, links and gateways, behind the `Backend` of the notebook.
+
+The kernel starts a guardian and imports no Ray. What comes back over a pipe is the federation description, and from
+then on the kernel speaks to the gateways as it would to institutions elsewhere.
+"""
+
+from __future__ import annotations
+
+import atexit
+import base64
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ray_cluster.client import FederationClient
+from ray_cluster.federation import PARTIES, FederationDescription
+from ray_cluster.identities import ProcessIdentity
+from ray_cluster.launcher import LAUNCH_FILE
+from ray_cluster.processes import remove_directory
+from ray_cluster.settings import INSTITUTION, PARTY_JOB
+from secureframe.backend import Backend, Member, Outcome, Progress
+from secureframe.errors import PartyUnavailable, SecureFrameError
+from secureframe.governance.identity import AnalystIdentity
+
+START_SECONDS = 180.0
+_CLOSE_SECONDS = 20.0
+
+
+def members_for(institutions: list[str]) -> list[dict[str, Any]]:
+    """Return the members of a simulation: the first three institutions host the parties, neutral hosts fill up."""
+    names = list(institutions)
+    spare = (name for name in ("neutral", "neutral-2", "neutral-3", "neutral-4", "neutral-5") if name not in institutions)
+    while len(names) < PARTIES:
+        names.append(next(spare))
+    return [
+        {"name": name, "party": index if index < PARTIES else None, "data": name in institutions}
+        for index, name in enumerate(names)
+    ]
+
+
+def start(
+    *,
+    declarations: dict[str, dict[str, dict[str, Any]]],
+    policies: dict[str, dict[str, Any]],
+    directory: Path,
+    analyst: AnalystIdentity,
+    progress: Callable[[str], None],
+    record: bool = False,
+    institution: str = INSTITUTION,
+    party_job: str = PARTY_JOB,
+) -> Backend:
+    """Start a federation on this machine and return its backend.
+
+    Parameters
+    ----------
+    declarations : dict
+        By institution and table, the declaration that is registered there.
+    policies : dict
+        By institution, its policy.
+    directory : Path
+        A private temporary directory with a short path; the backend owns it from here on, and removes it at the end.
+    analyst : AnalystIdentity
+        Who will ask.
+    progress : callable
+        Called with a short text as the start proceeds.
+    record : bool
+        Keep what the parties send above TLS, in their private directories: for the leak tests alone.
+    institution, party_job : str
+        Paths of the classes that do the work in the actors.
+
+    Raises
+    ------
+    SecureFrameError
+        Where an institution refuses a table (`RegistrationError`), or a process could not be started; all is cleaned up.
+    """
+    identity = ProcessIdentity.of(analyst.name, analyst.signing_key)
+    launch = {
+        "members": members_for(list(declarations)),
+        "declarations": declarations,
+        "policies": policies,
+        "analyst": analyst.public(),
+        "client_certificate": base64.b64encode(identity.certificate).decode("ascii"),
+        "record": record,
+        "institution": institution,
+        "party_job": party_job,
+    }
+    descriptor = os.open(directory / LAUNCH_FILE, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(launch, file)
+    simulation = Simulation(directory)
+    try:
+        description = simulation.wait_ready(progress)
+        return SimulationBackend(simulation, description, identity)
+    except BaseException:
+        simulation.close()
+        raise
+
+
+class Simulation:
+    """The guardian of a simulation and the pipe on which the launcher tells what happens."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._closed = False
+        environment = dict(os.environ)
+        here = str(Path(__file__).resolve().parent.parent)
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [here, environment.get("PYTHONPATH")]))
+        self._guardian = subprocess.Popen(
+            [sys.executable, "-m", "ray_cluster.guardian", str(directory), str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=directory,
+            env=environment,
+            start_new_session=True,
+        )
+        atexit.register(self.close)
+        self._reader = threading.Thread(target=self._read, name="simulation events", daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._guardian.stdout is not None
+        for line in self._guardian.stdout:
+            self._events.put(json.loads(line))
+        self._ended.set()
+        self._events.put(None)
+
+    def wait_ready(self, progress: Callable[[str], None]) -> FederationDescription:
+        """Tell of the start, and return the description once all is up."""
+        while True:
+            try:
+                event = self._events.get(timeout=START_SECONDS)
+            except queue.Empty:
+                event = None
+            if event is None:
+                raise PartyUnavailable("the simulation could not be started", hint="see whether this machine has memory left")
+            match event["event"]:
+                case "progress":
+                    progress(event["text"])
+                case "failed":
+                    raise SecureFrameError.from_json(event["error"])
+                case "ready":
+                    progress("ready")
+                    return FederationDescription.from_json(event["federation"])
+
+    def check(self) -> None:
+        """Raise where the launcher has ended: there is nobody who would restart anything."""
+        if self._closed:
+            raise PartyUnavailable("the simulation is closed", hint="start it again with sf.simulate(...)")
+        if self._ended.is_set():
+            raise PartyUnavailable("the simulation has ended unexpectedly", hint="start it again with sf.simulate(...)")
+
+    def close(self) -> None:
+        """End all processes and remove the directory; calling it twice is harmless."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        atexit.unregister(self.close)
+        assert self._guardian.stdin is not None
+        self._guardian.stdin.close()
+        try:
+            self._guardian.wait(timeout=_CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            # Without the guardian the launcher reads the end of its own pipe, and ends its session itself.
+            self._guardian.kill()
+            self._guardian.wait()
+        self._reader.join(timeout=_CLOSE_SECONDS)
+        remove_directory(self.directory)
+
+
+class SimulationBackend(Backend):
+    """A simulated federation, as the notebook uses it."""
+
+    def __init__(self, simulation: Simulation, description: FederationDescription, identity: ProcessIdentity) -> None:
+        self.members = tuple(Member(name=each.name, party=each.party, data=each.data) for each in description.members)
+        self.description = description
+        self.directory = simulation.directory
+        self._simulation = simulation
+        self._client = FederationClient(description, identity, simulation.check)
+
+    def catalog(self) -> dict[str, dict[str, Any]]:
+        return {name: dict(entry) for name, entry in self.description.catalog.items()}
+
+    def run(self, request: bytes, signature: bytes, progress: Progress) -> Outcome:
+        return self._client.run(request, signature, progress)
+
+    def close(self) -> None:
+        self._client.close()
+        self._simulation.close()

@@ -1,0 +1,83 @@
+"""SecureFrame: pandas-like frames over patient data that stay at their institutions.
+
+``import secureframe as sf`` gives what an analyst types. Begin reading with ``frame.py`` (what a frame is), then
+``plan/nodes.py`` (what it stands for). Nothing here imports Ray, IPython or matplotlib; a federation and its backend are
+imported when one is opened.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from secureframe.display import footnote
+from secureframe.errors import (
+    ApprovalRequired,
+    DisclosureError,
+    PartyUnavailable,
+    PlanError,
+    PolicyError,
+    ProtocolAborted,
+    RangeError,
+    RegistrationError,
+    SecureFrameError,
+    SuppressedWarning,
+)
+from secureframe.frame import SecureFrame
+from secureframe.functions import crosstab, cut, table_one, where
+from secureframe.operands import parameter
+from secureframe.pending import Pending, collect, collect_async, defer
+from secureframe.series import SecureSeries
+
+__all__ = [
+    "ApprovalRequired",
+    "DisclosureError",
+    "PartyUnavailable",
+    "Pending",
+    "PlanError",
+    "PolicyError",
+    "ProtocolAborted",
+    "RangeError",
+    "RegistrationError",
+    "SecureFrame",
+    "SecureFrameError",
+    "SecureSeries",
+    "SuppressedWarning",
+    "collect",
+    "collect_async",
+    "crosstab",
+    "cut",
+    "defer",
+    "footnote",
+    "parameter",
+    "table_one",
+    "where",
+]
+
+_LATER = {
+    "Federation": "secureframe.federation",
+    "connect": "secureframe.federation",
+    "demo": "secureframe.federation",
+    "simulate": "secureframe.federation",
+    "Policy": "secureframe.disclosure.policy",
+    "Table": "secureframe.schema.declare",
+    "boolean": "secureframe.schema.declare",
+    "category": "secureframe.schema.declare",
+    "date": "secureframe.schema.declare",
+    "decimal": "secureframe.schema.declare",
+    "integer": "secureframe.schema.declare",
+    "key": "secureframe.schema.declare",
+    "number": "secureframe.schema.declare",
+    "string": "secureframe.schema.declare",
+}
+"""Names that are imported when they are first used, so that importing the package stays light."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module 'secureframe' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_LATER})

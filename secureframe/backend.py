@@ -1,0 +1,70 @@
+"""What a federation needs from whatever runs it: the notebook's side of the gateways.
+
+A backend is found by its entry point (group ``secureframe.backends``), so that nothing here imports Ray. The engine,
+the protocols and the rules are the same behind every backend.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+Progress = Callable[[str, int, int], None]
+"""Called with a stage's name, its number and the number of stages; never with anything that depends on data."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """An institution of a federation.
+
+    Parameters
+    ----------
+    name : str
+        Its name, as in ``fed["name"]``.
+    party : int or None
+        The compute party (0, 1, 2) that it hosts.
+    data : bool
+        Whether it brings tables.
+    """
+
+    name: str
+    party: int | None
+    data: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What comes back from a job: three sealed packages, in order of party, and the public report.
+
+    ``report`` holds ``stages`` (list of dicts with name, seconds, rounds, bytes), ``links`` (bytes by "from -> to"),
+    ``dealt`` (bytes by owner) and ``seconds``.
+    """
+
+    packages: tuple[bytes, bytes, bytes]
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+class Backend(ABC):
+    """Runs signed plans at the institutions of a federation."""
+
+    members: tuple[Member, ...]
+
+    @abstractmethod
+    def catalog(self) -> dict[str, dict[str, Any]]:
+        """Return the public catalog entry of every institution."""
+
+    @abstractmethod
+    def run(self, request: bytes, signature: bytes, progress: Progress) -> Outcome:
+        """Send a signed plan to every institution and return the sealed packages.
+
+        Raises
+        ------
+        SecureFrameError
+            As raised by an institution; `PartyUnavailable` names the institution that was lost.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """End everything that the backend started; calling it twice is harmless."""

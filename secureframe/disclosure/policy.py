@@ -1,0 +1,119 @@
+"""Policies: an institution's rules for what may leave, and the strictest of several.
+
+A policy that is not set denies. Nothing that an analyst writes reaches these values: the plan only names the digests of
+the policies that it was built against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from secureframe.errors import PolicyError
+from secureframe.plan.codec import digest
+
+ROUNDINGS = (0, 5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The rules of one institution.
+
+    Parameters
+    ----------
+    name : str
+        The preset it comes from, or a name of its own.
+    threshold : int
+        A frequency is 0 or at least this many distinct persons; every other statistic needs as many.
+    rounding : int
+        0, or 5: counts are rounded to multiples of 5 and means, deviations and correlations to 3 significant digits,
+        on shares, before anything opens.
+    sensitive_zeros : bool
+        Withhold empty cells, and lines that one cell holds whole, in tables by a column declared sensitive.
+    purposes : tuple of str or None
+        Purposes that are allowed; None allows any that is stated.
+    ledger, budget, approval, audit : bool
+        Rules that this version does not have. A policy that asks for one of them denies.
+    """
+
+    name: str
+    threshold: int = 10
+    rounding: int = 0
+    sensitive_zeros: bool = False
+    purposes: tuple[str, ...] | None = None
+    ledger: bool = False
+    budget: bool = False
+    approval: bool = False
+    audit: bool = False
+
+    def __post_init__(self) -> None:
+        if self.threshold < 2:
+            raise PolicyError("a threshold below 2 protects nobody", hint="threshold=10")
+        if self.rounding not in ROUNDINGS:
+            raise PolicyError(f"rounding to base {self.rounding} is not offered", hint="rounding=0 or rounding=5")
+        wanted = [n for n in ("ledger", "budget", "approval", "audit") if getattr(self, n)]
+        if wanted:
+            raise PolicyError(
+                f"the policy asks for {', '.join(wanted)}, which this version does not have: it denies everything",
+                hint="policy='open-research' or policy='standard'",
+            )
+
+    @property
+    def digest(self) -> str:
+        return digest(self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON; numbers as text, as in plans."""
+        record = asdict(self)
+        record["threshold"], record["rounding"] = str(self.threshold), str(self.rounding)
+        record["purposes"] = None if self.purposes is None else list(self.purposes)
+        return record
+
+    @staticmethod
+    def from_json(record: Mapping[str, Any]) -> Policy:
+        values = dict(record)
+        values["threshold"], values["rounding"] = int(values["threshold"]), int(values["rounding"])
+        values["purposes"] = None if values["purposes"] is None else tuple(values["purposes"])
+        return Policy(**values)
+
+
+PRESETS = {
+    "open-research": Policy(name="open-research"),
+    "standard": Policy(name="standard", rounding=5, sensitive_zeros=True),
+}
+
+
+def preset(policy: str | Policy) -> Policy:
+    """Return a policy by the name of its preset; a `Policy` is returned as it is."""
+    if isinstance(policy, Policy):
+        return policy
+    if policy == "strict":
+        raise PolicyError(
+            "policy 'strict' needs approvals and a ledger, which this version does not have",
+            hint="policy='standard'",
+        )
+    if policy not in PRESETS:
+        raise PolicyError(f"there is no policy {policy!r}", hint=f"{', '.join(map(repr, PRESETS))}, or a sf.Policy")
+    return PRESETS[policy]
+
+
+def strictest(policies: Iterable[Policy]) -> Policy:
+    """Return the rules that hold where several institutions' data meet: of every rule the strictest."""
+    all_ = list(policies)
+    if not all_:
+        raise PolicyError("an institution without a policy denies")
+    result = all_[0]
+    for other in all_[1:]:
+        purposes = result.purposes
+        if other.purposes is not None:
+            purposes = other.purposes if purposes is None else tuple(p for p in purposes if p in other.purposes)
+        result = replace(
+            result,
+            name=result.name if result.name == other.name else f"{result.name}+{other.name}",
+            threshold=max(result.threshold, other.threshold),
+            rounding=max(result.rounding, other.rounding),
+            sensitive_zeros=result.sensitive_zeros or other.sensitive_zeros,
+            purposes=purposes,
+        )
+    return result

@@ -1,0 +1,277 @@
+"""The one way out: rules evaluated on shares, then flag and flag times value, freshly shared, for the recipient alone.
+
+For every statistic of a release the rules see counts of distinct persons (``parts.py``) and yield one bit a cell. A value whose
+bit is set is multiplied by zero before its shares are made anew and leave the program, so a withheld value is never
+reconstructed by anyone, the recipient included. Number, order and sizes of what leaves are the same either way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from secureframe.disclosure import closing, rounding
+from secureframe.disclosure.policy import Policy
+from secureframe.disclosure.rounding import Ranged
+from secureframe.mpc.numeric import round_to_base
+from secureframe.mpc.program import Builder, Value, bit_length
+from secureframe.plan.nodes import Statistic
+from secureframe.plan.parts import Breakdown, Count, Moment, Part, Piece, Quantile
+from secureframe.schema.types import ColumnType, Kind
+
+CORRELATION_PLACES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasedField:
+    """A number that leaves: its name within the statistic, its handle, and the grid that it indexes, if any."""
+
+    name: str
+    value: Value
+    grid: tuple[Fraction, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasedPiece:
+    """What leaves of one statistic: the bits that withhold cells, and its numbers."""
+
+    piece: Piece
+    withheld: Value
+    fields: tuple[ReleasedField, ...]
+
+
+def release(b: Builder, breakdown: Breakdown, parts: Mapping[Part, Ranged], policy: Policy) -> tuple[ReleasedPiece, ...]:
+    """Emit the rules of a release and mark what leaves the program.
+
+    Leakage: nothing opens. The recipient learns, for every cell and statistic, one bit, and the fields where it is 0.
+    """
+    rules = Rules(b, breakdown, parts, policy)
+    released = []
+    for piece in breakdown.pieces:
+        withheld = rules.withheld(piece)
+        fields = []
+        for field, ranged in rules.fields(piece):
+            kept = b.multiply(ranged.value, b.to_arith(b.invert(withheld), ranged.value.limbs))
+            fields.append(replace(field, value=b.refresh(kept)))
+        flag = b.refresh(withheld)
+        for value in (flag, *(f.value for f in fields)):
+            b.output(value)
+        released.append(ReleasedPiece(piece=piece, withheld=flag, fields=tuple(fields)))
+    return tuple(released)
+
+
+def minimum_persons(statistic: Statistic, threshold: int) -> int:
+    """Fewest persons that a statistic other than a frequency may be about."""
+    match statistic.kind:
+        case "var" | "std":
+            return threshold + 1
+        case "corr":
+            return max(threshold, 20)
+        case "quantile":
+            assert statistic.q is not None
+            return math.ceil(threshold / min(statistic.q, 1 - statistic.q))
+        case _:
+            return threshold
+
+
+def is_binary(type_: ColumnType) -> bool:
+    """Whether a sum of the column is a frequency."""
+    return type_.kind is Kind.BOOL or (type_.lo, type_.hi) == (0, 1)
+
+
+class Rules:
+    """Evidence and verdicts of one release."""
+
+    def __init__(self, b: Builder, breakdown: Breakdown, parts: Mapping[Part, Ranged], policy: Policy) -> None:
+        self.b = b
+        self.breakdown = breakdown
+        self.node = breakdown.node
+        self.parts = parts
+        self.policy = policy
+        self._patterns: dict[Count, Value] = {}
+        self._fields: dict[str, Ranged] = {}
+        self._frame_bad: Value | None = None
+
+    # -- verdicts ------------------------------------------------------------------------------------------------
+
+    def withheld(self, piece: Piece) -> Value:
+        """One plane over cells: the statistic is withheld there."""
+        b, t = self.b, self.policy.threshold
+        persons = self.parts[piece.persons]
+        evidence = dict.fromkeys((Count(), piece.persons, *piece.sides))
+        verdicts = [self._pattern(e) for e in evidence]
+        verdicts.append(closing.repeat(b, self._frame(), self.node.cells))
+        if piece.statistic.kind not in ("size", "count"):
+            least = minimum_persons(piece.statistic, t)
+            verdicts.append(closing.below(b, persons.value, least, persons.hi))
+        elif self.policy.rounding and piece.persons != Count():
+            everyone = self.parts[Count()]
+            missing = b.subtract(everyone.value, persons.value)
+            verdicts.append(closing.small(b, missing, t, everyone.hi))
+        return b.any_plane(b.rows(verdicts))
+
+    def _frame(self) -> Value:
+        """One bit: the frame itself, or what its base table has beyond it, is too small."""
+        if self._frame_bad is None:
+            b = self.b
+            frame, base = self.parts[Count(scope="frame")], self.parts[Count(scope="base")]
+            both = b.concat([frame.value, b.subtract(base.value, frame.value)])
+            self._frame_bad = closing.any_element(b, closing.small(b, both, self.policy.threshold, base.hi))
+        return self._frame_bad
+
+    def _pattern(self, evidence: Count) -> Value:
+        """Cells withheld on account of one count of persons, closed against recovery from its margins."""
+        if evidence not in self._patterns:
+            self._patterns[evidence] = self._close(evidence)
+        return self._patterns[evidence]
+
+    def _close(self, evidence: Count) -> Value:
+        b, t = self.b, self.policy.threshold
+        counts = self.parts[evidence]
+        if not self.node.by:
+            return closing.small(b, counts.value, t, counts.hi)
+        total = self.parts[replace(evidence, scope="frame")]
+        cells = self.node.cells
+        rest = b.subtract(b.take(total.value, [0] * cells), counts.value)
+        tests = closing.small(b, b.concat([counts.value, rest]), t, counts.hi)
+        primary = b.or_(b.cut(tests, 0, cells), b.cut(tests, cells, 2 * cells))
+        if self.policy.sensitive_zeros and evidence == Count():
+            primary = self._sensitive(primary, counts)
+        sizes = [len(levels) for levels in self.node.levels]
+        columns = math.prod(sizes[1:])
+        if sizes[0] == 1 or columns == 1:
+            return closing.close_line(b, counts.value, primary, t, counts.hi)
+        return closing.close_rectangle(b, counts.value, primary, sizes[0], columns, t, counts.hi)
+
+    def _sensitive(self, primary: Value, counts: Ranged) -> Value:
+        """Empty cells, and whole lines that one cell holds, in a table by a sensitive column."""
+        b = self.b
+        sizes = [len(levels) for levels in self.node.levels]
+        for axis, name in enumerate(self.node.by):
+            if not self.node.frame.schema[name].sensitive:
+                continue
+            inner = math.prod(sizes[axis + 1 :])
+            line_of = [i // (inner * sizes[axis]) * inner + i % inner for i in range(self.node.cells)]
+            lines: list[list[int]] = [[] for _ in range(self.node.cells // sizes[axis])]
+            for i, line in enumerate(line_of):
+                lines[line].append(i)
+            flat = [i for line in lines for i in line]
+            totals = b.sum(b.take(counts.value, flat, rows=len(lines)))
+            others = b.subtract(b.take(totals, line_of), counts.value)
+            tests = b.invert(closing.below(b, b.concat([counts.value, others]), 1, counts.hi))
+            filled, shared = b.cut(tests, 0, self.node.cells), b.cut(tests, self.node.cells, 2 * self.node.cells)
+            whole = b.and_(filled, b.invert(shared))
+            by_place = [[line[place] for line in lines] for place in range(sizes[axis])]
+            line_bad = b.any_plane(b.rows([b.take_bits(whole, index) for index in by_place]))
+            primary = b.any_plane(b.rows([primary, b.invert(filled), b.take_bits(line_bad, line_of)]))
+        return primary
+
+    # -- numbers ---------------------------------------------------------------------------------------------------
+
+    def fields(self, piece: Piece) -> list[tuple[ReleasedField, Ranged]]:
+        """The numbers of a statistic, exact or rounded as the policy says."""
+        statistic = piece.statistic
+        rounded = bool(self.policy.rounding)
+        count = self._exact(piece.parts[0])
+        match statistic.kind:
+            case "size" | "count":
+                return [self._field("count", self._to_base(count))]
+            case "quantile":
+                (quantile,) = [p for p in piece.parts if isinstance(p, Quantile)]
+                return [self._field("value", self._exact(quantile))]
+            case "corr":
+                return self._correlation(piece, rounded)
+        type_ = self.node.frame.schema[statistic.columns[0]].type
+        total = self._total(piece, count, type_)
+        if rounded and is_binary(type_):
+            return [self._field("count", self._to_base(count)), self._field("total", self._to_base(total))]
+        if statistic.kind == "sum":
+            if rounded and piece.sides:
+                return [self._on_grid(total, self._ones(), type_.step, total.lo, total.hi)]
+            return [self._field("total", total)]
+        if statistic.kind == "mean":
+            if rounded:
+                return [self._on_grid(total, count, type_.step, type_.low, type_.high)]
+            return [self._field("count", count), self._field("total", total)]
+        spread = self._spread(piece, count, (1,), (2,))
+        if not rounded:
+            return [self._field("count", count), self._field("spread", spread)]
+        pairs = rounding.combine(self.b, rounding.multiply(self.b, count, count), 1, count, -1)
+        pairs = replace(pairs, lo=0)
+        reach = Fraction(type_.high - type_.low) * type_.step
+        if statistic.kind == "var":
+            return [self._to_grid(spread, pairs, type_.step**2, rounding.significant_grid(Fraction(0), reach**2))]
+        grid = rounding.significant_grid(Fraction(0), reach)
+        return [self._to_grid(spread, pairs, type_.step**2, grid, squared=True)]
+
+    def _field(self, name: str, ranged: Ranged) -> tuple[ReleasedField, Ranged]:
+        return ReleasedField(name=name, value=ranged.value), ranged
+
+    def _exact(self, part: Part) -> Ranged:
+        return self.parts[part]
+
+    def _ones(self) -> Ranged:
+        return Ranged(value=self.b.constant([1] * self.node.cells), lo=1, hi=1)
+
+    def _to_base(self, x: Ranged) -> Ranged:
+        """A frequency rounded to the policy's base."""
+        base = self.policy.rounding
+        if not base:
+            return x
+        hi = x.hi + base
+        value = self.b.narrow(x.value, 1) if x.value.limbs > 1 else x.value
+        return Ranged(value=round_to_base(self.b, value, base, bit_length(0, hi)), lo=0, hi=hi)
+
+    def _total(self, piece: Piece, count: Ranged, type_: ColumnType) -> Ranged:
+        """The sum of grid integers: that of the centred ones, and the centre for every row."""
+        columns = piece.statistic.columns
+        moment = self._exact(Moment(columns=columns, powers=(1,)))
+        if type_.centre == 0:
+            return moment
+        total = rounding.combine(self.b, moment, 1, count, type_.centre)
+        rows = self.breakdown.frame.length
+        return replace(total, lo=min(type_.low * rows, 0), hi=max(type_.high * rows, 0))
+
+    def _spread(self, piece: Piece, count: Ranged, a: tuple[int, ...], square: tuple[int, ...]) -> Ranged:
+        """count * sum of squares - sum ** 2, which no centre changes."""
+        columns = piece.statistic.columns
+        first, second = (self._exact(Moment(columns=columns, powers=p)) for p in (a, square))
+        b = self.b
+        return self._clamped(
+            rounding.combine(b, rounding.multiply(b, count, second), 1, rounding.multiply(b, first, first), -1)
+        )
+
+    @staticmethod
+    def _clamped(x: Ranged) -> Ranged:
+        """A sum of squares is never negative."""
+        return replace(x, lo=0, hi=max(x.hi, 0))
+
+    def _correlation(self, piece: Piece, rounded: bool) -> list[tuple[ReleasedField, Ranged]]:
+        b = self.b
+        columns = piece.statistic.columns
+        count = self._exact(piece.parts[0])
+        xx = self._spread(piece, count, (1, 0), (2, 0))
+        yy = self._spread(piece, count, (0, 1), (0, 2))
+        x, y, product = (self._exact(Moment(columns=columns, powers=p)) for p in ((1, 0), (0, 1), (1, 1)))
+        xy = rounding.combine(b, rounding.multiply(b, count, product), 1, rounding.multiply(b, x, y), -1)
+        if not rounded:
+            return [self._field("xx", xx), self._field("yy", yy), self._field("xy", xy)]
+        negative = b.is_negative(xy.value, bit_length(xy.lo, xy.hi))
+        square = rounding.multiply(b, xy, xy)
+        sign = b.add_public(b.multiply_public(b.to_arith(negative, square.value.limbs), [-2]), [1])
+        signed = Ranged(value=b.multiply(square.value, sign), lo=-square.hi, hi=square.hi)
+        grid = rounding.decimal_grid(Fraction(-1), Fraction(1), CORRELATION_PLACES)
+        return [self._to_grid(signed, rounding.multiply(b, xx, yy), Fraction(1), grid, squared=True)]
+
+    def _on_grid(self, numerator: Ranged, denominator: Ranged, step: Fraction, lo: int, hi: int) -> tuple[ReleasedField, Ranged]:
+        return self._to_grid(numerator, denominator, step, rounding.significant_grid(lo * step, hi * step))
+
+    def _to_grid(
+        self, numerator: Ranged, denominator: Ranged, unit: Fraction, grid: tuple[Fraction, ...], squared: bool = False
+    ) -> tuple[ReleasedField, Ranged]:
+        """The nearest point of a public grid to unit * numerator / denominator, or to its signed root."""
+        thresholds = [t * abs(t) if squared else t for t in rounding.midpoints(grid)]
+        reached = rounding.points_reached(self.b, numerator, denominator, [t / unit for t in thresholds])
+        return ReleasedField(name="point", value=reached.value, grid=grid), reached

@@ -1,0 +1,212 @@
+"""What people see: schemas instead of rows, a footnote under released tables, one line of progress.
+
+Everything shown is public (names, types, owners, places) or was released; all HTML is escaped, plain and without scripts.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any, TextIO
+
+from secureframe.plan.expressions import ColumnRef, Expr, infer, show
+from secureframe.plan.nodes import Filter, GroupPersons, Merge, Node, Project, SortRows, Summarise, Table
+from secureframe.refusals import REFUSED
+from secureframe.results.record import footnote_text
+from secureframe.schema.table import Field
+
+BAR_WIDTH = 20
+
+
+def footnote(result: Any) -> str | None:
+    """Return the one line that says under which rules a result was released; None where it is no released result."""
+    record = getattr(result, "release", None)
+    if not isinstance(record, dict):
+        attrs = getattr(result, "attrs", None)
+        record = attrs.get("release") if isinstance(attrs, dict) else None
+    return footnote_text(record) if isinstance(record, dict) and record else None
+
+
+def public_names(cls: type) -> list[str]:
+    """Return the names that completion offers: nothing private, nothing that is refused."""
+    return sorted(name for name in dir(cls) if not name.startswith("_") and (name not in REFUSED or name == "loc"))
+
+
+# -- frames and columns ----------------------------------------------------------------------------------------------------
+
+
+def place(owners: Iterable[str]) -> str:
+    """Return where values of these owners lie: at one institution, or shared between several."""
+    names = sorted(owners)
+    if not names:
+        return "public"
+    return f"local({names[0]})" if len(names) == 1 else f"shared({', '.join(names)})"
+
+
+def _facts(node: Node) -> list[str]:
+    base = node.base.table
+    lines = [f"rows of {base.owner}.{base.name}, never shown; at most {node.length:,} (public), their number is hidden"]
+    key = node.person_key
+    lines.append(f"person key: {key} in {base.person_domain}" if key else f"persons of {base.person_domain}; the key is not a column")
+    lines.append(f"place: {place(node.owners)}")
+    return lines
+
+
+def _rows(node: Node) -> list[tuple[str, str, str]]:
+    return [(name, _type_text(f), ", ".join(sorted(f.owners)) or "public") for name, f in node.schema.items()]
+
+
+def _type_text(f: Field) -> str:
+    flags = [flag for flag, on in (("sensitive", f.sensitive), ("magnitude", f.magnitude)) if on]
+    return ", ".join([f.type.describe(), *flags])
+
+
+def table_text(header: Sequence[str], rows: Sequence[Sequence[str]], indent: str = "  ") -> str:
+    """Return a table as aligned text."""
+    widths = [max(len(line[i]) for line in [header, *rows]) for i in range(len(header))]
+    lines = ["  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip() for line in [header, *rows]]
+    return "\n".join(indent + line for line in lines)
+
+
+def frame_text(node: Node) -> str:
+    """Return a frame as text: schema, owners, place and person key."""
+    table = table_text(("column", "type", "owner"), _rows(node))
+    return "\n".join([f"SecureFrame with {len(node.schema)} columns", table, *_facts(node)])
+
+
+def frame_html(node: Node) -> str:
+    """Return a frame as HTML: the same as its text."""
+    head = "".join(f"<th>{escape(word)}</th>" for word in ("column", "type", "owner"))
+    body = "".join("<tr>" + "".join(f"<td>{escape(word)}</td>" for word in row) + "</tr>" for row in _rows(node))
+    facts = "<br>".join(escape(line) for line in _facts(node))
+    return (
+        f'<div class="secureframe"><table><caption>SecureFrame with {len(node.schema)} columns</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{facts}</p></div>"
+    )
+
+
+def _series_facts(node: Node, expr: Expr, name: str | None) -> list[str]:
+    f = infer(expr, node.schema)
+    lines = [f"SecureSeries {name or '(no name)'}: {_type_text(f)}"]
+    if not isinstance(expr, ColumnRef):
+        lines.append(f"= {show(expr)}")
+    lines.append(f"owner: {', '.join(sorted(f.owners)) or 'public'}; place: {place(f.owners)}; values are never shown")
+    return lines
+
+
+def series_text(node: Node, expr: Expr, name: str | None) -> str:
+    """Return a column as text: type, expression, owners and place."""
+    return "\n  ".join(_series_facts(node, expr, name))
+
+
+def series_html(node: Node, expr: Expr, name: str | None) -> str:
+    """Return a column as HTML: the same as its text."""
+    return f'<div class="secureframe"><p>{"<br>".join(escape(line) for line in _series_facts(node, expr, name))}</p></div>'
+
+
+def lineage_text(node: Node, depth: int = 0) -> str:
+    """Return how a frame was made, the last step first, inputs indented below it."""
+    lines = ["  " * depth + _step(node)]
+    lines += [lineage_text(child, depth + 1) for child in node.inputs]
+    return "\n".join(lines)
+
+
+def _step(node: Node) -> str:
+    match node:
+        case Table(table=table):
+            return f"table {table.owner}.{table.name}"
+        case Filter(predicate=predicate):
+            return f"rows where {show(predicate)}"
+        case SortRows(by=by, ascending=ascending):
+            return f"sorted by {', '.join(by)}{'' if ascending else ', descending'}"
+        case GroupPersons(key=key, aggregations=aggregations):
+            return f"one row a {key}: {', '.join(f'{a.name} = {a.how}({a.column})' for a in aggregations)}"
+        case Merge(left_on=left, right_on=right, how=how):
+            return f"{how} merge on {left if left == right else f'{left} = {right}'}"
+        case Project(columns=columns):
+            made = [f"{name} = {show(e)}" for name, e in columns if e != ColumnRef(name)]
+            kept = [name for name, e in columns if e == ColumnRef(name)]
+            dropped = [name for name in node.frame.schema if name not in dict(columns)]
+            parts = ["with " + ", ".join(made)] if made else []
+            parts += ["without " + ", ".join(dropped)] if dropped else []
+            return "; ".join(parts) or f"columns {', '.join(kept)}"
+        case Summarise(by=by, statistics=statistics):
+            return f"{len(statistics)} statistics" + (f" by {', '.join(by)}" if by else "")
+        case _:
+            return type(node).__name__
+
+
+# -- progress --------------------------------------------------------------------------------------------------------------
+
+
+class ProgressLine:
+    """One line that says which stage of a job runs; it never holds anything that depends on data.
+
+    Parameters
+    ----------
+    enabled : bool, optional
+        By default only where somebody looks: in a notebook, or on a terminal.
+    stream : file, optional
+        Where a terminal's line goes; standard error by default.
+    """
+
+    def __init__(self, enabled: bool | None = None, stream: TextIO | None = None) -> None:
+        self._stream = stream if stream is not None else sys.stderr
+        self._display = _notebook_display() if stream is None and enabled is not False else None
+        watched = self._display is not None or _is_terminal(self._stream)
+        self._enabled = watched if enabled is None else enabled
+        self._handle: Any = None
+        self._width = 0
+
+    def __call__(self, stage: str, number: int, total: int) -> None:
+        """Show a stage, its number and the number of stages; the last one ends the line."""
+        if not self._enabled:
+            return
+        if self._display is not None:
+            self._show_html(stage, number, total)
+        else:
+            self._show_text(stage, number, total)
+
+    def close(self) -> None:
+        """End the line, if one is open."""
+        if self._width:
+            self._stream.write("\n")
+            self._stream.flush()
+        self._handle, self._width = None, 0
+
+    def _show_text(self, stage: str, number: int, total: int) -> None:
+        filled = BAR_WIDTH * min(number, total) // max(total, 1)
+        line = f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {number}/{total} {stage}"
+        self._stream.write("\r" + line.ljust(self._width))
+        self._stream.flush()
+        self._width = len(line)
+        if number >= total:
+            self.close()
+
+    def _show_html(self, stage: str, number: int, total: int) -> None:
+        assert self._display is not None
+        bundle = {
+            "text/plain": f"{number}/{total} {stage}",
+            "text/html": f'<progress value="{int(number)}" max="{int(total)}"></progress> {int(number)}/{int(total)} {escape(stage)}',
+        }
+        if self._handle is None:
+            self._handle = self._display(bundle, raw=True, display_id=True)
+        else:
+            self._handle.update(bundle, raw=True)
+        if number >= total:
+            self.close()
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
+def _notebook_display() -> Any:
+    """Return IPython's display function if this process is a notebook's kernel; IPython is never imported here."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
+    return ipython.display.display if shell is not None and hasattr(shell, "kernel") else None  # type: ignore[union-attr]

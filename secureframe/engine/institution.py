@@ -1,0 +1,239 @@
+"""An institution: its tables, its policy, the plans it admits, and what it deals to the parties.
+
+The notebook is not trusted. A request is parsed strictly, its signature checked against a known analyst, its policies and data
+versions against this institution's own; the plan is then compiled here, from the catalog that all institutions agree on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secureframe.disclosure.policy import Policy
+from secureframe.engine.catalog import Catalog
+from secureframe.errors import PlanError, PolicyError, SecureFrameError
+from secureframe.governance.identity import verify
+from secureframe.local.encode import encode
+from secureframe.local.lower import LocalFrame, lower, table_id
+from secureframe.local.parts import local_parts
+from secureframe.local.register import RegisteredTable, register
+from secureframe.mpc.program import Program, Value
+from secureframe.mpc.sharing import deal
+from secureframe.plan.envelope import Plan, read_plan
+from secureframe.plan.forms import Form
+from secureframe.plan.nodes import Node
+from secureframe.plan.parts import Breakdown, Part
+from secureframe.planner.compile import compile_plan
+from secureframe.planner.frames import Local, LocalPart, LocalValue
+
+MAX_SEEN = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmittedJob:
+    """A plan that an institution has admitted, ready to run; travels inside one institution only.
+
+    Parameters
+    ----------
+    job_id : str
+        32 hexadecimal characters of the request's digest; the nonce in it makes every run another one.
+    plan_digest : str
+        Digest of what is asked.
+    owners : tuple of str
+        Institutions that deal inputs, sorted.
+    stages : tuple of str
+        ``share`` first, ``release`` last.
+    recipient_key : str
+        X25519 public key that results are sealed to, base64.
+    program : Program
+        What the parties run.
+    """
+
+    job_id: str
+    plan_digest: str
+    owners: tuple[str, ...]
+    stages: tuple[str, ...]
+    recipient_key: str
+    program: Program
+
+
+class Institution:
+    """One institution of a federation.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    policy : dict
+        Its policy, as JSON.
+    members : sequence of dict
+        Name, party and data of every member; the same everywhere.
+    """
+
+    def __init__(self, *, name: str, policy: dict[str, Any], members: Sequence[dict[str, Any]]) -> None:
+        self.name = name
+        self.policy = Policy.from_json(policy)
+        self.members = tuple(members)
+        self._tables: dict[str, RegisteredTable] = {}
+        self._analysts: dict[str, dict[str, Any]] = {}
+        self._catalog: Catalog | None = None
+        self._admitted: dict[str, tuple[Plan, tuple[Local, ...]]] = {}
+        self._seen: dict[str, None] = {}
+        self._lock = threading.Lock()
+
+    # -- set-up --------------------------------------------------------------------------------------------------
+
+    def register(self, table: str, declaration: dict[str, Any]) -> None:
+        """Read, check and quantise a table.
+
+        Raises
+        ------
+        RegistrationError
+            Naming column and rule, never a value.
+        """
+        registered = register(self.name, table, declaration)
+        self._tables[table_id(registered.schema)] = registered
+
+    def describe(self) -> dict[str, Any]:
+        """Return this institution's entry of the catalog: tables with types and ranges, policy, warnings."""
+        return {
+            "name": self.name,
+            "policy": self.policy.to_json(),
+            "tables": [t.schema.to_json() for t in self._tables.values()],
+            "warnings": [w for t in self._tables.values() for w in t.warnings],
+        }
+
+    def set_catalog(self, entries: dict[str, dict[str, Any]]) -> None:
+        """Take the catalog that all institutions agree on; this institution's own entry must be in it as it is."""
+        if entries.get(self.name) != self.describe():
+            raise PlanError(f"the catalog does not hold {self.name} as it is")
+        self._catalog = Catalog.from_entries(entries)
+
+    def trust(self, analyst: dict[str, Any]) -> None:
+        """Accept plans that are signed by an analyst (name, affiliation, verify_key)."""
+        self._analysts[analyst["verify_key"]] = dict(analyst)
+
+    # -- jobs ----------------------------------------------------------------------------------------------------
+
+    def admit(self, request: bytes, signature: bytes) -> AdmittedJob:
+        """Check a request and compile its plan.
+
+        Raises
+        ------
+        SecureFrameError
+            For everything that can be refused without looking at data.
+        """
+        if self._catalog is None:
+            raise PlanError(f"{self.name} is not ready")
+        plan = read_plan(request, self._catalog.tables)
+        self._check_signature(plan, request, signature)
+        self._check_agreement(plan)
+        compiled = compile_plan(plan, self._catalog.policies)
+        job_id = hashlib.sha256(request).hexdigest()[:32]
+        with self._lock:
+            if job_id in self._seen:
+                raise PlanError("this request has been run before", hint="run the statement again: it is signed anew")
+            self._seen[job_id] = None
+            while len(self._seen) > MAX_SEEN:
+                self._seen.pop(next(iter(self._seen)))
+            self._admitted[job_id] = (plan, compiled.locals)
+        return AdmittedJob(
+            job_id=job_id,
+            plan_digest=plan.digest,
+            owners=tuple(sorted({spec.owner for spec in compiled.program.inputs})),
+            stages=compiled.program.stages,
+            recipient_key=plan.recipient["sealing_key"],
+            program=compiled.program,
+        )
+
+    def _check_signature(self, plan: Plan, request: bytes, signature: bytes) -> None:
+        known = self._analysts.get(str(plan.analyst.get("verify_key")))
+        if known is None or any(plan.analyst.get(k) != known.get(k) for k in ("name", "affiliation", "verify_key")):
+            raise PolicyError(f"{self.name} does not know the analyst of this plan", hint="ask to be admitted")
+        if not verify(known["verify_key"], signature, request):
+            raise PolicyError("the signature of the plan is not its analyst's")
+        if plan.recipient != plan.analyst or not isinstance(plan.recipient.get("sealing_key"), str):
+            raise PolicyError("results go to the analyst who asks", hint="leave the recipient out")
+
+    def _check_agreement(self, plan: Plan) -> None:
+        assert self._catalog is not None
+        if dict(plan.policies) != {owner: self._catalog.policies[owner].digest for owner in plan.owners}:
+            raise PolicyError("the plan was made against other policies than those in force", hint="fed.catalog, then again")
+        if dict(plan.versions) != self._catalog.versions(plan.releases):
+            raise PlanError("the data have changed since the plan was made", hint="fed.catalog, then again")
+        if not plan.purpose.strip():
+            raise PolicyError("a plan says what its answers are for", hint="sf.simulate(..., purpose='...')")
+        if self.policy.purposes is not None and plan.purpose not in self.policy.purposes and self.name in plan.owners:
+            raise PolicyError(f"{self.name} does not allow this purpose", hint="one of: " + "; ".join(self.policy.purposes))
+
+    def deal(self, job: AdmittedJob) -> tuple[bytes, bytes, bytes] | None:
+        """Compute this institution's inputs from its own rows and share them; None where the job needs none of them.
+
+        Returns
+        -------
+        tuple of bytes
+            The messages to the parties 0, 1 and 2.
+        """
+        with self._lock:
+            plan, locals_ = self._admitted.pop(job.job_id)
+        own = [
+            (spec.value, local)
+            for spec, local in zip(job.program.inputs, locals_, strict=True)
+            if spec.owner == self.name
+        ]
+        if not own:
+            return None
+        dealer = _Dealer(self._tables, plan)
+        try:
+            return deal([(value, dealer.plain(value, local)) for value, local in own])
+        except SecureFrameError:
+            raise
+        except Exception as error:
+            # What Polars says of a failed computation may quote a value.
+            raise PlanError(f"{self.name} could not compute its part ({type(error).__name__})") from None
+
+
+class _Dealer:
+    """Computes what one institution deals in one job; every frame and every release once."""
+
+    def __init__(self, tables: dict[str, RegisteredTable], plan: Plan) -> None:
+        self._tables = tables
+        self._plan = plan
+        self._frames: dict[Node, LocalFrame] = {}
+        self._parts: dict[int, dict[Part, list[int]]] = {}
+
+    def plain(self, value: Value, local: Local) -> NDArray[Any]:
+        match local:
+            case LocalValue():
+                return self._value(local)
+            case LocalPart(breakdown=breakdown, part=part):
+                found = self._parts_of(breakdown)[part]
+                plain = np.empty((1, value.n), dtype=object)
+                plain[0, :] = found
+                return plain
+
+    def _value(self, local: LocalValue) -> NDArray[Any]:
+        if local.frame not in self._frames:
+            self._frames[local.frame] = lower(local.frame, self._tables, self._plan.parameters)
+        encoding = local.encoding
+        key = (encoding.low, encoding.width) if encoding.form is Form.KEY else None
+        return encode(
+            self._frames[local.frame],
+            local.expr,
+            encoding.form,
+            local.frame.schema,
+            local.length,
+            key=key,
+            parameters=self._plan.parameters,
+        )
+
+    def _parts_of(self, breakdown: Breakdown) -> dict[Part, list[int]]:
+        if id(breakdown) not in self._parts:
+            self._parts[id(breakdown)] = local_parts(breakdown, self._tables, self._plan.parameters)
+        return self._parts[id(breakdown)]

@@ -1,0 +1,68 @@
+"""One job at one compute party: its inputs from the dealers, the stages of the program, the sealed package at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from secureframe.disclosure.sealing import seal
+from secureframe.engine.execute import Execution
+from secureframe.engine.institution import AdmittedJob
+from secureframe.mpc.channel import Channel
+from secureframe.mpc.party import Party
+from secureframe.mpc.randomness import PartyKeys
+from secureframe.mpc.sharing import Share, receive, serialise
+
+
+class PartyJob:
+    """Runs an admitted job at party ``index``.
+
+    Parameters
+    ----------
+    job : AdmittedJob
+        The job, as this institution compiled it.
+    index : int
+        0, 1 or 2.
+    channel : Channel
+        The links of this job.
+    keys : PartyKeys
+        The pairwise secrets of this job.
+    dealt : mapping
+        The message that each owner dealt to this party.
+    """
+
+    def __init__(self, job: AdmittedJob, index: int, channel: Channel, keys: PartyKeys, dealt: Mapping[str, bytes]) -> None:
+        self._job = job
+        self._party = Party(index, channel, keys)
+        inputs: dict[int, Share] = {}
+        for owner in job.owners:
+            specs = [spec.value for spec in job.program.inputs if spec.owner == owner]
+            shares = receive(specs, dealt[owner], index)
+            inputs |= {value.number: share for value, share in zip(specs, shares, strict=True)}
+        self._execution = Execution(job.program, self._party, inputs)
+
+    def run_stage(self, name: str) -> dict[str, Any]:
+        """Run one stage and return its public report: rounds, bytes, seconds, opened bits."""
+        report = self._execution.run_stage(name)
+        return {
+            "name": report.name,
+            "rounds": report.rounds,
+            "bytes": report.bytes_sent_previous + report.bytes_sent_next,
+            "bytes_to_previous": report.bytes_sent_previous,
+            "bytes_to_next": report.bytes_sent_next,
+            "seconds": report.seconds,
+            "opened_bits": report.opened_bits,
+        }
+
+    def seal(self) -> bytes:
+        """Return this party's shares of what leaves, sealed for the recipient, and forget the job's keys."""
+        outputs = self._job.program.outputs
+        shares = b"".join(serialise(s, v) for s, v in zip(self._execution.outputs(), outputs, strict=True))
+        package = seal(
+            shares,
+            self._job.recipient_key,
+            job_id=self._job.job_id,
+            plan_digest=self._job.plan_digest,
+            party=self._party.index,
+        )
+        return package

@@ -1,0 +1,336 @@
+"""A federation as the analyst holds it: its members, its catalog, its frames, and the last job that ran.
+
+The federation builds, signs and sends plans, and opens what comes back. It never sees a row; whatever runs the
+institutions is behind a `Backend` that is found by its entry point.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import shutil
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from secureframe.backend import Backend, Member
+from secureframe.disclosure.policy import Policy, preset
+from secureframe.disclosure.sealing import open_packages
+from secureframe.display import ProgressLine
+from secureframe.engine.catalog import Catalog
+from secureframe.errors import PlanError
+from secureframe.frame import SecureFrame
+from secureframe.governance.identity import AnalystIdentity
+from secureframe.jobs import JobReport
+from secureframe.plan.envelope import Plan, new_plan
+from secureframe.plan.nodes import Node, Summarise
+from secureframe.plan.nodes import Table as TableNode
+from secureframe.planner.compile import Compiled, compile_plan
+from secureframe.planner.explain import explain_frame, explain_plan
+from secureframe.results.decode import decode_release, open_outputs
+from secureframe.results.released import ReleasedTable
+from secureframe.schema.declare import NAME, Table
+from secureframe.schema.table import TableSchema
+from secureframe.schema.types import Scalar
+
+Start = Callable[..., Backend]
+
+
+class CatalogView:
+    """Which tables and columns there are, with type, range, owner, allowed use and policy; never data."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def __repr__(self) -> str:
+        lines = []
+        for (owner, name), table in self._catalog.tables.items():
+            many = "one row a person" if table.rows_per_person == 1 else f"up to {table.rows_per_person} rows a person"
+            lines.append(
+                f"{owner}.{name}: {many}, roster {table.roster_size:,}, persons of {table.person_domain!r} by {table.person_key}"
+                f"   [policy {self._catalog.policies[owner].name}]"
+            )
+            for column in table.columns:
+                flags = [w for w, on in (("sensitive", column.sensitive), ("magnitude", column.magnitude)) if on]
+                uses = "" if len(column.uses) == 4 else "; use: " + ", ".join(sorted(column.uses))
+                lines.append(f"    {column.name:<12} {column.type.describe()}{uses}" + (f"; {', '.join(flags)}" if flags else ""))
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<pre>{escape(repr(self))}</pre>"
+
+    @property
+    def tables(self) -> Mapping[tuple[str, str], TableSchema]:
+        """The schemas by (owner, name)."""
+        return self._catalog.tables
+
+
+class MemberView:
+    """An institution: ``fed["hospital"]["patients"]`` is a frame."""
+
+    def __init__(self, federation: Federation, member: Member) -> None:
+        self._federation = federation
+        self.name = member.name
+        self.party = member.party
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of its tables."""
+        return tuple(name for owner, name in self._federation.catalog.tables if owner == self.name)
+
+    def __getitem__(self, table: str) -> SecureFrame:
+        return self._federation[f"{self.name}.{table}"]
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.tables)
+
+    def __repr__(self) -> str:
+        hosts = f"hosts compute party {self.party}" if self.party is not None else "hosts no compute party"
+        return f"Member({self.name!r}: {', '.join(self.tables) or 'no tables'}; {hosts})"
+
+
+class Federation:
+    """Institutions that answer together; also a context manager.
+
+    Parameters
+    ----------
+    backend : Backend
+        What runs the institutions.
+    purpose : str
+        What the answers are for; part of every plan.
+    analyst : AnalystIdentity
+        Who asks, and whom results are sealed for.
+    quiet : bool
+        Show no progress.
+    """
+
+    def __init__(self, backend: Backend, *, purpose: str, analyst: AnalystIdentity, quiet: bool = False) -> None:
+        if not purpose.strip():
+            raise PlanError("a federation needs to know what its answers are for", hint="purpose='...'")
+        self._backend = backend
+        self._analyst = analyst
+        self._catalog = Catalog.from_entries(backend.catalog())
+        self._quiet = quiet
+        self._lock = threading.Lock()
+        self.purpose = purpose
+        self.last_job: JobReport | None = None
+
+    # -- what there is -----------------------------------------------------------------------------------------------
+
+    @property
+    def members(self) -> tuple[MemberView, ...]:
+        """The institutions, parties and data owners alike."""
+        return tuple(MemberView(self, m) for m in self._backend.members)
+
+    @property
+    def catalog(self) -> CatalogView:
+        """Tables and columns with type, range, owner and allowed use."""
+        return CatalogView(self._catalog)
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a member, a table as ``owner.table``, or the one table of that name.
+
+        Raises
+        ------
+        PlanError
+            If there is none, or several institutions have one.
+        """
+        for member in self._backend.members:
+            if member.name == name:
+                return MemberView(self, member)
+        owner, _, table = name.rpartition(".")
+        found = [key for key in self._catalog.tables if key[1] == table and (not owner or key[0] == owner)]
+        if not found:
+            known = ", ".join(f"{o}.{t}" for o, t in self._catalog.tables)
+            raise PlanError(f"there is no {name!r} in this federation", hint=f"its tables are {known}")
+        if len(found) > 1:
+            raise PlanError(
+                f"{name!r} lies at several institutions, and one frame over their rows is not offered yet",
+                hint=" or ".join(f"fed['{o}.{t}']" for o, t in found),
+            )
+        return SecureFrame(self, TableNode(self._catalog.tables[found[0]]))
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [m.name for m in self._backend.members] + [f"{o}.{t}" for o, t in self._catalog.tables]
+
+    def __repr__(self) -> str:
+        return f"Federation({', '.join(m.name for m in self._backend.members)}; {len(self._catalog.tables)} tables)"
+
+    # -- statements --------------------------------------------------------------------------------------------------
+
+    def _plan(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar]) -> Plan:
+        owners = frozenset().union(*(n.owners for n in nodes))
+        return new_plan(
+            nodes,
+            parameters,
+            purpose=self.purpose,
+            analyst=self._analyst.public(),
+            policies={owner: self._catalog.policies[owner].digest for owner in sorted(owners)},
+            versions=self._catalog.versions(nodes),
+        )
+
+    def _compiled(self, plan: Plan) -> Compiled:
+        return compile_plan(plan, self._catalog.policies)
+
+    def run(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar]) -> list[ReleasedTable]:
+        """Run releases as one job and return them in their order.
+
+        Raises
+        ------
+        SecureFrameError
+            What can be refused without data, before anything runs; `PartyUnavailable` if an institution was lost.
+        """
+        started = time.perf_counter()
+        plan = self._plan(nodes, parameters)
+        compiled = self._compiled(plan)
+        request = plan.to_bytes()
+        line = ProgressLine(enabled=False if self._quiet else None)
+        with self._lock:
+            try:
+                outcome = self._backend.run(request, self._analyst.sign(request), line)
+            finally:
+                line.close()
+        job_id = str(outcome.report["job"])
+        shares = open_packages(
+            outcome.packages, self._analyst.sealing_key, job_id=job_id, plan_digest=plan.digest
+        )
+        opened = open_outputs(compiled, shares)
+        released = [decode_release(release, opened, plan) for release in compiled.releases]
+        self.last_job = JobReport.from_report(outcome.report, plan, time.perf_counter() - started)
+        return released
+
+    async def run_async(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar]) -> list[ReleasedTable]:
+        """Run releases as one job without blocking the event loop."""
+        return await asyncio.to_thread(self.run, nodes, parameters)
+
+    def explain(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar] | None = None) -> str:
+        """Say where releases are computed, what is sent, what each role learns, and what they cost."""
+        plan = self._plan(nodes, parameters or {})
+        return explain_plan(plan, self._compiled(plan), {m.party: m.name for m in self._backend.members if m.party is not None})
+
+    def explain_frame(self, node: Node) -> str:
+        """Say where a frame lies and what each of its columns is."""
+        return explain_frame(node)
+
+    # -- life ----------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """End everything that the federation started."""
+        self._backend.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def _backend(name: str) -> Start:
+    """Return what starts a backend, from its entry point."""
+    for entry in importlib.metadata.entry_points(group="secureframe.backends"):
+        if entry.name == name:
+            start: Start = entry.load()
+            return start
+    raise PlanError(f"no backend {name!r} is installed", hint="pip install secureframe")
+
+
+def simulate(
+    tables: Mapping[str, Mapping[str, Any]],
+    *,
+    policy: str | Policy | Mapping[str, str | Policy] = "open-research",
+    purpose: str,
+    analyst: str = "analyst",
+    quiet: bool = False,
+    start: Start | None = None,
+) -> Federation:
+    """Start a federation on this machine: real parties, real protocols, with your own data.
+
+    Parameters
+    ----------
+    tables : mapping
+        Institution to table name to source: a pandas, polars or pyarrow table, a Parquet or CSV path, or a `sf.Table` that
+        also declares types and ranges. What is undeclared is taken from the data, with a warning.
+    policy : str, Policy or mapping
+        ``"open-research"``, ``"standard"``, a `Policy`, or one of these for every institution.
+    purpose : str
+        What the answers are for; part of every plan.
+    analyst : str
+        The name that plans are signed with.
+    quiet : bool
+        Show no progress.
+    start : callable, optional
+        What runs it, in place of the installed backend ``simulate``.
+
+    Returns
+    -------
+    Federation
+
+    Raises
+    ------
+    RegistrationError
+        If a table breaks a rule; names institution, column and rule.
+    """
+    for name in [*tables, *(t for owned in tables.values() for t in owned)]:
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise PlanError(f"{name!r} is no name for an institution or a table", hint="letters, digits and _, no dots")
+    if not tables or not all(tables.values()):
+        raise PlanError("a federation needs institutions with tables", hint="{'hospital': {'patients': 'patients.parquet'}}")
+    chosen = {name: (policy[name] if isinstance(policy, Mapping) and name in policy else policy) for name in tables}
+    if any(isinstance(p, Mapping) for p in chosen.values()):
+        missing = sorted(n for n, p in chosen.items() if isinstance(p, Mapping))
+        raise PlanError(f"no policy is given for {', '.join(missing)}: an institution without one denies")
+    policies = {name: preset(p).to_json() for name, p in chosen.items() if not isinstance(p, Mapping)}
+    identity = AnalystIdentity.generate(analyst)
+    directory = Path(tempfile.mkdtemp(prefix="sf-", dir=_short_directory()))
+    line = ProgressLine(enabled=False if quiet else None)
+    try:
+        declarations = {
+            institution: {name: _as_table(source).declare(f"{institution}-{name}", directory) for name, source in owned.items()}
+            for institution, owned in tables.items()
+        }
+        backend = (start or _backend("simulate"))(
+            declarations=declarations, policies=policies, directory=directory, analyst=identity, progress=line.say
+        )
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+    finally:
+        line.close()
+    federation = Federation(backend, purpose=purpose, analyst=identity, quiet=quiet)
+    for texts in federation._catalog.warnings.values():
+        for text in texts:
+            warnings.warn(text, UserWarning, stacklevel=2)
+    return federation
+
+
+def _as_table(source: Any) -> Table:
+    return source if isinstance(source, Table) else Table(source)
+
+
+def _short_directory() -> str | None:
+    """A place with a short path: socket paths below it end at 107 bytes."""
+    return "/tmp" if sys.platform != "win32" and Path("/tmp").is_dir() else None
+
+
+def demo(name: str = "nafld", *, policy: str | Policy = "open-research", quiet: bool = False, start: Start | None = None) -> Federation:
+    """Start a federation with real data on this machine.
+
+    Parameters
+    ----------
+    name : str
+        ``"nafld"``: 17,549 people, whose patients' table, laboratory values and diagnoses lie at three institutions.
+    """
+    from secureframe.datasets import nafld
+
+    if name != "nafld":
+        raise PlanError(f"there is no demonstration {name!r}", hint="sf.demo('nafld')")
+    purpose = "non-alcoholic fatty liver disease and heart disease: a demonstration"
+    return simulate(nafld(), policy=policy, purpose=purpose, quiet=quiet, start=start)

@@ -1,0 +1,171 @@
+"""Functions beside the methods: bands, choices between values, cross tables, the first table of a study."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import pandas as pd
+
+from secureframe import releases
+from secureframe.errors import PlanError
+from secureframe.frame import SecureFrame
+from secureframe.operands import added, align, exact, joint, onto, refuse_vector, unwrapped
+from secureframe.pending import Pending, release
+from secureframe.plan.expressions import ColumnRef, Cut
+from secureframe.plan.nodes import Statistic, Summarise
+from secureframe.results.shape import Normalize
+from secureframe.results.summaries import crossed
+from secureframe.schema.types import ColumnType
+from secureframe.series import SecureSeries, where
+
+__all__ = ["crosstab", "cut", "table_one", "where"]
+
+
+def cut(
+    x: SecureSeries, bins: Sequence[Any], labels: Sequence[str] | None = None, right: bool = True, include_lowest: bool = False
+) -> SecureSeries:
+    """Return bands of numbers between public edges: a category that tables can be grouped by.
+
+    Parameters
+    ----------
+    x : SecureSeries
+        Numbers.
+    bins : sequence of numbers
+        Edges, increasing; infinite ones stand for the ends of the column's range. Missing outside of them.
+    labels : sequence of str, optional
+        One a band; by default pandas' intervals, ``"(18, 50]"``.
+    right : bool
+        Whether a band holds its right edge (else its left one).
+    include_lowest : bool
+        Whether the first band holds its left edge too.
+
+    Examples
+    --------
+    >>> patients.groupby(sf.cut(patients["age"], [18, 50, 65, 100])).size()
+    """
+    if not isinstance(x, SecureSeries):
+        raise refuse_vector(x, "cut")
+    if isinstance(unwrapped(bins), int | float | str) or not hasattr(bins, "__iter__"):
+        raise PlanError("edges taken from the data would reveal them", hint="public edges: sf.cut(df['age'], [18, 50, 65, 100])")
+    if labels is False:
+        raise PlanError("bands have labels, not numbers", hint="labels=['young', 'old'], or leave out labels=")
+    type_ = x._field.type
+    shown = [float(unwrapped(e)) if isinstance(unwrapped(e), float) else e for e in bins]
+    edges = _edges(shown, type_)
+    names = interval_labels(shown, right=right, include_lowest=include_lowest) if labels is None else tuple(labels)
+    if not all(isinstance(name, str) for name in names):
+        raise PlanError("labels are text", hint="labels=['young', 'old']")
+    return SecureSeries(x._source, Cut(x._expr, edges, names, right, include_lowest), x.name)
+
+
+def _edges(shown: Sequence[Any], type_: ColumnType) -> tuple[Fraction, ...]:
+    """The edges as fractions; an infinite one lies one step outside of the column's range."""
+    finite = [exact(e, "bins=") for e in shown if not (isinstance(e, float) and math.isinf(e))]
+    if not type_.is_numeric:
+        raise PlanError(f"bands are made of numbers, not of a {type_.kind}", hint="sf.cut(df['age'], [18, 50, 65, 100])")
+    low = min([type_.low * type_.step, *finite]) - type_.step
+    high = max([type_.high * type_.step, *finite]) + type_.step
+    return tuple(
+        (low if e < 0 else high) if isinstance(e, float) and math.isinf(e) else exact(e, "bins=") for e in shown
+    )
+
+
+def interval_labels(edges: Sequence[Any], *, right: bool, include_lowest: bool) -> tuple[str, ...]:
+    """Return the labels that ``pandas.cut`` would give the bands; whole edges stay whole."""
+    if len(edges) < 2 or any(a >= b for a, b in zip(edges, edges[1:], strict=False)):
+        raise PlanError("the edges of cut must increase", hint="sf.cut(df['age'], [18, 50, 65, 120])")
+    whole = all(isinstance(unwrapped(e), int) for e in edges)
+    of_what = pd.Series([], dtype="int64" if whole else "float64")
+    return tuple(map(str, pd.cut(of_what, list(edges), right=right, include_lowest=include_lowest).cat.categories))
+
+
+def crosstab(
+    index: SecureSeries,
+    columns: SecureSeries,
+    *,
+    margins: bool = False,
+    normalize: Normalize = False,
+    margins_name: str = "All",
+    **options: Any,
+) -> Any:
+    """Release a table of counts of two columns with public domains.
+
+    Parameters
+    ----------
+    index, columns : SecureSeries
+        Columns of one frame.
+    margins : bool
+        Add totals. They are sums of the released cells, and missing where a cell of theirs is withheld.
+    normalize : bool or str
+        Shares of all, of the ``index`` line or of the ``columns`` line, from the released cells.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Every declared level in its order, withheld cells missing.
+
+    Examples
+    --------
+    >>> sf.crosstab(cohort["male"], cohort["status"], margins=True)
+    """
+    releases.refuse_options(options)
+    for series in (index, columns):
+        if not isinstance(series, SecureSeries):
+            raise refuse_vector(series, "a cross table")
+    if normalize not in (False, True, "all", "index", "columns"):
+        raise PlanError(f"normalize={normalize!r} is not offered", hint="normalize='index', 'columns' or 'all'")
+    source, (left, right) = align([(index._source, index._expr), (columns._source, columns._expr)])
+    node, keys = added(source, [(index.name, left), (columns.name, right)])
+    asked = Summarise(node, keys, (Statistic(kind="size"),))
+    labels = [index.name, columns.name]
+    return release(
+        Pending(
+            source.session,
+            [asked],
+            source.parameters,
+            lambda tables: crossed(tables, labels, margins=margins, normalize=normalize, margins_name=margins_name),
+            f"cross table of {index.name} and {columns.name}",
+        )
+    )
+
+
+def table_one(frame: SecureFrame, by: str | SecureSeries | None = None, columns: Sequence[str] | None = None) -> Any:
+    """Release the first table of a study, as one job.
+
+    Parameters
+    ----------
+    frame : SecureFrame
+        The cohort.
+    by : str or SecureSeries, optional
+        Groups to compare, beside the column overall.
+    columns : sequence of str, optional
+        What to tabulate; by default all columns but keys and text.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows (variable, statistic): for numbers count, mean, std and 25, 50, 75 %; for categories, truth values and numbers
+        that are 0 or 1 every level with its share in percent of the values that are there; for all of them missing values.
+
+    Examples
+    --------
+    >>> sf.table_one(cohort, by="case", columns=["age", "male", "sbp"])
+    """
+    if not isinstance(frame, SecureFrame):
+        raise PlanError(f"table_one takes a frame, not {type(frame).__name__}", hint="sf.table_one(cohort, by='male')")
+    source = frame._source
+    for name in columns or ():
+        frame[name]
+    if by is None:
+        return release(releases.table_one(source, None, columns))
+    key = frame[by] if isinstance(by, str) else by
+    if not isinstance(key, SecureSeries):
+        raise refuse_vector(key, "grouping")
+    expr = onto(key._expr, key._source, source)
+    source = replace(source, parameters=joint(source, key._source))
+    chosen = None if columns is None else [c for c in columns if expr != ColumnRef(c)]
+    return release(releases.table_one(source, (key.name, expr), chosen))

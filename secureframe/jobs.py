@@ -1,0 +1,91 @@
+"""What a job took and who learned what: ``fed.last_job``. Public numbers only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from secureframe.plan.envelope import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A stage of a job: seconds, rounds and bytes that the three parties sent each other."""
+
+    name: str
+    seconds: float
+    rounds: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobReport:
+    """A finished job.
+
+    Parameters
+    ----------
+    seconds : float
+        From the statement to its result, at the notebook.
+    stages : tuple of Stage
+        In order.
+    dealt : mapping
+        Bytes of shares that each institution dealt: all that left it.
+    links : mapping
+        Bytes by link, ``"from -> to"``.
+    saw : mapping
+        For every role, what it saw.
+    """
+
+    job: str
+    plan: str
+    seconds: float
+    stages: tuple[Stage, ...]
+    dealt: Mapping[str, int]
+    links: Mapping[str, int]
+    saw: Mapping[str, str]
+
+    @property
+    def rounds(self) -> int:
+        return sum(s.rounds for s in self.stages)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes between parties, and dealt."""
+        return sum(s.bytes for s in self.stages) + sum(self.dealt.values())
+
+    @staticmethod
+    def from_report(report: Mapping[str, Any], plan: Plan, seconds: float) -> JobReport:
+        """Read what the backend reports."""
+        stages = tuple(
+            Stage(name=s["name"], seconds=float(s["seconds"]), rounds=int(s["rounds"]), bytes=int(s["bytes"]))
+            for s in report["stages"]
+        )
+        dealt = {str(k): int(v) for k, v in report["dealt"].items()}
+        saw = {
+            "institutions": "the plan, and their own rows",
+            "compute parties": "random-looking shares and public sizes"
+            + ("; order comparisons of shuffled rows" if any(s.name == "join" for s in stages) else ""),
+            f"recipient {plan.recipient['name']}": "the released cells",
+        }
+        return JobReport(
+            job=str(report["job"]),
+            plan=plan.digest,
+            seconds=seconds,
+            stages=stages,
+            dealt=dealt,
+            links={str(k): int(v) for k, v in report["links"].items()},
+            saw=saw,
+        )
+
+    def __str__(self) -> str:
+        lines = [f"{self.seconds:.2f} s, {self.rounds} rounds, {megabytes(self.bytes)}"]
+        lines += [f"  {s.name:<10} {s.seconds:6.3f} s {s.rounds:5d} rounds {megabytes(s.bytes):>10}" for s in self.stages]
+        lines += [f"  {name} sent {megabytes(size)} of shares, and nothing else" for name, size in self.dealt.items()]
+        lines += [f"  {who} saw {what}" for who, what in self.saw.items()]
+        return "\n".join(lines)
+
+
+def megabytes(size: int) -> str:
+    """A number of bytes for people."""
+    return f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{size / 1e3:,.1f} kB"

@@ -1,0 +1,200 @@
+"""The parts of a release, where a frame lies at one owner: a few integers, exact, computed in Polars.
+
+The same parts in the same order as three parties compute on shares; the disclosure rules cannot tell them apart.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import polars as pl
+
+from secureframe.errors import RangeError
+from secureframe.local.expressions import Parameters, lower_expression
+from secureframe.local.integers import integer_dtype
+from secureframe.local.lower import PERSON, VALID, Tables, base_table, lower
+from secureframe.plan.nodes import Node
+from secureframe.plan.parts import Breakdown, Count, Moment, Part, Quantile
+from secureframe.schema.types import ColumnType
+
+_CELL = "__cell"
+
+
+def local_parts(breakdown: Breakdown, tables: Tables, parameters: Parameters | None = None) -> dict[Part, list[int]]:
+    """Return every part of a release over a frame of one owner.
+
+    Parameters
+    ----------
+    breakdown : Breakdown
+        The release in pieces.
+    tables : mapping of str to RegisteredTable
+        The owner's tables by ``owner.name``.
+    parameters : mapping, optional
+        Natural values of the plan's parameters.
+
+    Returns
+    -------
+    dict of Part to list of int
+        In the order of ``breakdown.parts``: one integer a cell, row-major over ``node.levels``; one in all for the
+        scopes ``frame`` and ``base``. Rows with a missing key are in no cell.
+    """
+    frame = breakdown.frame
+    rows = lower(frame, tables, parameters).rows.filter(pl.col(VALID))
+    cells = _Cells(breakdown, rows, parameters or {})
+    found: dict[Part, list[int]] = {}
+    for part in breakdown.parts:
+        match part:
+            case Count(scope="base"):
+                base = base_table(frame, tables)
+                found[part] = [base.frame[base.schema.person_key].n_unique()]
+            case Quantile():
+                found[part] = cells.quantile(part)
+            case Moment() if cells.exceeds(part):
+                found[part] = cells.wide_moment(part)
+            case _:
+                cells.ask(part)
+    found |= cells.answers()
+    return {part: found[part] for part in breakdown.parts}
+
+
+def _cell_index(node_by: tuple[str, ...], frame: Node) -> pl.Expr:
+    """The number of a row's cell, row-major; missing where a key is."""
+    index = pl.lit(0, dtype=pl.Int64)
+    for name in node_by:
+        type_ = frame.schema[name].type
+        assert type_.levels is not None
+        index = index * len(type_.levels) + (pl.col(name).cast(pl.Int64) - type_.low)
+    return index
+
+
+class _Cells:
+    """Valid rows with the number of their cell; gathers what is asked and answers it in one pass a scope."""
+
+    def __init__(self, breakdown: Breakdown, rows: pl.DataFrame, parameters: Parameters) -> None:
+        self.frame = breakdown.frame
+        self.cells = breakdown.node.cells
+        self.rows = rows.with_columns(_cell_index(breakdown.node.by, self.frame).alias(_CELL))
+        self.parameters = parameters
+        self.columns: dict[str, pl.Expr] = {}
+        self.asked: dict[Count | Moment, pl.Expr] = {}
+        self.ordered: dict[str, tuple[list[int], list[int], pl.Series]] = {}
+
+    # -- counts and moments ----------------------------------------------------------------------------------------------
+
+    def ask(self, part: Count | Moment) -> None:
+        """Note a count or moment for the pass over the rows."""
+        self.asked[part] = self._count(part) if isinstance(part, Count) else self._moment(part)
+
+    def _type(self, name: str) -> ColumnType:
+        return self.frame.schema[name].type
+
+    def _mask(self, part: Count) -> str | None:
+        """A column that says whether a row counts; None where every row does. One a distinct condition."""
+        conditions = [pl.col(name).is_not_null() for name in part.columns if self._type(name).nullable]
+        if part.where is not None:
+            conditions.append(lower_expression(part.where, self.frame.schema, self.parameters).fill_null(False))
+        if not conditions:
+            return None
+        name = f"__mask {part.columns!r} {part.where!r}"
+        self.columns[name] = pl.all_horizontal(conditions)
+        return name
+
+    def _count(self, part: Count) -> pl.Expr:
+        mask = self._mask(part)
+        if part.unit == "rows" or self.frame.rows_per_person == 1:
+            return pl.len().cast(pl.Int64) if mask is None else pl.col(mask).sum().cast(pl.Int64)
+        persons = pl.col(PERSON) if mask is None else pl.col(PERSON).filter(pl.col(mask))
+        return persons.n_unique().cast(pl.Int64)
+
+    def _bound(self, part: Moment) -> int:
+        """The largest absolute value that the sum may reach."""
+        bound = max(1, self.rows.height)
+        for name, power in zip(part.columns, part.powers, strict=True):
+            type_ = self._type(name)
+            bound *= max(1, type_.high - type_.centre, type_.centre - type_.low) ** power
+        return bound
+
+    def _ends(self, part: Moment) -> list[int]:
+        return [end for name in part.columns for end in (self._type(name).low, self._type(name).high, self._type(name).centre)]
+
+    def exceeds(self, part: Moment) -> bool:
+        """Whether the sum may need more bits than Polars has."""
+        try:
+            integer_dtype(self._bound(part), *self._ends(part))
+        except RangeError:
+            return True
+        return False
+
+    def _moment(self, part: Moment) -> pl.Expr:
+        """The sum of a column of products, as wide as it may become."""
+        dtype = integer_dtype(self._bound(part), *self._ends(part))
+        product: pl.Expr = pl.lit(1, dtype=dtype)
+        for name, power in zip(part.columns, part.powers, strict=True):
+            centred = pl.col(name).cast(dtype) - pl.lit(self._type(name).centre, dtype=dtype)
+            if power == 0:
+                # The row still counts only where the column is present.
+                product = pl.when(pl.col(name).is_not_null()).then(product)
+            for _ in range(power):
+                product = product * centred
+        column = f"__moment {part.columns!r} {part.powers!r}"
+        self.columns[column] = product
+        return pl.col(column).sum()
+
+    def wide_moment(self, part: Moment) -> list[int]:
+        """The sum in Python integers, which have no width."""
+        sums = [0] * self.cells
+        centres = [self._type(name).centre for name in part.columns]
+        for cell, *values in self.rows.select(_CELL, *part.columns).drop_nulls().iter_rows():
+            sums[cell] += math.prod(
+                (int(value) - centre) ** power for value, centre, power in zip(values, centres, part.powers, strict=True)
+            )
+        return sums
+
+    def answers(self) -> dict[Part, list[int]]:
+        """Answer everything that was asked: one pass over the rows of the frame, one over those in a cell."""
+        rows = self.rows.with_columns(**self.columns)
+        names = {part: f"__part {i}" for i, part in enumerate(self.asked)}
+        found: dict[Part, list[int]] = {}
+        whole = [p for p in self.asked if isinstance(p, Count) and p.scope == "frame"]
+        celled = [p for p in self.asked if p not in whole]
+        if whole:
+            single = rows.select(**{names[p]: self.asked[p] for p in whole})
+            found |= {p: [int(single[names[p]][0])] for p in whole}
+        if celled:
+            grouped = rows.filter(pl.col(_CELL).is_not_null()).group_by(_CELL).agg(**{names[p]: self.asked[p] for p in celled})
+            where = grouped[_CELL].to_list()
+            for part in celled:
+                values = [0] * self.cells
+                for cell, value in zip(where, grouped[names[part]].to_list(), strict=True):
+                    values[cell] = int(value)
+                found[part] = values
+        return found
+
+    # -- quantiles -------------------------------------------------------------------------------------------------------
+
+    def quantile(self, part: Quantile) -> list[int]:
+        """The value of rank ``floor(q * (count - 1))`` in every cell; the low end of the range where there is none."""
+        starts, counts, values = self._sorted(part.column)
+        ranks = [start + _rank(part.q, count) for start, count in zip(starts, counts, strict=True) if count]
+        found = iter(values.gather(ranks).to_list() if ranks else [])
+        low = self._type(part.column).low
+        return [int(next(found)) if count else low for count in counts]
+
+    def _sorted(self, column: str) -> tuple[list[int], list[int], pl.Series]:
+        """A column's present values ordered within cells, with where each cell begins and how many it has."""
+        if column not in self.ordered:
+            present = self.rows.select(_CELL, column).filter(pl.col(column).is_not_null() & pl.col(_CELL).is_not_null())
+            present = present.sort(_CELL, column)
+            counts = [0] * self.cells
+            for cell, count in present.group_by(_CELL).len().iter_rows():
+                counts[cell] = count
+            starts = [0] * self.cells
+            for cell in range(1, self.cells):
+                starts[cell] = starts[cell - 1] + counts[cell - 1]
+            self.ordered[column] = starts, counts, present[column]
+        return self.ordered[column]
+
+
+def _rank(q: Fraction, count: int) -> int:
+    return math.floor(q * (count - 1))

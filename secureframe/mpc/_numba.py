@@ -1,0 +1,58 @@
+"""The one door to numba: where compiled kernels are kept, and the decorator that compiles them.
+
+numba's disk cache does not notice an edited callee in another file, so the cache directory is named after the hash of all
+kernel sources, the processor and numba's version. Kernels have explicit signatures: importing their module compiles or
+loads them, and an array of another layout is refused instead of being compiled for anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+import platformdirs
+
+KERNEL_SOURCES = ("_numba.py", "ring.py", "bitplanes.py", "randomness.py")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _processor() -> str:
+    from llvmlite import binding
+
+    return f"{platform.machine()}-{binding.get_host_cpu_name()}"
+
+
+def cache_directory() -> Path:
+    """Return the directory of compiled kernels for these sources, this processor and this numba."""
+    digest = hashlib.sha256()
+    for name in KERNEL_SOURCES:
+        digest.update((Path(__file__).parent / name).read_bytes())
+    digest.update(_processor().encode())
+    digest.update(importlib.metadata.version("numba").encode())
+    return Path(platformdirs.user_cache_dir("secureframe")) / "kernels" / digest.hexdigest()[:24]
+
+
+_CACHE = cache_directory()
+
+
+def kernel(signatures: str | Sequence[str]) -> Callable[[Function], Function]:
+    """Compile a kernel for its signatures, from the disk cache where possible; it releases the GIL while it runs."""
+
+    def decorate(function: Function) -> Function:
+        config = cast(Any, numba).config
+        before = config.CACHE_DIR
+        config.CACHE_DIR = str(_CACHE)
+        try:
+            wanted = signatures if isinstance(signatures, str) else list(signatures)
+            compiled = cast(Any, numba).njit(wanted, cache=True, nogil=True, boundscheck=False, error_model="numpy")(function)
+        finally:
+            config.CACHE_DIR = before
+        return cast(Function, compiled)
+
+    return decorate

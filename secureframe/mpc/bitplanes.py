@@ -1,0 +1,267 @@
+"""Bit planes: ``(rows, ceil(n / 64))`` words, bit ``j % 64`` of word ``j // 64`` of plane b being bit b of element j.
+
+A gate on 64 elements is one word operation. Bits beyond n in a plane's last word carry nothing: they are never read, and
+are cleared before a share leaves the program (``clear_tail``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secureframe.mpc._numba import kernel
+from secureframe.mpc.ring import Words
+
+Index = NDArray[np.int64]
+
+_ZERO = np.uint64(0)
+_ONE = np.uint64(1)
+_FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+
+def plane_words(n: int) -> int:
+    """Return how many words a plane of n bits takes."""
+    return (n + 63) // 64
+
+
+# -- kernels -----------------------------------------------------------------------------------------------------------
+
+
+@kernel("void(u8[::1])")
+def _transpose_block(block: Words) -> None:
+    """Transpose 64 x 64 bits in place (Warren, Hacker's Delight, section 7-3): six exchanges of ever smaller squares."""
+    mask = np.uint64(0x00000000FFFFFFFF)
+    width = 32
+    while width > 0:
+        step = np.uint64(width)
+        for base in range(0, 64, 2 * width):
+            for k in range(base, base + width):
+                swap = ((block[k] >> step) ^ block[k + width]) & mask
+                block[k] ^= swap << step
+                block[k + width] ^= swap
+        width >>= 1
+        mask ^= mask << np.uint64(width)
+
+
+@kernel("void(u8[::1], u8[:, ::1])")
+def words_to_planes_kernel(words: Words, planes: Words) -> None:
+    """The low bits of n words as planes."""
+    n = words.shape[0]
+    block = np.empty(64, np.uint64)
+    for w in range(planes.shape[1]):
+        for k in range(64):
+            j = 64 * w + k
+            block[k] = words[j] if j < n else _ZERO
+        _transpose_block(block)
+        for r in range(planes.shape[0]):
+            planes[r, w] = block[r]
+
+
+@kernel("void(u8[::1], i8[::1], u8[:, ::1])")
+def gather_planes_kernel(words: Words, index: Index, planes: Words) -> None:
+    """The low bits of the words at ``index`` as planes, without a temporary array."""
+    n = index.shape[0]
+    block = np.empty(64, np.uint64)
+    for w in range(planes.shape[1]):
+        for k in range(64):
+            j = 64 * w + k
+            block[k] = words[index[j]] if j < n else _ZERO
+        _transpose_block(block)
+        for r in range(planes.shape[0]):
+            planes[r, w] = block[r]
+
+
+@kernel("void(u8[:, ::1], u8[::1])")
+def planes_to_words_kernel(planes: Words, words: Words) -> None:
+    """At most 64 planes as n words, missing bits zero."""
+    n = words.shape[0]
+    block = np.empty(64, np.uint64)
+    for w in range(planes.shape[1]):
+        for r in range(64):
+            block[r] = planes[r, w] if r < planes.shape[0] else _ZERO
+        _transpose_block(block)
+        for k in range(min(64, n - 64 * w)):
+            words[64 * w + k] = block[k]
+
+
+@kernel("void(u8[:, ::1], i8[::1], u8[:, ::1])")
+def gather_bits_kernel(planes: Words, index: Index, out: Words) -> None:
+    """Elements at ``index`` along n, for every plane."""
+    for r in range(out.shape[0]):
+        for w in range(out.shape[1]):
+            word = _ZERO
+            for k in range(min(64, index.shape[0] - 64 * w)):
+                j = index[64 * w + k]
+                word |= ((planes[r, j >> 6] >> np.uint64(j & 63)) & _ONE) << np.uint64(k)
+            out[r, w] = word
+
+
+@kernel("void(u8[:, ::1], i8, i8, u8[:, ::1], i8)")
+def place_bits_kernel(source: Words, start: int, count: int, target: Words, offset: int) -> None:
+    """Or ``count`` bits of every plane of ``source``, from ``start`` on, into ``target`` at ``offset``."""
+    words = (count + 63) // 64
+    for r in range(source.shape[0]):
+        for w in range(words):
+            position = start + 64 * w
+            low = np.uint64(position & 63)
+            word = source[r, position >> 6] >> low
+            if low > _ZERO and (position >> 6) + 1 < source.shape[1]:
+                word |= source[r, (position >> 6) + 1] << (np.uint64(64) - low)
+            left = count - 64 * w
+            if left < 64:
+                word &= (_ONE << np.uint64(left)) - _ONE
+            position = offset + 64 * w
+            low = np.uint64(position & 63)
+            target[r, position >> 6] |= word << low
+            if low > _ZERO and (position >> 6) + 1 < target.shape[1]:
+                target[r, (position >> 6) + 1] |= word >> (np.uint64(64) - low)
+
+
+@kernel("void(u8[:, ::1], u8[:, ::1], i8[::1], u8[:, ::1], u8[:, ::1], i8[::1], u8[::1], u8[::1], u8[:, ::1], i8, i8)")
+def and_rows_kernel(
+    xa: Words,
+    xb: Words,
+    x_rows: Index,
+    ya: Words,
+    yb: Words,
+    y_rows: Index,
+    first_mask: Words,
+    second_mask: Words,
+    out: Words,
+    start: int,
+    stop: int,
+) -> None:
+    """Masked cross terms of the conjunction of plane ``x_rows[r]`` with plane ``y_rows[r]``, for r from start to stop."""
+    words = out.shape[1]
+    for r in range(start, stop):
+        x = x_rows[r]
+        y = y_rows[r]
+        base = (r - start) * words
+        for w in range(words):
+            left = ya[y, w]
+            out[r, w] = (xa[x, w] & (left ^ yb[y, w])) ^ (xb[x, w] & left) ^ first_mask[base + w] ^ second_mask[base + w]
+
+
+@kernel("void(u8[:, ::1], u8[:, ::1], u8[:, ::1])")
+def expand_bits_kernel(planes: Words, ones: Words, out: Words) -> None:
+    """Each bit as a whole word: ``ones[r, 0]`` where it is 1, zero where not."""
+    for r in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            bit = (planes[r, j >> 6] >> np.uint64(j & 63)) & _ONE
+            out[r, j] = ones[0, 0] * bit
+
+
+# -- arrays ------------------------------------------------------------------------------------------------------------
+
+_UNIT = np.ones((1, 1), np.uint64)
+_FILLED = np.full((1, 1), _FULL, np.uint64)
+
+
+def from_bools(bits: NDArray[Any]) -> Words:
+    """Bits ``(rows, n)`` as planes."""
+    rows, n = bits.shape
+    out = np.zeros((rows, 8 * plane_words(n)), np.uint8)
+    out[:, : (n + 7) // 8] = np.packbits(bits.astype(bool), axis=1, bitorder="little")
+    return out.view(np.uint64)
+
+
+def to_bools(planes: Words, n: int) -> NDArray[np.bool_]:
+    """Planes as bits ``(rows, n)``."""
+    return np.unpackbits(planes.view(np.uint8), axis=1, count=n, bitorder="little").astype(bool)
+
+
+def from_words(words: Words, width: int) -> Words:
+    """The low ``width`` bits of elements of several words, ``(rows, n)`` least significant first, as planes."""
+    n = words.shape[1]
+    out = np.empty((width, plane_words(n)), np.uint64)
+    for row in range((width + 63) // 64):
+        words_to_planes_kernel(words[row], out[64 * row : min(width, 64 * row + 64)])
+    return out
+
+
+def gather_words(words: Words, index: Index, width: int) -> Words:
+    """The low ``width`` bits of the elements at ``index`` as planes."""
+    out = np.empty((width, plane_words(len(index))), np.uint64)
+    for row in range((width + 63) // 64):
+        gather_planes_kernel(words[row], index, out[64 * row : min(width, 64 * row + 64)])
+    return out
+
+
+def to_words(planes: Words, n: int) -> Words:
+    """Planes as elements of ``ceil(planes / 64)`` words, ``(rows, n)``."""
+    rows = (planes.shape[0] + 63) // 64
+    out = np.empty((rows, n), np.uint64)
+    for row in range(rows):
+        planes_to_words_kernel(planes[64 * row : 64 * row + 64], out[row])
+    return out
+
+
+def gather_bits(planes: Words, index: Index) -> Words:
+    """Elements at ``index`` along n."""
+    out = np.empty((planes.shape[0], plane_words(len(index))), np.uint64)
+    gather_bits_kernel(planes, index, out)
+    return out
+
+
+def cut_bits(planes: Words, start: int, stop: int) -> Words:
+    """Elements ``start .. stop - 1``."""
+    out = np.zeros((planes.shape[0], plane_words(stop - start)), np.uint64)
+    place_bits_kernel(planes, start, stop - start, out, 0)
+    return out
+
+
+def join_bits(parts: list[tuple[Words, int]]) -> Words:
+    """Planes with their numbers of elements, joined along n."""
+    total = sum(n for _, n in parts)
+    out = np.zeros((parts[0][0].shape[0], plane_words(total)), np.uint64)
+    offset = 0
+    for planes, n in parts:
+        place_bits_kernel(planes, 0, n, out, offset)
+        offset += n
+    return out
+
+
+def shift_bits(planes: Words, n: int, by: int) -> Words:
+    """Elements moved ``by`` places towards the end, zeros entering at the front."""
+    out = np.zeros_like(planes)
+    place_bits_kernel(planes, 0, n - by, out, by)
+    return out
+
+
+def reshape_bits(planes: Words, n: int, rows: int) -> Words:
+    """The same elements (row-major) in ``rows`` rows."""
+    before = planes.shape[0]
+    after = before * n // rows
+    out = np.zeros((rows, plane_words(after)), np.uint64)
+    position = 0
+    while position < before * n:
+        row, start = divmod(position, n)
+        target, offset = divmod(position, after)
+        count = min(n - start, after - offset)
+        place_bits_kernel(planes[row : row + 1], start, count, out[target : target + 1], offset)
+        position += count
+    return out
+
+
+def expand_units(planes: Words, n: int) -> Words:
+    """Each bit as the ring element 0 or 1: ``(rows, n)``."""
+    out = np.empty((planes.shape[0], n), np.uint64)
+    expand_bits_kernel(planes, _UNIT, out)
+    return out
+
+
+def expand_masks(planes: Words, n: int) -> Words:
+    """Each bit as a word of 64 equal bits: ``(rows, n)``."""
+    out = np.empty((planes.shape[0], n), np.uint64)
+    expand_bits_kernel(planes, _FILLED, out)
+    return out
+
+
+def clear_tail(planes: Words, n: int) -> Words:
+    """A copy whose bits beyond n are zero."""
+    out = planes.copy()
+    if n % 64:
+        out[:, -1] &= np.uint64((1 << (n % 64)) - 1)
+    return out

@@ -1,0 +1,162 @@
+"""Secret permutations: three in a row, each known to two parties, so that no party knows their composition.
+
+In step s the parties s-1 and s, which have the key k_s in common, hold all three components between them: the first adds its
+two, the second has the one that is missing. Both permute what they have; the result's components s-1 and s+1 are drawn
+with the third party, and the pair exchanges what remains for component s. The third party sends and receives nothing.
+
+Source
+    Laur, Willemson, Zhang (ISC 2011), resharing-based shuffling; two messages a step as in Asharov et al. (CCS 2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from secureframe.mpc import ring
+from secureframe.mpc.party import Party
+from secureframe.mpc.randomness import Index
+from secureframe.mpc.ring import Words
+from secureframe.mpc.rounds import Message, Steps
+from secureframe.mpc.sharing import ArithShare, WordShare
+from secureframe.mpc.traffic import Traffic, Triple
+
+Movable = ArithShare | WordShare
+
+
+@dataclass(slots=True)
+class ShuffleHandle:
+    """A party's two of the three permutations: with its predecessor, with its successor. Good for one way back."""
+
+    previous: Index
+    next: Index
+    used: bool = False
+
+
+def _added(x: Movable, first: Words, second: Words) -> Words:
+    return ring.add(first, second) if isinstance(x, ArithShare) else first ^ second
+
+
+def _taken(x: Movable, first: Words, second: Words) -> Words:
+    return ring.subtract(first, second) if isinstance(x, ArithShare) else first ^ second
+
+
+def _permuted(words: Words, permutation: Index) -> Words:
+    return np.take(words, permutation, axis=-1)
+
+
+def _step(party: Party, step: int, permutation: Index | None, values: Sequence[Movable]) -> Steps[list[Movable]]:
+    """Permute all values by the permutation of the pair (step - 1, step) and share them anew.
+
+    Leakage
+        None: each of the pair receives the other's permuted summand minus a component that it does not know; the third
+        party draws two components and sees nothing else.
+    Rounds and bytes
+        1 round; both of the pair send one element (of all words) to each other.
+    """
+    count = sum(value.a.size for value in values)
+    randomness = party.randomness
+    shapes = [value.a.shape for value in values]
+
+    def drawn(words: Words) -> list[Words]:
+        ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+        return [part.reshape(shape) for part, shape in zip(np.split(words, ends[:-1]), shapes, strict=True)]
+
+    position = (party.index - step) % 3
+    if position == 1:
+        # The third party, step + 1: component step + 1 is common with party step, component step + 2 with party step - 1.
+        first = drawn(randomness.previous.common.words(count))
+        second = drawn(randomness.next.common.words(count))
+        yield Message()
+    elif permutation is None:
+        raise ValueError("a party of the pair knows its permutation")
+    elif position == 2:
+        # Party step - 1 adds its components step - 1 and step; it draws component step - 1 with the third party.
+        first = drawn(randomness.previous.common.words(count))
+        parts = [
+            _taken(value, _permuted(_added(value, value.a, value.b), permutation), mask)
+            for value, mask in zip(values, first, strict=True)
+        ]
+        received = yield Message(to_next=_flat(parts), from_next=count)
+        second = [_added(v, x, y) for v, x, y in zip(values, parts, drawn(received.from_next), strict=True)]
+    else:
+        # Party step has component step + 1, which it draws anew with the third party.
+        second = drawn(randomness.next.common.words(count))
+        parts = [_taken(value, _permuted(value.b, permutation), mask) for value, mask in zip(values, second, strict=True)]
+        received = yield Message(to_previous=_flat(parts), from_previous=count)
+        first = [_added(v, x, y) for v, x, y in zip(values, parts, drawn(received.from_previous), strict=True)]
+    return [type(value)(a, b) for value, a, b in zip(values, first, second, strict=True)]
+
+
+def _flat(parts: Sequence[Words]) -> Words:
+    return np.concatenate([part.reshape(-1) for part in parts])
+
+
+def _known(party: Party, step: int, previous: Index, following: Index) -> Index | None:
+    if party.index == step:
+        return previous
+    return following if party.index == (step - 1) % 3 else None
+
+
+def shuffle(party: Party, values: Sequence[Movable]) -> Steps[tuple[ShuffleHandle, list[Movable]]]:
+    """Permute all values (of one n) by one fresh, secret, uniform permutation.
+
+    Leakage
+        None (``_step``). To any one party the composition is uniform: one of the three permutations is unknown to it.
+    Rounds and bytes
+        3 rounds; each party sends two elements of all values an element.
+    Source
+        Laur, Willemson, Zhang (ISC 2011), section 3; Asharov et al. (CCS 2022), section 4.
+    """
+    n = values[0].a.shape[-1]
+    previous = party.randomness.previous.permutations.permutation(n)
+    following = party.randomness.next.permutations.permutation(n)
+    moved = list(values)
+    for step in range(3):
+        moved = yield from _step(party, step, _known(party, step, previous, following), moved)
+    return ShuffleHandle(previous, following), moved
+
+
+def _inverse(permutation: Index) -> Index:
+    out = np.empty_like(permutation)
+    out[permutation] = np.arange(len(permutation), dtype=np.int64)
+    return out
+
+
+def unshuffle(party: Party, handle: ShuffleHandle, values: Sequence[Movable]) -> Steps[list[Movable]]:
+    """Permute values back by the inverse of an earlier shuffle, which is used up by it.
+
+    Leakage
+        None (``_step``).
+    Rounds and bytes
+        3 rounds; each party sends two elements of all values an element.
+    Source
+        As ``shuffle``, the inverses in the opposite order.
+    """
+    if handle.used:
+        raise RuntimeError("a shuffle is undone once; a second use would link what was permuted")
+    handle.used = True
+    previous, following = _inverse(handle.previous), _inverse(handle.next)
+    moved = list(values)
+    for step in (2, 1, 0):
+        moved = yield from _step(party, step, _known(party, step, previous, following), moved)
+    return moved
+
+
+def _step_cost(step: int, words: int) -> Traffic:
+    def only(party: int) -> Triple:
+        counts = [0, 0, 0]
+        counts[party] = words
+        return counts[0], counts[1], counts[2]
+
+    return Traffic(to_previous=only(step), to_next=only((step - 1) % 3))
+
+
+def shuffle_cost(words: int) -> list[Traffic]:
+    return [_step_cost(step, words) for step in range(3)]
+
+
+def unshuffle_cost(words: int) -> list[Traffic]:
+    return [_step_cost(step, words) for step in (2, 1, 0)]

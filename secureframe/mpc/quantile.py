@@ -1,0 +1,92 @@
+"""Order statistics within secret groups, by descending the bit planes: no sort, all groups and ranks in the same rounds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+
+from secureframe.mpc.numeric import floor_divide_public
+from secureframe.mpc.program import Builder, ProgramError, Value, bit_length
+
+
+def select_ranks(b: Builder, planes: Value, mask: Value, ranks: Value) -> Value:
+    """The element of given rank within each group, as an unsigned integer.
+
+    From the top plane down: among the elements still possible, count those whose bit is 0; if the rank lies beyond them, the
+    answer's bit is 1 and the rank is lowered by the count; either way only elements with the answer's bit stay possible.
+
+    Parameters
+    ----------
+    b
+        The builder.
+    planes
+        bits ``(width, n)``: the values, unsigned.
+    mask
+        bits ``(groups, n)``: which elements belong to each group, nulls excluded.
+    ranks
+        arith ``(1, groups * q)``: zero-based ranks in ascending order, q for each group (row-major).
+
+    Returns
+    -------
+    arith ``(1, groups * q)``. Where a group has no element of that rank, any value below ``2**width``.
+
+    Leakage
+        None.
+    Rounds and bytes
+        9 + ceil(log2(log2 n + 1)) rounds a plane; party 0 sends one ring element an element, plane, group and rank; each
+        party two bits.
+    Source
+        Radix selection (as for the k-th ranked element in Aggarwal, Mishra, Pinkas 2004), counts and choices kept secret.
+    """
+    if ranks.rows != 1 or ranks.n % mask.rows or planes.n != mask.n:
+        raise ProgramError("ranks are one row, equally many for each group")
+    each = ranks.n // mask.rows
+    width_of_count = bit_length(-planes.n, planes.n)
+    possible = b.pick_rows(mask, [group for group in range(mask.rows) for _ in range(each)])
+    digits: list[Value] = []
+    for plane in reversed(range(planes.rows)):
+        ones = b.and_(possible, b.pick_rows(planes, [plane]))
+        zeros = b.xor(possible, ones)
+        below = b.count_bits(zeros, ranks.limbs)
+        digit = b.invert(b.is_negative(b.subtract(ranks, below), width_of_count))
+        factor = b.to_arith(digit, ranks.limbs)
+        digits.append(factor)
+        if plane:
+            chosen = b.spread(b.reshape(digit, ranks.n), planes.n)
+            possible = b.xor(zeros, b.and_(chosen, possible))
+            ranks = b.subtract(ranks, b.multiply(factor, below))
+    return b.combine(b.rows(digits), [1 << plane for plane in reversed(range(planes.rows))])
+
+
+def ranks_lower(b: Builder, counts: Value, q: Sequence[Fraction], bound: int) -> Value:
+    """Zero-based ranks ``floor(q * (count - 1))``: pandas' quantile with ``interpolation="lower"``.
+
+    Parameters
+    ----------
+    b
+        The builder.
+    counts
+        arith ``(1, groups)``: how many elements each group has, ``0 <= count <= bound``. For 0 the rank means nothing.
+    q
+        Public rationals between 0 and 1.
+    bound
+        The largest possible count.
+
+    Returns
+    -------
+    arith ``(1, groups * len(q))``, row-major.
+
+    Leakage
+        None.
+    Rounds and bytes
+        As ``floor_divide_public`` by the common denominator.
+    """
+    if any(not 0 <= value <= 1 for value in q):
+        raise ProgramError("quantiles lie between 0 and 1")
+    denominator = math.lcm(*(value.denominator for value in q))
+    numerators = [int(value * denominator) for value in q]
+    repeated = b.take(counts, [group for group in range(counts.n) for _ in q])
+    scaled = b.multiply_public(b.add_public(repeated, [-1]), numerators * counts.n)
+    width = max(1, (max(numerators) * max(bound - 1, 1)).bit_length())
+    return floor_divide_public(b, scaled, denominator, width)

@@ -1,0 +1,30 @@
+"""What one round of a protocol sends: the vocabulary of the cost functions that stand beside the protocols."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Triple = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Words sent in one round by the parties 0, 1, 2 to their predecessor and to their successor."""
+
+    to_previous: Triple = (0, 0, 0)
+    to_next: Triple = (0, 0, 0)
+
+    def __add__(self, other: Traffic) -> Traffic:
+        (a, b, c), (d, e, f) = self.to_previous, other.to_previous
+        (g, h, i), (j, k, m) = self.to_next, other.to_next
+        return Traffic((a + d, b + e, c + f), (g + j, h + k, i + m))
+
+
+def all_back(words: int) -> Traffic:
+    """Every party sends to its predecessor: a resharing."""
+    return Traffic(to_previous=(words, words, words))
+
+
+def first_deals(words: int) -> Traffic:
+    """Party 0 sends to party 1: the local split."""
+    return Traffic(to_next=(words, 0, 0))

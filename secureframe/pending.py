@@ -1,0 +1,230 @@
+"""Releases that are built but not yet run, and the one place where they run: now, deferred, or several in one job.
+
+Every method that yields numbers makes a `Pending`. Outside ``with sf.defer()`` it is collected at once; inside, it is
+returned, and ``sf.collect(*pending)`` runs all of them as one job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+from secureframe.errors import PlanError
+from secureframe.plan.envelope import parameters_of
+from secureframe.plan.nodes import Node, Summarise
+from secureframe.results.released import ReleasedTable
+from secureframe.schema.types import Scalar
+
+T = TypeVar("T")
+
+
+class Session(Protocol):
+    """What a frame needs of a federation."""
+
+    def run(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar]) -> list[ReleasedTable]:
+        """Run releases as one job and return them in their order."""
+        ...
+
+    async def run_async(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar]) -> list[ReleasedTable]:
+        """Run releases as one job without blocking the caller's event loop."""
+        ...
+
+    def explain(self, nodes: Sequence[Summarise]) -> str:
+        """Say where releases would be computed, what would be sent and what each role would learn."""
+        ...
+
+    def explain_frame(self, node: Node) -> str:
+        """Say where a frame lies and what each of its columns is."""
+        ...
+
+
+class Pending(Generic[T]):
+    """A release that waits: what is asked for, and how its cells become a pandas object or a number.
+
+    Parameters
+    ----------
+    session : Session
+        The federation it will run on.
+    nodes : sequence of Summarise
+        What is asked for.
+    parameters : mapping
+        Values of the parameters that occur in them; others are left out.
+    shape : callable
+        Makes the result of the releases of ``nodes``, in order.
+    title : str
+        What it is, for people.
+    """
+
+    __slots__ = ("_result", "nodes", "parameters", "session", "shape", "title")
+
+    def __init__(
+        self,
+        session: Session,
+        nodes: Sequence[Summarise],
+        parameters: Mapping[str, Scalar],
+        shape: Callable[[Sequence[ReleasedTable]], T],
+        title: str,
+    ) -> None:
+        self.session = session
+        self.nodes = tuple(nodes)
+        used = {name for node in self.nodes for name in parameters_of(node)}
+        self.parameters = {name: value for name, value in parameters.items() if name in used}
+        self.shape = shape
+        self.title = title
+        self._result: list[T] = []
+
+    @property
+    def done(self) -> bool:
+        """Whether it has run."""
+        return bool(self._result)
+
+    def explain(self) -> str:
+        """Say where it would be computed, what would be sent and what each role would learn. Runs nothing."""
+        return self.session.explain(self.nodes)
+
+    def submit(self) -> Self:
+        """Run it as a job of its own, unless it has run; ``result()`` then returns at once."""
+        if not self.done:
+            self.accept(self.session.run(self.nodes, self.parameters))
+        return self
+
+    def result(self) -> T:
+        """Return the result, running the release first if it has not run."""
+        return self.submit()._result[0]
+
+    def accept(self, tables: Sequence[ReleasedTable]) -> None:
+        """Take the releases of ``nodes``, in order, and shape the result."""
+        self._result = [self.shape(tables)]
+
+    def map(self, change: Callable[[T], Any], title: str) -> Pending[Any]:
+        """The same release with another last step on its result."""
+        shape = self.shape
+        return Pending(self.session, self.nodes, self.parameters, lambda tables: change(shape(tables)), title)
+
+    def __repr__(self) -> str:
+        state = "released" if self.done else "not run yet"
+        return f"<Pending {self.title}: {state}; .explain(), .submit(), .result(), or sf.collect(...)>"
+
+
+class Study:
+    """The releases asked for inside ``with sf.defer() as study:``, in their order."""
+
+    def __init__(self) -> None:
+        self.pending: list[Pending[Any]] = []
+        self._tokens: list[Token[Study | None]] = []
+
+    def __enter__(self) -> Self:
+        self._tokens.append(_study.set(self))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        _study.reset(self._tokens.pop())
+
+    def explain(self) -> str:
+        """Explain all of them as the one job they would be."""
+        session, nodes, _ = _job(self.pending)
+        return session.explain(nodes)
+
+    def collect(self) -> tuple[Any, ...]:
+        """Run all of them in one job and return their results in order."""
+        return collect(*self.pending)
+
+    def __repr__(self) -> str:
+        return f"<Study of {len(self.pending)} releases; .explain(), .collect()>"
+
+
+_study: ContextVar[Study | None] = ContextVar("study", default=None)
+
+
+def defer() -> Study:
+    """Return a context in which statements that yield numbers wait instead of running.
+
+    Returns
+    -------
+    Study
+        It holds the waiting releases.
+
+    Examples
+    --------
+    >>> with sf.defer() as study:
+    ...     ages = cohort["age"].describe()
+    ...     by_sex = cohort.groupby("male")["sbp"].mean()
+    >>> ages, by_sex = sf.collect(ages, by_sex)
+    """
+    return Study()
+
+
+def release(pending: Pending[Any]) -> Any:
+    """Return the result of a release; inside ``sf.defer()`` the release itself."""
+    study = _study.get()
+    if study is None:
+        return pending.result()
+    study.pending.append(pending)
+    return pending
+
+
+def collect(*pending: Pending[Any]) -> tuple[Any, ...]:
+    """Run waiting releases in one job and return their results, in order.
+
+    A release that was asked for twice runs once; one that has run already keeps its result.
+
+    Raises
+    ------
+    PlanError
+        If they belong to different federations or give one parameter two values.
+    """
+    waiting = _waiting(pending)
+    if waiting:
+        session, nodes, parameters = _job(waiting)
+        _hand_out(waiting, nodes, session.run(nodes, parameters))
+    return tuple(p.result() for p in pending)
+
+
+async def collect_async(*pending: Pending[Any]) -> tuple[Any, ...]:
+    """The same as `collect`, awaitable."""
+    waiting = _waiting(pending)
+    if waiting:
+        session, nodes, parameters = _job(waiting)
+        _hand_out(waiting, nodes, await session.run_async(nodes, parameters))
+    return tuple(p.result() for p in pending)
+
+
+def _waiting(pending: Iterable[Any]) -> list[Pending[Any]]:
+    waiting: list[Pending[Any]] = []
+    for p in pending:
+        if not isinstance(p, Pending):
+            raise PlanError(
+                f"collect takes what statements return inside sf.defer(), not {type(p).__name__}",
+                hint="with sf.defer(): mean = df['age'].mean()",
+            )
+        if not p.done and p not in waiting:
+            waiting.append(p)
+    return waiting
+
+
+def _job(pending: Sequence[Pending[Any]]) -> tuple[Session, list[Summarise], dict[str, Scalar]]:
+    if not pending:
+        raise PlanError("nothing is waiting", hint="with sf.defer() as study: df['age'].mean()")
+    session = pending[0].session
+    if any(p.session is not session for p in pending):
+        raise PlanError("releases of different federations are different jobs", hint="sf.collect(...) once for each")
+    nodes = list(dict.fromkeys(node for p in pending for node in p.nodes))
+    return session, nodes, merge_parameters(*(p.parameters for p in pending))
+
+
+def _hand_out(waiting: Sequence[Pending[Any]], nodes: Sequence[Summarise], tables: Sequence[ReleasedTable]) -> None:
+    found = dict(zip(nodes, tables, strict=True))
+    for p in waiting:
+        p.accept([found[node] for node in p.nodes])
+
+
+def merge_parameters(*bindings: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Return the values of all parameters; one name cannot have two values."""
+    merged: dict[str, Scalar] = {}
+    for binding in bindings:
+        for name, value in binding.items():
+            if merged.setdefault(name, value) != value:
+                raise PlanError(f"parameter {name!r} has two values in one job", hint="give them different names")
+    return merged

@@ -1,0 +1,485 @@
+"""Frames as plans: immutable nodes, each checked when it is built, each with the schema of the frame it stands for.
+
+Six nodes carry every frame: a table, a projection (select, assign, rename and drop are all of them projections), a
+filter, an order, a reduction to one row a person, and a merge. One node, ``Summarise``, carries every number out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+
+from secureframe.errors import DisclosureError, PlanError, PolicyError
+from secureframe.plan.expressions import ColumnRef, Expr, column_names, infer, show
+from secureframe.schema.table import Field, Schema, TableSchema, Use
+from secureframe.schema.types import ColumnType, Kind, number_type, quotient_step
+
+HOWS = ("count", "sum", "mean", "min", "max", "first", "last", "any")
+MERGES = ("inner", "left")
+STATISTICS = ("size", "count", "sum", "mean", "var", "std", "quantile", "corr")
+QUANTILES = tuple(Fraction(q, 100) for q in (5, 10, 25, 50, 75, 90, 95))
+MAX_CELLS = 1000
+
+
+@dataclass(frozen=True, eq=True)
+class Node:
+    """Base of the nodes that stand for frames."""
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The columns of the frame, in order."""
+        raise NotImplementedError
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """The frames it is made of."""
+        return ()
+
+    @cached_property
+    def owners(self) -> frozenset[str]:
+        """Institutions whose tables it reads."""
+        return frozenset().union(*(n.owners for n in self.inputs))
+
+    @property
+    def base(self) -> Table:
+        """The table whose rows (or persons) the rows of this frame are."""
+        return self.inputs[0].base
+
+    @property
+    def person_key(self) -> str | None:
+        """The column that says who a row is about, if it still has that name here."""
+        return self.inputs[0].person_key
+
+    @property
+    def rows_per_person(self) -> int:
+        """Most rows a person may have."""
+        return self.inputs[0].rows_per_person
+
+    @property
+    def length(self) -> int:
+        """Public, padded number of rows."""
+        return self.inputs[0].length
+
+    @cached_property
+    def unique(self) -> frozenset[str]:
+        """Columns in which no two rows agree."""
+        return self.inputs[0].unique
+
+
+@dataclass(frozen=True, eq=True)
+class Table(Node):
+    """A table of one institution."""
+
+    table: TableSchema
+
+    @cached_property
+    def schema(self) -> Schema:
+        return {
+            c.name: Field(
+                type=c.type,
+                uses=c.uses,
+                owners=frozenset({self.table.owner}),
+                sensitive=c.sensitive,
+                magnitude=c.magnitude,
+            )
+            for c in self.table.columns
+        }
+
+    @cached_property
+    def owners(self) -> frozenset[str]:
+        return frozenset({self.table.owner})
+
+    @property
+    def base(self) -> Table:
+        return self
+
+    @property
+    def person_key(self) -> str | None:
+        return self.table.person_key
+
+    @property
+    def rows_per_person(self) -> int:
+        return self.table.rows_per_person
+
+    @property
+    def length(self) -> int:
+        return self.table.roster_size * self.table.rows_per_person
+
+    @cached_property
+    def unique(self) -> frozenset[str]:
+        names = {c.name for c in self.table.columns if c.unique}
+        return frozenset(names | ({self.table.person_key} if self.table.rows_per_person == 1 else set()))
+
+
+@dataclass(frozen=True, eq=True)
+class Project(Node):
+    """The columns of a frame, each defined by an expression over the columns of another."""
+
+    frame: Node
+    columns: tuple[tuple[str, Expr], ...]
+
+    def __post_init__(self) -> None:
+        if not self.columns:
+            raise PlanError("a frame needs at least one column")
+        names = [name for name, _ in self.columns]
+        if len(set(names)) != len(names):
+            raise PlanError("two columns have one name", hint="rename one of them")
+        _ = self.schema
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return (self.frame,)
+
+    @cached_property
+    def schema(self) -> Schema:
+        return {name: infer(expr, self.frame.schema) for name, expr in self.columns}
+
+    @property
+    def definitions(self) -> dict[str, Expr]:
+        return dict(self.columns)
+
+    def _renamed(self, name: str | None) -> str | None:
+        for new, expr in self.columns:
+            if expr == ColumnRef(name or ""):
+                return new
+        return None
+
+    @property
+    def person_key(self) -> str | None:
+        return self._renamed(self.frame.person_key)
+
+    @cached_property
+    def unique(self) -> frozenset[str]:
+        return frozenset(new for new, e in self.columns if isinstance(e, ColumnRef) and e.name in self.frame.unique)
+
+
+@dataclass(frozen=True, eq=True)
+class Filter(Node):
+    """The rows where a condition is true; rows where it is missing are dropped."""
+
+    frame: Node
+    predicate: Expr
+
+    def __post_init__(self) -> None:
+        found = infer(self.predicate, self.frame.schema)
+        if found.type.kind is not Kind.BOOL:
+            raise PlanError(f"{show(self.predicate)} is no condition", hint="compare it: df[df['x'] == 1]")
+        require_use(found, Use.FILTER, self.predicate, self.frame.schema)
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return (self.frame,)
+
+    @cached_property
+    def schema(self) -> Schema:
+        return self.frame.schema
+
+
+@dataclass(frozen=True, eq=True)
+class SortRows(Node):
+    """Rows in a stated order, for ``first`` and ``last``; ties keep the order of the table."""
+
+    frame: Node
+    by: tuple[str, ...]
+    ascending: bool
+
+    def __post_init__(self) -> None:
+        if len(self.frame.owners) != 1 or self.frame.rows_per_person == 1:
+            raise PlanError(
+                "an order means something only before first and last of a table with many rows a person",
+                hint="labs.sort_values('days').groupby('id').agg(last=('value', 'last'))",
+            )
+        for name in self.by:
+            if not infer(ColumnRef(name), self.frame.schema).type.is_ordered:
+                raise PlanError(f"{name} has no order")
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return (self.frame,)
+
+    @cached_property
+    def schema(self) -> Schema:
+        return self.frame.schema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aggregation:
+    """A column of a person-level frame: ``how`` applied to ``column`` over a person's rows."""
+
+    name: str
+    column: str
+    how: str
+
+
+@dataclass(frozen=True, eq=True)
+class GroupPersons(Node):
+    """One row a person of the owner's whole roster; persons without a row left are invalid rows, not fewer rows."""
+
+    frame: Node
+    key: str
+    aggregations: tuple[Aggregation, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.frame.owners) != 1:
+            raise PlanError(
+                "a frame of several institutions already has one row a person", hint="group before merging, at the owner"
+            )
+        if self.key != self.frame.person_key:
+            raise PlanError(
+                f"{self.key!r} is not the person key of this frame", hint=f"groupby({self.frame.person_key!r}).agg(...)"
+            )
+        names = [a.name for a in self.aggregations]
+        if not names or len({*names, self.key}) != len(names) + 1:
+            raise PlanError("a reduction needs columns with different names")
+        _ = self.schema
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return (self.frame,)
+
+    @cached_property
+    def schema(self) -> Schema:
+        rows = self.frame.rows_per_person
+        fields = {self.key: self.frame.schema[self.key]}
+        for a in self.aggregations:
+            if a.column not in self.frame.schema:
+                raise PlanError(f"there is no column {a.column!r}", hint=f"the columns are {', '.join(self.frame.schema)}")
+            found = self.frame.schema[a.column]
+            fields[a.name] = replace(found, type=reduced_type(a, found.type, rows))
+        return fields
+
+    @property
+    def person_key(self) -> str | None:
+        return self.key
+
+    @property
+    def rows_per_person(self) -> int:
+        return 1
+
+    @property
+    def length(self) -> int:
+        return self.base.table.roster_size
+
+    @cached_property
+    def unique(self) -> frozenset[str]:
+        return frozenset({self.key})
+
+
+def reduced_type(a: Aggregation, type_: ColumnType, rows: int) -> ColumnType:
+    """The type of a reduction over at most ``rows`` rows; all but count and any are missing where nothing is left."""
+    if a.how not in HOWS:
+        raise PlanError(f"{a.how!r} is not offered over a person's rows", hint=f"{', '.join(HOWS)} are")
+    if a.how == "count":
+        return number_type(0, rows, Fraction(1), False)
+    if a.how in ("first", "last"):
+        if type_.kind in (Kind.KEY, Kind.STRING):
+            raise PlanError(f"{a.how} of a {type_.kind} is not offered")
+        return type_.null()
+    if a.how == "any":
+        if type_.kind is not Kind.BOOL:
+            raise PlanError(f"any needs a condition, and {a.column} is of kind {type_.kind}", hint="assign one: hit=df['x'] > 0")
+        return type_.null(False)
+    if a.how in ("min", "max") and type_.is_ordered:
+        return type_.null()
+    if not type_.is_numeric:
+        raise PlanError(f"{a.how} needs numbers, and {a.column} is of kind {type_.kind}", hint="count, first or last")
+    if a.how == "mean":
+        step = quotient_step(type_.step)
+        factor = type_.step / step
+        return number_type(math.floor(type_.low * factor), math.ceil(type_.high * factor), step, True)
+    return number_type(min(type_.low, type_.low * rows, 0), max(type_.high, type_.high * rows, 0), type_.step, False)
+
+
+@dataclass(frozen=True, eq=True)
+class Merge(Node):
+    """Rows of the left frame with the columns of the one right row that has the same key.
+
+    The right key is unique. ``inner`` keeps left rows that have a match, ``left`` keeps all; null keys never match.
+    """
+
+    left: Node
+    right: Node
+    left_on: str
+    right_on: str
+    how: str
+    suffixes: tuple[str, str] = ("_x", "_y")
+
+    def __post_init__(self) -> None:
+        if self.how not in MERGES:
+            raise PlanError(f"merge(how={self.how!r}) is not offered", hint="how='inner' or how='left'")
+        for frame, name, side in ((self.left, self.left_on, "left"), (self.right, self.right_on, "right")):
+            if name not in frame.schema:
+                raise PlanError(f"the {side} frame has no column {name!r}", hint=f"its columns are {', '.join(frame.schema)}")
+            found = frame.schema[name]
+            if found.type.kind is not Kind.KEY:
+                raise PlanError(f"{name} of the {side} frame is no key", hint="declare it as a key of a domain")
+            require_use(found, Use.LINK, ColumnRef(name), frame.schema)
+        a, b = self.left.schema[self.left_on].type, self.right.schema[self.right_on].type
+        if a.domain != b.domain:
+            raise PlanError(f"keys of different domains ({a.domain}, {b.domain}) never denote the same")
+        if (a.lo is None) != (b.lo is None):
+            raise PlanError("one key is a number and the other one text", hint="declare both alike")
+        if self.right_on not in self.right.unique:
+            raise PlanError(
+                f"{self.right_on} is not unique in the right frame",
+                hint=f"reduce it first: right.groupby({self.right_on!r}).agg(...)",
+            )
+        if self.left.rows_per_person > 1 and len(self.owners) > 1:
+            raise PlanError(
+                "a frame with many rows a person is reduced by its owner before it is merged with another institution's",
+                hint=f"left.groupby({self.left.person_key!r}).agg(...)",
+            )
+        _ = self.schema
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return (self.left, self.right)
+
+    @cached_property
+    def origins(self) -> Mapping[str, tuple[str, str]]:
+        """For every column its side (left or right) and its name there."""
+        shared_key = self.left_on if self.left_on == self.right_on else None
+        clash = (set(self.left.schema) & set(self.right.schema)) - {shared_key}
+        origins: dict[str, tuple[str, str]] = {}
+        for side, frame, suffix in (("left", self.left, self.suffixes[0]), ("right", self.right, self.suffixes[1])):
+            for name in frame.schema:
+                if side == "right" and name == shared_key:
+                    continue
+                new = name + suffix if name in clash else name
+                if new in origins:
+                    raise PlanError(f"two columns would be named {new!r}", hint="merge(..., suffixes=('_a', '_b'))")
+                origins[new] = (side, name)
+        return origins
+
+    @cached_property
+    def schema(self) -> Schema:
+        fields: dict[str, Field] = {}
+        for new, (side, name) in self.origins.items():
+            found = (self.left if side == "left" else self.right).schema[name]
+            if side == "right" and self.how == "left":
+                found = replace(found, type=found.type.null())
+            fields[new] = found
+        return fields
+
+    @property
+    def person_key(self) -> str | None:
+        key = self.left.person_key
+        for new, origin in self.origins.items():
+            if origin == ("left", key):
+                return new
+        return None
+
+    @cached_property
+    def unique(self) -> frozenset[str]:
+        return frozenset(new for new, (side, name) in self.origins.items() if side == "left" and name in self.left.unique)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistic:
+    """One statistic of a release: its kind, the columns it is about, and its quantile."""
+
+    kind: str
+    columns: tuple[str, ...] = ()
+    q: Fraction | None = None
+
+
+@dataclass(frozen=True, eq=True)
+class Summarise(Node):
+    """A release: statistics of a frame for every combination of levels of ``by``; the only node that lets numbers out."""
+
+    frame: Node
+    by: tuple[str, ...]
+    statistics: tuple[Statistic, ...]
+
+    def __post_init__(self) -> None:
+        schema = self.frame.schema
+        if not self.statistics:
+            raise PlanError("nothing is asked for")
+        if len(set(self.by)) != len(self.by):
+            raise PlanError("a key is named twice")
+        for name in self.by:
+            found = infer(ColumnRef(name), schema)
+            if found.type.kind is Kind.KEY or name == self.frame.person_key:
+                raise DisclosureError("a table by an identifier is never released", hint="group by a band or a category")
+            if found.type.levels is None:
+                raise PlanError(
+                    f"{name} has no public domain to group by", hint=f"sf.cut(df[{name!r}], [...]) makes bands with public edges"
+                )
+            require_use(found, Use.GROUP, ColumnRef(name), schema)
+        if self.cells > MAX_CELLS:
+            raise PlanError(f"the table would have more than {MAX_CELLS} cells", hint="wider bands, or fewer keys")
+        for statistic in self.statistics:
+            self._check(statistic, schema)
+
+    def _check(self, statistic: Statistic, schema: Schema) -> None:
+        kind = statistic.kind
+        if kind not in STATISTICS:
+            raise PlanError(f"{kind!r} is no statistic that is offered", hint=f"{', '.join(STATISTICS)} are")
+        if len(statistic.columns) != {"size": 0, "corr": 2}.get(kind, 1):
+            raise PlanError(f"{kind} takes another number of columns")
+        if (kind == "quantile") != (statistic.q is not None):
+            raise PlanError("a quantile, and only a quantile, has q")
+        for name in statistic.columns:
+            found = infer(ColumnRef(name), schema)
+            if found.type.kind is Kind.KEY:
+                raise DisclosureError(f"{kind} of an identifier is never released", hint="len of a cohort is df['age'].count()")
+            require_use(found, Use.AGGREGATE, ColumnRef(name), schema)
+            if kind == "count":
+                continue
+            if kind == "quantile":
+                if not found.type.is_ordered:
+                    raise PlanError(f"quantiles of {name} ({found.type.kind}) are not offered")
+            elif not found.type.is_numeric:
+                raise PlanError(f"{kind} needs numbers, and {name} is of kind {found.type.kind}", hint="value_counts()")
+            if found.magnitude and kind in ("sum", "mean", "var", "std", "corr"):
+                raise PolicyError(
+                    f"{name} is declared a magnitude: a sum of it needs the dominance rule, which this version does not have",
+                    hint="median and quantiles are allowed",
+                )
+        if statistic.q is not None and statistic.q not in QUANTILES:
+            raise DisclosureError(
+                "extreme or odd quantiles are not released", hint="q in 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95"
+            )
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return (self.frame,)
+
+    @cached_property
+    def schema(self) -> Schema:
+        return self.frame.schema
+
+    @cached_property
+    def levels(self) -> tuple[tuple[object, ...], ...]:
+        """The public domain of every key."""
+        return tuple(tuple(self.frame.schema[name].type.levels or ()) for name in self.by)
+
+    @cached_property
+    def cells(self) -> int:
+        """Number of cells, the product of the domains."""
+        count = 1
+        for levels in self.levels:
+            count *= len(levels)
+        return count
+
+
+def require_use(found: Field, use: Use, expr: Expr, schema: Schema) -> None:
+    """Refuse a use that an owner does not allow, naming column and owner."""
+    if use in found.uses:
+        return
+    culprits = sorted(n for n in column_names(expr) if use not in schema[n].uses)
+    owners = sorted(frozenset().union(*(schema[n].owners for n in culprits)))
+    raise PolicyError(
+        f"{', '.join(owners)} does not allow {', '.join(culprits)} to be used to {use}",
+        hint=f"ask {', '.join(owners)} to allow '{use}' for it, or use another column",
+    )
+
+
+def walk_nodes(node: Node) -> Iterator[Node]:
+    """Yield a node and everything below it, inputs first."""
+    for child in node.inputs:
+        yield from walk_nodes(child)
+    yield node

@@ -1,0 +1,68 @@
+"""From a plan to a program: the same plan, catalog and policies give the same program at every party and the recipient.
+
+No coordinator sends instructions around: every institution compiles what it has admitted, deals the inputs that are its own,
+and runs the rest; the recipient compiles it once more to know how what it opens is laid out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from secureframe.disclosure.policy import Policy, strictest
+from secureframe.disclosure.release import ReleasedPiece, release
+from secureframe.mpc.program import Builder, Program
+from secureframe.plan.envelope import Plan
+from secureframe.plan.nodes import Merge
+from secureframe.plan.parts import Breakdown, breakdown
+from secureframe.planner.frames import RELEASE, STAGES, Demand, FrameCompiler, Local
+from secureframe.planner.summaries import emit_parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledRelease:
+    """One release of a compiled plan: what it consists of, under which policy, and what leaves."""
+
+    breakdown: Breakdown
+    policy: Policy
+    pieces: tuple[ReleasedPiece, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """A compiled plan.
+
+    ``locals[i]`` is what the owner of the program's i-th input computes from its rows and deals.
+    """
+
+    program: Program
+    locals: tuple[Local, ...]
+    releases: tuple[CompiledRelease, ...]
+
+
+def compile_plan(plan: Plan, policies: Mapping[str, Policy]) -> Compiled:
+    """Compile a plan under the policies of its owners.
+
+    Raises
+    ------
+    PlanError, RangeError, PolicyError
+        For everything that can be refused without looking at data.
+    """
+    breakdowns = [breakdown(r) for r in plan.releases]
+    demands: Mapping[Merge, list[Demand]] | None = None
+    spans = any(len(b.frame.owners) > 1 for b in breakdowns)
+    if spans:
+        # The first pass only notes what each merge has to move.
+        noting = FrameCompiler(Builder(), plan.parameters, None)
+        for found in breakdowns:
+            emit_parts(noting, found)
+        demands = noting.noted
+    compiler = FrameCompiler(Builder(STAGES), plan.parameters, demands)
+    releases = []
+    for found in breakdowns:
+        parts = emit_parts(compiler, found)
+        policy = strictest(policies[owner] for owner in sorted(found.node.owners))
+        with compiler.builder.stage(RELEASE):
+            pieces = release(compiler.builder, found, parts, policy)
+        releases.append(CompiledRelease(breakdown=found, policy=policy, pieces=pieces))
+    return Compiled(program=compiler.builder.program(), locals=tuple(compiler.locals), releases=tuple(releases))

@@ -1,0 +1,130 @@
+"""Explaining a plan before it runs: places, what is sent, what each role learns, rounds and bytes.
+
+The numbers come from the compiled program itself, by the engine's own schedule; they are what the engine then measures, apart
+from sorts, whose number of levels depends on fresh coins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from secureframe.mpc.cost import cost
+from secureframe.plan.envelope import Plan
+from secureframe.plan.expressions import Divide, Quantise, show, walk
+from secureframe.plan.forms import Form
+from secureframe.plan.nodes import Filter, GroupPersons, Merge, Node, Project, SortRows, Summarise, Table, walk_nodes
+from secureframe.planner.compile import Compiled
+from secureframe.planner.frames import LocalPart, LocalValue
+
+_FORMS = {
+    Form.VALID: "one bit a row: still in the cohort",
+    Form.TRUTH: "one bit a row",
+    Form.PRESENT: "one bit a row: not missing",
+    Form.ARITH: "ring elements",
+    Form.PLANES: "bit planes",
+    Form.ONEHOT: "one bit a level",
+    Form.KEY: "key bits",
+}
+
+
+def place(node: Node) -> str:
+    """Where a frame is computed."""
+    owners = sorted(node.owners)
+    return f"local({owners[0]})" if len(owners) == 1 else f"shared({', '.join(owners)})"
+
+
+def explain_frame(node: Node) -> str:
+    """Return one line a step: what it is and where it is computed."""
+    return "\n".join(_lines(node, 0))
+
+
+def _lines(node: Node, depth: int) -> list[str]:
+    lines = [f"{'  ' * depth}{describe(node)}   @ {place(node)}"]
+    for child in node.inputs:
+        lines += _lines(child, depth + 1)
+    return lines
+
+
+def describe(node: Node) -> str:
+    """Return one node as people read it."""
+    match node:
+        case Table(table=table):
+            return f"{table.owner}.{table.name}"
+        case Project(columns=columns):
+            changed = [f"{name} = {show(expr)}" for name, expr in columns if show(expr) != name]
+            quantised = any(isinstance(e, Divide | Quantise) for _, expr in columns for e in walk(expr))
+            text = f"columns {', '.join(changed)}" if changed else f"columns {', '.join(name for name, _ in columns)}"
+            return text + (" (quantised)" if quantised else "")
+        case Filter(predicate=predicate):
+            return f"rows where {show(predicate)}"
+        case SortRows(by=by):
+            return f"in order of {', '.join(by)}"
+        case GroupPersons(key=key, aggregations=aggregations):
+            inner = ", ".join(_aggregation(node, a.name, a.how, a.column) for a in aggregations)
+            return f"one row a person by {key}: {inner}"
+        case Merge(how=how, left_on=left, right_on=right):
+            return f"{how} merge on {left}" + ("" if left == right else f" = {right}") + ", matches hidden"
+        case Summarise(by=by, statistics=statistics):
+            inner = ", ".join(f"{s.kind}({', '.join(s.columns)})" for s in statistics)
+            return f"release {inner}" + (f" by {', '.join(by)}" if by else "")
+        case _:
+            return type(node).__name__
+
+
+def _aggregation(node: GroupPersons, name: str, how: str, column: str) -> str:
+    text = f"{name} = {how}({column})"
+    if how == "mean":
+        text += f" quantised to {node.schema[name].type.step}"
+    return text
+
+
+def explain_plan(plan: Plan, compiled: Compiled, hosts: Mapping[int, str]) -> str:
+    """Return the explanation of a compiled plan."""
+    report = cost(compiled.program)
+    lines = [f"plan {plan.digest[:16]} for {plan.recipient['name']}: {plan.purpose}"]
+    for release in plan.releases:
+        lines += _lines(release, 0)
+    lines.append("sent as shares:")
+    for owner, dealt in report.dealt_bytes.items():
+        lines.append(f"  {owner}: {_size(sum(dealt))}")
+        lines += [f"    {text}" for text in _dealt(compiled, owner)]
+    lines.append("computed among " + ", ".join(hosts[i] for i in sorted(hosts)) + ":")
+    for stage in report.stages:
+        about = "about " if stage.estimated else ""
+        lines.append(f"  {stage.name}: {about}{stage.rounds} rounds, {about}{_size(sum(stage.bytes_sent))}")
+    about = "about " if report.estimated else ""
+    total = sum(report.bytes_sent) + sum(sum(d) for d in report.dealt_bytes.values())
+    lines.append(f"  in all: {about}{report.rounds} rounds, {about}{_size(total)}")
+    lines.append("learned:")
+    lines.append("  institutions: the plan; nothing of each other's rows")
+    merges = {n for r in plan.releases for n in walk_nodes(r) if isinstance(n, Merge) and len(n.owners) > 1}
+    sizes = sorted({n.length for m in merges for n in (m.left, m.right)})
+    opened = f"; comparisons of shuffled rows; declared sizes {', '.join(f'{s:,}' for s in sizes)}" if merges else ""
+    lines.append(f"  compute parties: random-looking shares{opened}")
+    policies = ", ".join(sorted({f"{r.policy.name} (threshold {r.policy.threshold})" for r in compiled.releases}))
+    lines.append(f"  {plan.recipient['name']}: the cells that pass {policies}, and which do not")
+    return "\n".join(lines)
+
+
+def _dealt(compiled: Compiled, owner: str) -> list[str]:
+    """What an owner deals, one line a thing."""
+    lines: dict[str, None] = {}
+    parts = 0
+    for local in compiled.locals:
+        if local.owner != owner:
+            continue
+        match local:
+            case LocalPart(values=values):
+                parts += values
+            case LocalValue(expr=expr, encoding=encoding, length=length):
+                what = "validity" if expr is None else show(expr)
+                lines[f"{what}: {_FORMS[encoding.form]}, {length:,} rows"] = None
+    if parts:
+        lines[f"{parts:,} totals computed from its own rows"] = None
+    return list(lines)
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:,.2f} MB" if size >= 10_000 else f"{size:,} bytes"
+
+

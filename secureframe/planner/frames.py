@@ -1,0 +1,194 @@
+"""Compiling frames: how a column, a condition or a row's validity comes onto shares.
+
+Everything that one institution can compute from its own rows becomes a value that it deals (``LocalValue``). A merge
+moves what is needed of its right frame to the left frame's rows, all of it in one oblivious join. What mixes columns of
+several institutions is computed on shares by ``elementwise``.
+
+A plan is compiled in two passes of the same code: the first one only notes what each merge has to move, so that the
+second one can emit each join once, with everything that any release needs of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from secureframe.mpc.joining import join_unique
+from secureframe.mpc.program import Builder, Value
+from secureframe.plan.expressions import ColumnRef, Expr, column_names, infer, substitute
+from secureframe.plan.forms import PRESENT, VALID, Encoding, Form, key_encoding, rows_of
+from secureframe.plan.nodes import Filter, Merge, Node, Project
+from secureframe.plan.parts import Breakdown, Part
+from secureframe.planner import elementwise
+from secureframe.planner.folding import unmatched_value
+from secureframe.schema.types import Scalar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalValue:
+    """A value over the rows of one institution's frame, dealt by it."""
+
+    owner: str
+    frame: Node
+    expr: Expr | None
+    encoding: Encoding
+    length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalPart:
+    """A part that one institution computes whole from its own rows, dealt by it."""
+
+    owner: str
+    breakdown: Breakdown
+    part: Part
+    values: int
+
+
+Local = LocalValue | LocalPart
+JOIN, AGGREGATE, RELEASE = STAGES = ("join", "aggregate", "release")
+"""Stages of a job after sharing: rows of several institutions, parts of releases, rules and what leaves."""
+Demand = tuple[Expr, Encoding]
+
+
+class FrameCompiler:
+    """Emits the values of frames into a program; every value once.
+
+    Parameters
+    ----------
+    builder : Builder
+        Where the instructions go.
+    parameters : mapping
+        Values of the plan's parameters; public.
+    demands : mapping or None
+        What each merge has to move, as noted by an earlier pass; None in the pass that notes it.
+    """
+
+    def __init__(
+        self, builder: Builder, parameters: Mapping[str, Scalar], demands: Mapping[Merge, list[Demand]] | None
+    ) -> None:
+        self.builder = builder
+        self.parameters = parameters
+        self.locals: list[Local] = []
+        self.noted: dict[Merge, list[Demand]] = {}
+        self._demands = demands
+        self._values: dict[tuple[Node, Expr | None, Encoding], Value] = {}
+        self._joined: dict[Merge, tuple[Value, dict[Demand, Value]]] = {}
+
+    def value(self, node: Node, expr: Expr | None, encoding: Encoding) -> Value:
+        """Return the value of an expression over a frame, in a form."""
+        key = (node, expr, encoding)
+        if key not in self._values:
+            with self.builder.stage(JOIN):
+                self._values[key] = self._emit(node, expr, encoding)
+        return self._values[key]
+
+    def deal(self, local: Local, kind: str, rows: int, n: int, limbs: int = 1) -> Value:
+        """Return a value that an institution deals."""
+        self.locals.append(local)
+        label = str(len(self.locals) - 1)
+        if kind == "bits":
+            return self.builder.input(local.owner, label, "bits", rows, n)
+        return self.builder.input(local.owner, label, "arith", rows, n, limbs)
+
+    def _emit(self, node: Node, expr: Expr | None, encoding: Encoding) -> Value:
+        if len(node.owners) == 1:
+            return self._local(node, expr, encoding)
+        match node:
+            case Project(frame=frame):
+                return self.value(frame, None if expr is None else substitute(expr, node.definitions), encoding)
+            case Filter(frame=frame, predicate=predicate):
+                if encoding != VALID:
+                    return self.value(frame, expr, encoding)
+                kept = self.value(frame, predicate, Encoding(form=Form.TRUTH))
+                return self.builder.and_(self.value(frame, None, VALID), kept)
+            case Merge():
+                return self._merged(node, expr, encoding)
+            case _:
+                raise TypeError(f"{type(node).__name__} never spans institutions")
+
+    def _local(self, node: Node, expr: Expr | None, encoding: Encoding) -> Value:
+        (owner,) = node.owners
+        type_ = None if expr is None else infer(expr, node.schema).type
+        rows = rows_of(encoding, type_)
+        local = LocalValue(owner=owner, frame=node, expr=expr, encoding=encoding, length=node.length)
+        kind = "arith" if encoding.form is Form.ARITH else "bits"
+        return self.deal(local, kind, rows, node.length, encoding.limbs)
+
+    # -- merges --------------------------------------------------------------------------------------------------
+
+    def _merged(self, node: Merge, expr: Expr | None, encoding: Encoding) -> Value:
+        if encoding == VALID or expr is None:
+            valid = self.value(node.left, None, VALID)
+            return valid if node.how == "left" else self.builder.and_(valid, self._join(node)[0])
+        origins = {name: node.origins[name] for name in column_names(expr)}
+        sides = {side for side, _ in origins.values()}
+        beneath = substitute(expr, {name: ColumnRef(origin) for name, (_, origin) in origins.items()})
+        if sides <= {"left"}:
+            return self.value(node.left, beneath, encoding)
+        if sides == {"right"}:
+            return self._moved(node, beneath, encoding)
+        return elementwise.emit(self, node, expr, encoding)
+
+    def _moved(self, node: Merge, expr: Expr, encoding: Encoding) -> Value:
+        """A value of the right frame at the left frame's rows; where nothing matched, what missing columns give."""
+        demand = (expr, encoding)
+        noted = self.noted.setdefault(node, [])
+        if demand not in noted:
+            noted.append(demand)
+        matched, values = self._join(node)
+        if self._demands is None:
+            beneath = self.value(node.right, expr, encoding)
+            return Value(-1 - len(noted), beneath.kind, beneath.rows, node.left.length, beneath.limbs)
+        moved = values[demand]
+        if node.how == "inner":
+            return moved
+        b = self.builder
+        type_ = infer(expr, node.right.schema).type
+        rest = unmatched_value(expr, encoding, type_, self.parameters)
+        if not any(rest):
+            return moved
+        unmatched = b.invert(matched)
+        if encoding.form is Form.ARITH:
+            return b.add(moved, b.multiply_public(b.to_arith(unmatched, encoding.limbs), rest))
+        planes = [unmatched if bit else b.xor(matched, matched) for bit in rest]
+        return b.xor(moved, b.rows(planes))
+
+    def _join(self, node: Merge) -> tuple[Value, dict[Demand, Value]]:
+        """The match bits of a merge over the left rows, and everything it moves; emitted once."""
+        if node in self._joined:
+            return self._joined[node]
+        b = self.builder
+        left, right = ColumnRef(node.left_on), ColumnRef(node.right_on)
+        encoding = key_encoding(node.left.schema[node.left_on].type, node.right.schema[node.right_on].type)
+        left_key, right_key = self.value(node.left, left, encoding), self.value(node.right, right, encoding)
+        left_present = self.value(node.left, left, PRESENT)
+        right_there = [self.value(node.right, right, PRESENT), self.value(node.right, None, VALID)]
+        if self._demands is None:
+            placeholder = Value(-1, "bits", 1, node.left.length)
+            self._joined[node] = (placeholder, {})
+            return self._joined[node]
+        demands = self._demands.get(node, [])
+        beneath = {demand: self.value(node.right, *demand) for demand in demands}
+        planes = [(demand, value) for demand, value in beneath.items() if value.kind == "bits"]
+        ariths = [(demand, value) for demand, value in beneath.items() if value.kind == "arith"]
+        words = [b.pack(b.rows([value for _, value in planes]))] if planes else []
+        matched, moved_words, moved_ariths = join_unique(
+            b,
+            left_key=left_key,
+            left_present=left_present,
+            right_key=right_key,
+            right_present=b.and_(*right_there),
+            words=words,
+            ariths=[value for _, value in ariths],
+            left_unique=node.left_on in node.left.unique,
+        )
+        moved = {demand: value for (demand, _), value in zip(ariths, moved_ariths, strict=True)}
+        if planes:
+            bits = b.unpack(moved_words[0], sum(value.rows for _, value in planes))
+            at = 0
+            for demand, value in planes:
+                moved[demand] = b.pick_rows(bits, range(at, at + value.rows))
+                at += value.rows
+        self._joined[node] = (matched, moved)
+        return self._joined[node]

@@ -1,0 +1,147 @@
+"""A released histogram: public edges, released counts, and a figure drawn from them alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from secureframe.results.record import cell, combine, footnote_text, warn_if_withheld
+from secureframe.results.released import SUPPRESSED, Cell, ReleasedTable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Histogram:
+    """Counts of a column between public edges.
+
+    Withheld bins at either end, and empty ones outside of them, are merged into one, so that the figure does not tell how
+    far the few extreme values reach.
+
+    Parameters
+    ----------
+    edges : tuple of float
+        Ends of the bins, one more than there are counts; every bin is ``[left, right)``, the last holds its right end.
+    counts : tuple of int or None
+        Rows in each bin, None where withheld.
+    name : str or None
+        The column.
+    release : dict
+        The release record.
+    """
+
+    edges: tuple[float, ...]
+    counts: tuple[int | None, ...]
+    name: str | None = None
+    release: dict[str, Any] = field(default_factory=dict)
+
+    @staticmethod
+    def of(tables: Sequence[ReleasedTable], edges: Sequence[float], name: str | None) -> Histogram:
+        """Return the histogram of a release by bins."""
+        (table,) = tables
+        merged_edges, merged = merge_ends(edges, table.values[0])
+        names = [interval(a, b, i == len(merged) - 1) for i, (a, b) in enumerate(zip(merged_edges, merged_edges[1:], strict=False))]
+        suppressed = [cell(n, "count") for n, v in zip(names, merged, strict=True) if v is SUPPRESSED]
+        record = combine(tables, suppressed, cells=max(2, len(merged)))
+        warn_if_withheld(record)
+        counts = tuple(None if v is SUPPRESSED else int(v) for v in merged)  # type: ignore[arg-type]  # sizes are ints
+        return Histogram(edges=merged_edges, counts=counts, name=name, release=record)
+
+    def to_series(self) -> Any:
+        """Return the counts as a Series over intervals."""
+        labels = [interval(a, b, i == len(self.counts) - 1) for i, (a, b) in enumerate(self._bins())]
+        series = pd.Series(
+            pd.array([pd.NA if c is None else c for c in self.counts], dtype="Int64"), index=pd.Index(labels, name=self.name), name="count"
+        )
+        series.attrs["release"] = self.release
+        return series
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw it and return the axes; needs matplotlib.
+
+        Bars have the height of their counts; a withheld bin is a hatched band over the whole height, which says nothing of it.
+        """
+        if ax is None:
+            from matplotlib.figure import Figure
+
+            ax = Figure(figsize=(6.4, 4.0), layout="constrained").subplots()
+        for (left, right), count in zip(self._bins(), self.counts, strict=True):
+            if count is None:
+                ax.axvspan(left, right, facecolor="none", edgecolor="0.75", hatch="///", linewidth=0)
+                ax.text((left + right) / 2, 0.5, "withheld", rotation=90, ha="center", va="center", transform=ax.get_xaxis_transform())
+            else:
+                ax.bar(left, count, width=right - left, align="edge", color="#4c78a8", edgecolor="white", linewidth=0.5)
+        ax.set_xlim(self.edges[0], self.edges[-1])
+        ax.set_xlabel(self.name or "value")
+        ax.set_ylabel("count")
+        ax.set_title(footnote_text(self.release), fontsize=6, loc="left", wrap=True, color="0.35")
+        return ax
+
+    def to_png(self, path: str | Path, dpi: int = 150) -> Path:
+        """Write the figure as a PNG and return its path."""
+        target = Path(path)
+        target.write_bytes(self._png(dpi))
+        return target
+
+    def _png(self, dpi: int) -> bytes:
+        import io
+
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+        FigureCanvasAgg(figure)
+        self.plot(figure.subplots())
+        written = io.BytesIO()
+        figure.savefig(written, format="png", dpi=dpi, metadata={"Software": None})
+        return written.getvalue()
+
+    def _bins(self) -> list[tuple[float, float]]:
+        return list(zip(self.edges, self.edges[1:], strict=False))
+
+    def _repr_png_(self) -> bytes | None:
+        try:
+            return self._png(100)
+        except ImportError:
+            return None
+
+    def __repr__(self) -> str:
+        rows = [
+            f"  {interval(a, b, i == len(self.counts) - 1):<20} {'withheld' if count is None else count:>10}"
+            for i, ((a, b), count) in enumerate(zip(self._bins(), self.counts, strict=True))
+        ]
+        return "\n".join([f"Histogram of {self.name or 'a column'}", *rows, footnote_text(self.release)])
+
+
+def interval(left: float, right: float, closed: bool) -> str:
+    """Return a bin in words of mathematics."""
+    return f"[{left:g}, {right:g}{']' if closed else ')'}"
+
+
+def merge_ends(edges: Sequence[float], counts: Sequence[Cell]) -> tuple[tuple[float, ...], tuple[Cell, ...]]:
+    """Merge the run of withheld and empty bins at either end into one bin, if it holds a withheld one."""
+    low = _run(counts)
+    high = len(counts) - _run(counts[::-1]) if low < len(counts) else len(counts)
+    if low == len(counts):
+        return (edges[0], edges[-1]), (SUPPRESSED,)
+    kept_edges = [edges[0]] * bool(low) + list(edges[low : high + 1]) + [edges[-1]] * (high < len(counts))
+    kept: list[Cell] = [SUPPRESSED] * bool(low) + list(counts[low:high]) + [SUPPRESSED] * (high < len(counts))
+    assert len(kept_edges) == len(kept) + 1 and math.isfinite(kept_edges[0])
+    return tuple(kept_edges), tuple(kept)
+
+
+def _run(counts: Sequence[Cell]) -> int:
+    """Number of leading bins up to the last withheld one of the leading withheld or empty bins."""
+    run = 0
+    for position, count in enumerate(counts):
+        if count is SUPPRESSED:
+            run = position + 1
+        elif count != 0:
+            break
+    return run

@@ -1,0 +1,67 @@
+"""Released numbers: ordinary floats, ints and dates that also carry the record of their release."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from typing import Any, Self
+
+from secureframe.results.released import SUPPRESSED, Cell
+
+
+class SecureFloat(float):
+    """A ``float`` with a release record; ``nan`` where the value is missing or withheld.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+    release : dict
+        The release record, plain JSON; ``release["suppressed"]`` tells withheld from missing.
+    """
+
+    release: dict[str, Any]
+
+    def __new__(cls, value: float = 0.0, release: dict[str, Any] | None = None) -> Self:
+        number = super().__new__(cls, value)
+        number.release = release or {}
+        return number
+
+
+class SecureInt(int):
+    """An ``int`` with a release record."""
+
+    release: dict[str, Any]
+
+    def __new__(cls, value: int = 0, release: dict[str, Any] | None = None) -> Self:
+        number = super().__new__(cls, value)
+        number.release = release or {}
+        return number
+
+
+class SecureDate(datetime.date):
+    """A ``datetime.date`` with a release record."""
+
+    release: dict[str, Any]
+
+    @classmethod
+    def of(cls, day: datetime.date, release: dict[str, Any]) -> Self:
+        """The same day with a release record."""
+        made = cls(day.year, day.month, day.day)
+        made.release = release
+        return made
+
+
+Number = SecureFloat | SecureInt | SecureDate
+"""What a statement returns that asks for one number."""
+
+
+def number(value: Cell, release: dict[str, Any]) -> Number:
+    """Return a released cell as a number; ``nan`` where it is missing or withheld."""
+    if value is SUPPRESSED or value is None:
+        return SecureFloat(math.nan, release)
+    if isinstance(value, datetime.date):
+        return SecureDate.of(value, release)
+    if isinstance(value, int):
+        return SecureInt(int(value), release)
+    return SecureFloat(float(value), release)  # type: ignore[arg-type]  # a category has no quantiles: no text gets here

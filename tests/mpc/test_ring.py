@@ -1,0 +1,118 @@
+"""Kernels over the ring, bit planes and streams against plain Python."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from secureframe.mpc import bitplanes, ring
+from secureframe.mpc.randomness import derive_stream
+
+
+def _numbers(seed: int, limbs: int, rows: int, n: int) -> np.ndarray:
+    words = np.random.default_rng(seed).integers(0, 2**64, (limbs, rows, n), dtype=np.uint64)
+    words[:, 0, : n // 3] = np.uint64(2**64 - 1)
+    return words
+
+
+def _wrapped(values: np.ndarray, limbs: int) -> list[int]:
+    modulus = 1 << (64 * limbs)
+    return [(int(v) + modulus // 2) % modulus - modulus // 2 for v in values.ravel()]
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32), limbs=st.integers(1, 4), rows=st.integers(1, 3), n=st.integers(1, 70))
+def test_the_ring_is_the_integers_modulo_its_size(seed: int, limbs: int, rows: int, n: int) -> None:
+    x, y = _numbers(seed, limbs, rows, n), _numbers(seed + 1, limbs, rows, n)
+    p, q = (ring.to_integers(v).astype(object) for v in (x, y))
+    zero = np.zeros_like(x)
+    constants = ring.from_integers([-(3**40)], limbs)
+
+    def same(result: np.ndarray, expected: np.ndarray) -> None:
+        assert [int(v) for v in ring.to_integers(result).ravel()] == _wrapped(expected, limbs)
+
+    same(ring.add(x, y), p + q)
+    same(ring.subtract(x, y), p - q)
+    same(ring.subtract(x, y[:, :1]), p - q[:1])
+    same(ring.multiply_constants(x, constants), p * -(3**40))
+    same(ring.row_sums(x), p.sum(axis=1))
+    same(ring.prefix_sums(x), p.cumsum(axis=1))
+    same(ring.combine_rows(x, np.ascontiguousarray(y[:, :, 0])), (p * q[:, :1]).sum(axis=0))
+    same(ring.cross_terms(x, zero, y, zero), p * q)
+    same(ring.cross_terms(x, zero, y[:, :1], zero), p * q[:1])
+    same(ring.inner_terms(x, y, y, x), p @ (q + p).T + q @ q.T)
+
+
+@given(value=st.integers(-(2**190), 2**190))
+def test_integers_survive_the_ring(value: int) -> None:
+    assert ring.to_integers(ring.from_integers([value], 3).reshape(3, 1, 1))[0, 0] == value
+
+
+def test_arrays_of_other_types_are_refused() -> None:
+    with pytest.raises(TypeError, match="integers expected"):
+        ring.from_array(np.array([[1.5]]), 1)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    n=st.integers(1, 200),
+    width=st.integers(1, 130),
+    start=st.integers(0, 199),
+    count=st.integers(1, 200),
+    by=st.integers(1, 199),
+)
+def test_planes_are_words_on_their_side(seed: int, n: int, width: int, start: int, count: int, by: int) -> None:
+    generator = np.random.default_rng(seed)
+    rows = (width + 63) // 64
+    words = generator.integers(0, 2**64, (rows, n), dtype=np.uint64)
+    planes = bitplanes.from_words(words, width)
+    bits = bitplanes.to_bools(planes, n)
+    assert all(bits[b, j] == bool(int(words[b // 64, j]) >> (b % 64) & 1) for b in (0, width - 1) for j in range(n))
+    kept = words.copy()
+    if width % 64:
+        kept[-1] &= np.uint64((1 << width % 64) - 1)
+    assert np.array_equal(bitplanes.to_words(planes, n), kept)
+    assert np.array_equal(bitplanes.from_bools(bits), planes)
+    index = generator.integers(0, n, count)
+    assert np.array_equal(bitplanes.to_bools(bitplanes.gather_words(words, index, width), count), bits[:, index])
+    assert np.array_equal(bitplanes.to_bools(bitplanes.gather_bits(planes, index), count), bits[:, index])
+    start, stop = start % n, min(n, start % n + count)
+    assert np.array_equal(bitplanes.to_bools(bitplanes.cut_bits(planes, start, stop), stop - start), bits[:, start:stop])
+    both = bitplanes.join_bits([(planes, n), (planes, n), (planes, n)])
+    assert np.array_equal(bitplanes.to_bools(both, 3 * n), np.concatenate([bits] * 3, axis=1))
+    if by < n:
+        shifted = np.zeros_like(bits)
+        shifted[:, by:] = bits[:, :-by]
+        assert np.array_equal(bitplanes.to_bools(bitplanes.shift_bits(planes, n, by), n), shifted)
+    reshaped = bitplanes.reshape_bits(planes, n, n)
+    assert np.array_equal(bitplanes.to_bools(reshaped, width), bits.reshape(n, width))
+    full = np.full_like(planes, np.uint64(2**64 - 1))
+    assert bitplanes.to_bools(bitplanes.clear_tail(full, n), 64 * full.shape[1]).sum() == width * n
+
+
+@given(cuts=st.lists(st.integers(1, 9000), min_size=1, max_size=8))
+def test_a_stream_does_not_depend_on_how_it_is_cut(cuts: list[int]) -> None:
+    first, second = derive_stream(b"s" * 32, "test"), derive_stream(b"s" * 32, "test")
+    joined = np.concatenate([first.words(count) for count in cuts])
+    assert np.array_equal(joined, second.words(sum(cuts)))
+
+
+def test_streams_of_two_purposes_or_secrets_differ() -> None:
+    words = [derive_stream(secret * 32, purpose).words(4) for secret in (b"a", b"b") for purpose in ("p", "q")]
+    assert len({w.tobytes() for w in words}) == 4
+    with pytest.raises(ValueError, match="32 bytes"):
+        derive_stream(b"short", "p")
+
+
+def test_permutations_are_uniform() -> None:
+    stream = derive_stream(b"p" * 32, "test")
+    counts: dict[tuple[int, ...], int] = {}
+    for _ in range(4800):
+        key = tuple(int(v) for v in stream.permutation(4))
+        counts[key] = counts.get(key, 0) + 1
+    assert len(counts) == 24
+    chi = sum((count - 200) ** 2 / 200 for count in counts.values())
+    assert chi < 75

@@ -1,0 +1,59 @@
+"""The sort, and its public half alone."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.mpc.harness import Job
+
+from secureframe.mpc.sorting import quicksort_schedule
+
+
+def _run(values: np.ndarray) -> tuple[np.ndarray, int, int]:
+    schedule = quicksort_schedule(len(values))
+    batches = comparisons = 0
+    try:
+        left, right = next(schedule)
+        while True:
+            batches, comparisons = batches + 1, comparisons + len(left)
+            left, right = schedule.send(values[left] < values[right])
+    except StopIteration as stop:
+        return stop.value, batches, comparisons
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), n=st.integers(1, 3000))
+def test_the_schedule_sorts_any_distinct_values(seed: int, n: int) -> None:
+    values = np.random.default_rng(seed).permutation(n)
+    order, _, _ = _run(values)
+    assert np.array_equal(values[order], np.arange(n))
+
+
+def test_the_schedule_needs_few_comparisons_and_few_batches() -> None:
+    n = 35_000
+    _, batches, comparisons = _run(np.random.default_rng(0).permutation(n))
+    assert comparisons < n * (np.log2(n) + 5)
+    assert batches < 40
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**32), n=st.integers(1, 300), width=st.integers(1, 80))
+def test_sorted_shares_are_sorted(seed: int, n: int, width: int) -> None:
+    generator = np.random.default_rng(seed)
+    keys = [int.from_bytes(generator.bytes(10), "little") % (1 << width) for _ in range(n)]
+    index = max(1, (n - 1).bit_length())
+    job = Job()
+    b = job.builder
+    record = b.pack(b.rows([b.positions(n, index), job.unsigned(keys, width)]))
+    payload = job.arith(np.arange(n))
+    handle, (moved, carried) = b.shuffle([record, payload])
+    order = b.sort(moved, width + index)
+    in_order = b.reorder(order, carried)
+    planes = b.reorder(order, b.unpack(moved, width + index))
+    (back,) = b.unshuffle(handle, [b.restore(order, in_order)])
+    places, bits, restored = job.run(in_order, planes, back)
+    assert list(places[0]) == sorted(range(n), key=lambda j: (keys[j], j))
+    found = [sum(int(bit) << k for k, bit in enumerate(column)) for column in bits[index:].T]
+    assert found == sorted(keys)
+    assert np.array_equal(restored[0], np.arange(n))

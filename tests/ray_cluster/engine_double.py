@@ -1,0 +1,109 @@
+"""An institution and a party's computation that do just enough to drive processes, links and gateways in tests.
+
+The request is JSON: ``owners``, ``stages``, and ``words`` to exchange in each round. Stages mean what they are called:
+``hold`` exchanges until a link closes, ``fail`` raises with a secret in its message at party 1, anything else does three rounds.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from secureframe.errors import PlanError, PolicyError, RegistrationError
+from secureframe.governance.identity import verify
+from secureframe.mpc.channel import Channel
+from secureframe.mpc.randomness import PartyKeys
+
+SECRET = "a value of a row"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmittedJob:
+    job_id: str
+    owners: tuple[str, ...]
+    stages: tuple[str, ...]
+    words: int
+    marks: str | None
+
+
+class Institution:
+    def __init__(self, *, name: str, policy: dict[str, Any], members: Sequence[dict[str, Any]]) -> None:
+        self._name = name
+        self._policy = policy
+        self._members = members
+        self._tables: dict[str, dict[str, Any]] = {}
+        self._keys: list[str] = []
+        self._seen: set[str] = set()
+
+    def register(self, table: str, declaration: dict[str, Any]) -> None:
+        if declaration.get("malformed"):
+            raise RegistrationError(f"column age of {table} breaks its rule", hint="correct the table", institution=self._name)
+        self._tables[table] = declaration
+
+    def describe(self) -> dict[str, Any]:
+        return {"tables": sorted(self._tables), "process": os.getpid()}
+
+    def set_catalog(self, entries: dict[str, dict[str, Any]]) -> None:
+        self._catalog = entries
+
+    def trust(self, analyst: dict[str, Any]) -> None:
+        self._keys.append(analyst["verify_key"])
+
+    def admit(self, request: bytes, signature: bytes) -> AdmittedJob:
+        if not any(verify(key, signature, request) for key in self._keys):
+            raise PolicyError("not signed by a trusted analyst", institution=self._name)
+        record = json.loads(request)
+        job_id = hashlib.sha256(request).hexdigest()[:32]
+        if job_id in self._seen:
+            raise PlanError("a replayed plan")
+        self._seen.add(job_id)
+        if record.get("refused_by") == self._name:
+            raise PolicyError("the policy forbids it", institution=self._name)
+        return AdmittedJob(
+            job_id=job_id,
+            owners=tuple(record["owners"]),
+            stages=tuple(record["stages"]),
+            words=record["words"],
+            marks=record.get("marks"),
+        )
+
+    def deal(self, job: AdmittedJob) -> tuple[bytes, bytes, bytes] | None:
+        if "undealt" in job.stages:
+            raise ValueError(SECRET)
+        return os.urandom(800), os.urandom(1600), os.urandom(100_000)
+
+
+class PartyJob:
+    def __init__(self, job: AdmittedJob, index: int, channel: Channel, keys: PartyKeys, dealt: dict[str, bytes]) -> None:
+        self._job, self._index, self._channel, self._keys, self._dealt = job, index, channel, keys, dealt
+        assert set(dealt) == set(job.owners)
+
+    def run_stage(self, name: str) -> dict[str, Any]:
+        words = np.full(self._job.words, self._index, np.uint64)
+        if self._job.marks is not None:
+            (Path(self._job.marks) / f"{name}-{self._index}").write_text(str(os.getpid()))
+        if name == "fail" and self._index == 1:
+            raise ValueError(SECRET)
+        rounds = 0
+        while rounds < 3 or name in ("hold", "fail"):
+            first, second = self._channel.exchange(words, words, len(words), len(words))
+            assert int(first[0]) == (self._index - 1) % 3
+            assert int(second[-1]) == (self._index + 1) % 3
+            rounds += 1
+        return {"rounds": rounds, "bytes": rounds * 2 * words.nbytes, "seconds": 0.0, "opened_bits": 0}
+
+    def seal(self) -> bytes:
+        record = {
+            "party": self._index,
+            "previous": base64.b64encode(hashlib.sha256(self._keys.previous).digest()).decode(),
+            "next": base64.b64encode(hashlib.sha256(self._keys.next).digest()).decode(),
+        }
+        return json.dumps(record).encode()

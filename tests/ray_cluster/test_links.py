@@ -1,0 +1,229 @@
+"""Who may open a link, and what an unauthenticated connection gets: nothing."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ray_cluster.federation import FederationDescription
+from ray_cluster.frames import FrameError, FrameReceiver, FrameSender, read_into
+from ray_cluster.hello import NONCE, Hello, HelloRefused, challenge, listen, say
+from ray_cluster.identities import ProcessIdentity, fingerprint, public_key
+from ray_cluster.links import Dialer, LinkFailed, OpenSockets
+from tests.ray_cluster.wiring import Wiring, new_job, wiring
+
+
+@pytest.fixture
+def wires() -> Iterator[Wiring]:
+    with wiring() as made:
+        yield made
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Whether the other side ends the connection without a word more."""
+    connection.settimeout(10)
+    try:
+        while connection.recv(4096):
+            pass
+    except OSError:
+        return True
+    return True
+
+
+def tls(wires: Wiring, identity: ProcessIdentity, to: int) -> ssl.SSLSocket:
+    context = identity.client_context(wires.identities[to].certificate)
+    return context.wrap_socket(socket.create_connection(wires.listeners[to].address, timeout=10))
+
+
+def assert_still_serves(wires: Wiring) -> None:
+    job, sockets = new_job(), OpenSockets()
+    wires.listeners[1].open(job, [("party", "hospital")], b"L" * 32)
+    call = wires.dialer(0).call(1, job, "party", b"C" * 32, sockets)
+    arrival = wires.listeners[1].arrivals(job, [("party", "hospital")])["party", "hospital"]
+    assert (call.ephemeral, arrival.ephemeral) == (b"L" * 32, b"C" * 32)
+    FrameSender(call.connection).send(memoryview(b"dealt"))
+    assert FrameReceiver(arrival.connection).receive(10) == b"dealt"
+    wires.listeners[1].finish(job)
+    sockets.close()
+    arrival.connection.close()
+
+
+def test_an_answered_hello_carries_frames(wires: Wiring) -> None:
+    assert_still_serves(wires)
+
+
+def test_garbage_is_dropped(wires: Wiring) -> None:
+    with socket.create_connection(wires.listeners[1].address, timeout=10) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n\r\n" + os.urandom(500))
+        assert is_closed(connection)
+    assert_still_serves(wires)
+
+
+def test_a_client_without_certificate_gets_nothing(wires: Wiring) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(wires.listeners[1].address, timeout=10) as plain, context.wrap_socket(plain) as connection:
+        with pytest.raises(FrameError):
+            read_into(connection, memoryview(bytearray(NONCE)))
+    assert_still_serves(wires)
+
+
+def test_an_unknown_certificate_gets_nothing(wires: Wiring) -> None:
+    stranger = ProcessIdentity.generate("hospital")
+    with tls(wires, stranger, 1) as connection, pytest.raises(FrameError):
+        read_into(connection, memoryview(bytearray(NONCE)))
+    assert_still_serves(wires)
+
+
+def test_old_protocols_are_refused(wires: Wiring) -> None:
+    context = wires.identities[0].client_context(wires.identities[1].certificate)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with socket.create_connection(wires.listeners[1].address, timeout=10) as plain, pytest.raises(ssl.SSLError):
+        context.wrap_socket(plain)
+
+
+def test_the_caller_refuses_another_server(wires: Wiring) -> None:
+    members = list(wires.description.members)
+    members[1] = replace(members[1], link=wires.listeners[2].address)
+    misled = Dialer(wires.identities[0], FederationDescription(members=tuple(members), catalog={}))
+    with pytest.raises(LinkFailed):
+        misled.call(1, new_job(), "party", bytes(32), OpenSockets())
+
+
+def test_a_finished_job_is_refused(wires: Wiring) -> None:
+    job = new_job()
+    wires.listeners[1].finish(job)
+    with pytest.raises(LinkFailed):
+        wires.dialer(0).call(1, job, "party", bytes(32), OpenSockets())
+    with pytest.raises(LinkFailed):
+        wires.listeners[1].open(job, [("party", "hospital")], bytes(32))
+
+
+def test_an_uninvited_dealer_is_refused(wires: Wiring) -> None:
+    job = new_job()
+    wires.listeners[1].open(job, [("party", "hospital")], bytes(32))
+    with pytest.raises(LinkFailed):
+        wires.dialer(0).call(1, job, "dealer", bytes(32), OpenSockets())
+
+
+def test_a_second_hello_is_refused(wires: Wiring) -> None:
+    job = new_job()
+    wires.listeners[1].open(job, [("party", "hospital")], bytes(32))
+    wires.dialer(0).call(1, job, "party", bytes(32), OpenSockets())
+    with pytest.raises(LinkFailed):
+        wires.dialer(0).call(1, job, "party", bytes(32), OpenSockets())
+
+
+def test_a_member_cannot_speak_for_another(wires: Wiring) -> None:
+    job = new_job()
+    wires.listeners[1].open(job, [("party", "hospital")], bytes(32))
+    hello = Hello(job=job, purpose="party", caller="hospital", listener="laboratory", ephemeral=bytes(32))
+    with tls(wires, wires.identities[2], 1) as connection, pytest.raises(FrameError):
+        say(connection, wires.identities[2], wires.identities[1].certificate, hello)
+
+
+def test_a_replayed_hello_is_refused(wires: Wiring) -> None:
+    job = new_job()
+    wires.listeners[1].open(job, [("party", "hospital")], bytes(32))
+    hospital, laboratory = wires.identities[0], wires.identities[1]
+    hello = Hello(job=job, purpose="party", caller="hospital", listener="laboratory", ephemeral=bytes(32))
+
+    said = bytearray()
+
+    class Tape:
+        """Records what is said, and never answers."""
+
+        def recv_into(self, buffer: memoryview) -> int:
+            if said:
+                raise OSError
+            buffer[:] = bytes(len(buffer))
+            return len(buffer)
+
+        def sendall(self, data: bytes) -> None:
+            said.extend(data)
+
+    with pytest.raises(FrameError):
+        say(Tape(), hospital, laboratory.certificate, hello)  # type: ignore[arg-type]  # stands in for a connection
+    with tls(wires, hospital, 1) as connection:
+        read_into(connection, memoryview(bytearray(NONCE)))
+        connection.sendall(said)
+        assert is_closed(connection)
+
+
+def test_a_hello_waits_for_its_job(wires: Wiring) -> None:
+    job, sockets = new_job(), OpenSockets()
+    with ThreadPoolExecutor(1) as pool:
+        calling = pool.submit(wires.dialer(0).call, 1, job, "party", b"C" * 32, sockets)
+        wires.listeners[1].open(job, [("party", "hospital")], b"L" * 32)
+        assert calling.result(timeout=10).ephemeral == b"L" * 32
+    sockets.close()
+
+
+def test_cancelling_wakes_a_waiting_caller(wires: Wiring) -> None:
+    sockets, admitted = OpenSockets(), threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        calling = pool.submit(wires.dialer(0).call, 1, new_job(), "party", bytes(32), sockets)
+        admitted.set()
+        sockets.cancel()
+        with pytest.raises(LinkFailed):
+            calling.result(timeout=10)
+
+
+def test_finishing_wakes_a_waiting_listener(wires: Wiring) -> None:
+    job = new_job()
+    wires.listeners[1].open(job, [("party", "hospital")], bytes(32))
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(wires.listeners[1].arrivals, job, [("party", "hospital")])
+        wires.listeners[1].finish(job)
+        with pytest.raises(LinkFailed):
+            waiting.result(timeout=10)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"{}", b"[]", b"null", b"\xff", b'{"job": 1}', b"[" * 2000],
+    ids=["empty", "no fields", "list", "null", "not text", "wrong type", "deep"],
+)
+def test_malformed_hellos_are_refused(text: bytes) -> None:
+    with pytest.raises(HelloRefused):
+        Hello.decode(text)
+
+
+def test_a_hello_must_be_canonical() -> None:
+    text = Hello(job=new_job(), purpose="party", caller="a", listener="b", ephemeral=bytes(32)).encode()
+    assert Hello.decode(text).caller == "a"
+    with pytest.raises(HelloRefused):
+        Hello.decode(text + b" ")
+    with pytest.raises(HelloRefused):
+        Hello.decode(text.replace(b"party", b"other"))
+
+
+def test_the_hello_fits_its_nonce() -> None:
+    first, second = socket.socketpair()
+    with first, second:
+        nonce = challenge(first)  # type: ignore[arg-type]  # any stream will do
+        assert second.recv(100) == nonce
+        second.sendall(b"SFH1" + (5000).to_bytes(4, "little"))
+        with pytest.raises(HelloRefused):
+            identity = ProcessIdentity.generate("a")
+            listen(first, nonce, identity, identity.certificate)  # type: ignore[arg-type]  # as above
+
+
+def test_identities_survive_a_restart_and_hide_their_keys(tmp_path: Path) -> None:
+    identity = ProcessIdentity.generate("hospital")
+    path = tmp_path / "identity.pem"
+    identity.save(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    again = ProcessIdentity.load("hospital", path)
+    assert again.fingerprint == identity.fingerprint == fingerprint(again.certificate)
+    assert public_key(again.certificate) == identity.key.public_key()
+    assert "Ed25519" not in repr(identity)
