@@ -172,7 +172,7 @@ class FederationClient:
             raise _first_cause(list(job.failures.values()))
         hosts = [self._description.host(party).name for party in range(3)]
         packages = [base64.b64decode(job.results[host]["package"], validate=True) for host in hosts]
-        report = job_report(job.stages, job.results, hosts, time.perf_counter() - started)
+        report = {"job": job.job_id, **job_report(job.stages, job.results, hosts, time.perf_counter() - started)}
         return Outcome(packages=(packages[0], packages[1], packages[2]), report=report)
 
     def _follow(self, job: _Job, progress: Progress) -> None:
@@ -203,7 +203,7 @@ class _Job:
     def __init__(self, gateways: list[GatewayClient]) -> None:
         self._gateways = gateways
         self._events: queue.SimpleQueue[tuple[str, Event]] = queue.SimpleQueue()
-        self._job_id: str | None = None
+        self.job_id: str | None = None
         self._cancelling = threading.Event()
         self.stage_count = 0
         self.stages: dict[str, list[Event]] = {}
@@ -225,7 +225,7 @@ class _Job:
             return None
         match event["event"]:
             case "admitted":
-                self._job_id = str(event["job"])
+                self.job_id = str(event["job"])
                 self.stage_count = len(event["stages"])
             case "stage":
                 self.stages.setdefault(name, []).append(event)
@@ -245,8 +245,8 @@ class _Job:
     def _cancel_at(self, gateway: GatewayClient) -> None:
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline and gateway.name not in self.results and gateway.name not in self.failures:
-            if self._job_id is not None:
-                gateway.cancel(self._job_id)
+            if self.job_id is not None:
+                gateway.cancel(self.job_id)
             time.sleep(_CANCEL_INTERVAL)
 
     def collect(self, seconds: float) -> None:

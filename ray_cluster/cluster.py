@@ -62,6 +62,8 @@ def prepare_environment(directory: Path) -> None:
         RAY_enable_open_telemetry="0",
         RAY_enable_timeline="0",
         RAY_event_stats="0",
+        # Ray makes its workers yield to everything else on the machine; here they are what the machine is for.
+        RAY_worker_niceness="0",
         RAY_task_events_report_interval_ms="0",
     )
     os.environ.pop("RAY_ADDRESS", None)

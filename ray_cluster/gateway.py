@@ -31,7 +31,6 @@ from ray_cluster.identities import ProcessIdentity, public_key
 from ray_cluster.institution import InstitutionHost, TooManyJobs
 from secureframe.errors import PartyUnavailable, PolicyError, SecureFrameError
 
-SIGNATURE_HEADER = "x-secureframe-signature"
 LARGEST_REQUEST = 1 << 20
 _EXTENSION = "secureframe.certificate"
 _END = ("result", "error")
@@ -136,7 +135,7 @@ def create_application(host: InstitutionHost) -> FastAPI:
             return refusal(403, error)
         except SecureFrameError as error:
             return refusal(422, error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # what it says may hold data: it stays in the institution's log
             _log.exception("a request could not be admitted")
             return refusal(500, SecureFrameError(f"an internal error ({type(error).__name__})", institution=host.name))
         loop = asyncio.get_running_loop()

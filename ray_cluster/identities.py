@@ -98,7 +98,7 @@ class ProcessIdentity:
                 file.write(encrypted + pem(self.certificate).encode("ascii"))
             context.load_cert_chain(path, password=password)
         finally:
-            os.unlink(path)
+            Path(path).unlink()
         return context
 
 

@@ -93,7 +93,7 @@ class JobRun:
                 emit({"event": "admitted", "job": self._job.job_id, "stages": list(self._job.stages)})
                 dealing = pool.submit(self._deal)
                 event = self._drive(dealing, emit, started)
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001  # every end of a job is told as an event
                 event = {"event": "error", **self._failed(error)}
         with self._lock:
             self._ended = True

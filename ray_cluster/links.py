@@ -75,13 +75,6 @@ class OpenSockets:
         if cancelled:
             shut(connection)
 
-    def replace(self, before: socket.socket, after: socket.socket) -> None:
-        with self._lock:
-            self._sockets = [after if each is before else each for each in self._sockets]
-            cancelled = self._cancelled
-        if cancelled:
-            shut(after)
-
     def cancel(self) -> None:
         with self._lock:
             self._cancelled = True
@@ -130,10 +123,8 @@ class Dialer:
             raise LinkFailed("the party has no address yet")
         hello = Hello(job=job, purpose=purpose, caller=name, listener=host.name, ephemeral=ephemeral)
         try:
-            plain = socket.create_connection(host.link, timeout=HANDSHAKE_SECONDS)
-            sockets.add(plain)
-            connection = self._contexts[party].wrap_socket(plain)
-            sockets.replace(plain, connection)
+            connection = self._connect(party, host.link)
+            sockets.add(connection)
             if connection.getpeercert(True) != host.certificate:
                 raise LinkFailed("another certificate than the pinned one")
             # Until the other institution has admitted the job there is no answer; a refusal or a cancellation closes the link.
@@ -141,6 +132,16 @@ class Dialer:
             return Call(connection, say(connection, self._identity, host.certificate, hello))
         except (OSError, ValueError, FrameError, HelloRefused) as error:
             raise LinkFailed(f"no link to party {party}") from error
+
+    def _connect(self, party: int, address: tuple[str, int]) -> ssl.SSLSocket:
+        connection = self._contexts[party].wrap_socket(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+        try:
+            connection.settimeout(HANDSHAKE_SECONDS)
+            connection.connect(address)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
 
 class Listener:
@@ -176,9 +177,11 @@ class Listener:
             threading.Thread(target=self._accept, name="listener", daemon=True).start()
 
     def close(self) -> None:
-        """Stop accepting."""
+        """Stop accepting, and close what has arrived."""
         shut(self._socket)
         self._socket.close()
+        for job in list(self._desks):
+            self.finish(job)
 
     # -- a job's desk ----------------------------------------------------------------------------------------------
 

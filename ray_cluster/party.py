@@ -179,7 +179,7 @@ class PartyHost:
         try:
             with running.turn:
                 return work()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # nothing of an exception but its class leaves this process
             failure = describe_failure(error, self._identity.name, cancelled=running.cancelled)
             if failure["cause"] == Cause.OWN:
                 _log.exception("job %s failed", running.job.job_id)

@@ -74,7 +74,7 @@ def remove_directory(directory: Path) -> None:
 def _processes() -> list[int]:
     proc = Path("/proc")
     if proc.is_dir():
-        return [int(entry) for entry in os.listdir(proc) if entry.isdigit()]
+        return [int(entry.name) for entry in proc.iterdir() if entry.name.isdigit()]
     listed = subprocess.run(["ps", "-axo", "pid="], capture_output=True, text=True, check=True)
     return [int(line) for line in listed.stdout.split()]
 

@@ -25,6 +25,7 @@ from ray_cluster.launcher import LAUNCH_FILE
 from ray_cluster.processes import remove_directory
 from ray_cluster.settings import INSTITUTION, PARTY_JOB
 from secureframe.backend import Backend, Member, Outcome, Progress
+from secureframe.disclosure.policy import preset
 from secureframe.errors import PartyUnavailable, SecureFrameError
 from secureframe.governance.identity import AnalystIdentity
 
@@ -80,10 +81,13 @@ def start(
         Where an institution refuses a table (`RegistrationError`), or a process could not be started; all is cleaned up.
     """
     identity = ProcessIdentity.of(analyst.name, analyst.signing_key)
+    members = members_for(list(declarations))
+    # A neutral host has no table that a policy could bind; it still runs the same code, which wants one.
+    neutral = {each["name"]: preset("open-research").to_json() for each in members if not each["data"]}
     launch = {
-        "members": members_for(list(declarations)),
+        "members": members,
         "declarations": declarations,
-        "policies": policies,
+        "policies": {**neutral, **policies},
         "analyst": analyst.public(),
         "client_certificate": base64.b64encode(identity.certificate).decode("ascii"),
         "record": record,
@@ -189,7 +193,7 @@ class SimulationBackend(Backend):
         self._client = FederationClient(description, identity, simulation.check)
 
     def catalog(self) -> dict[str, dict[str, Any]]:
-        return {name: dict(entry) for name, entry in self.description.catalog.items()}
+        return {each.name: dict(self.description.catalog[each.name]) for each in self.description.members if each.data}
 
     def run(self, request: bytes, signature: bytes, progress: Progress) -> Outcome:
         return self._client.run(request, signature, progress)

@@ -48,7 +48,9 @@ def _facts(node: Node) -> list[str]:
     base = node.base.table
     lines = [f"rows of {base.owner}.{base.name}, never shown; at most {node.length:,} (public), their number is hidden"]
     key = node.person_key
-    lines.append(f"person key: {key} in {base.person_domain}" if key else f"persons of {base.person_domain}; the key is not a column")
+    lines.append(
+        f"person key: {key} in {base.person_domain}" if key else f"persons of {base.person_domain}; the key is not a column"
+    )
     lines.append(f"place: {place(node.owners)}")
     return lines
 
@@ -186,10 +188,9 @@ class ProgressLine:
 
     def _show_html(self, stage: str, number: int, total: int) -> None:
         assert self._display is not None
-        bundle = {
-            "text/plain": f"{number}/{total} {stage}",
-            "text/html": f'<progress value="{int(number)}" max="{int(total)}"></progress> {int(number)}/{int(total)} {escape(stage)}',
-        }
+        line = f"{int(number)}/{int(total)} {stage}"
+        bar = f'<progress value="{int(number)}" max="{int(total)}"></progress>'
+        bundle = {"text/plain": line, "text/html": f"{bar} {escape(line)}"}
         if self._handle is None:
             self._handle = self._display(bundle, raw=True, display_id=True)
         else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import itertools
 import shutil
 import sys
 import tempfile
@@ -28,7 +29,7 @@ from secureframe.errors import PlanError
 from secureframe.frame import SecureFrame
 from secureframe.governance.identity import AnalystIdentity
 from secureframe.jobs import JobReport
-from secureframe.plan.envelope import Plan, new_plan
+from secureframe.plan.envelope import Plan, job_id, new_plan
 from secureframe.plan.nodes import Node, Summarise
 from secureframe.plan.nodes import Table as TableNode
 from secureframe.planner.compile import Compiled, compile_plan
@@ -198,13 +199,13 @@ class Federation:
                 outcome = self._backend.run(request, self._analyst.sign(request), line)
             finally:
                 line.close()
-        job_id = str(outcome.report["job"])
+        job = job_id(request)
         shares = open_packages(
-            outcome.packages, self._analyst.sealing_key, job_id=job_id, plan_digest=plan.digest
+            outcome.packages, self._analyst.sealing_key, job_id=job, plan_digest=plan.digest
         )
         opened = open_outputs(compiled, shares)
         released = [decode_release(release, opened, plan) for release in compiled.releases]
-        self.last_job = JobReport.from_report(outcome.report, plan, time.perf_counter() - started)
+        self.last_job = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started)
         return released
 
     async def run_async(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar]) -> list[ReleasedTable]:
@@ -297,7 +298,7 @@ def simulate(
             for institution, owned in tables.items()
         }
         backend = (start or _backend("simulate"))(
-            declarations=declarations, policies=policies, directory=directory, analyst=identity, progress=line.say
+            declarations=declarations, policies=policies, directory=directory, analyst=identity, progress=_steps(line)
         )
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
@@ -309,6 +310,23 @@ def simulate(
         for text in texts:
             warnings.warn(text, UserWarning, stacklevel=2)
     return federation
+
+
+START_STEPS = 6
+"""Steps that a backend tells of while it starts; only the progress line depends on it."""
+
+
+def _steps(line: ProgressLine) -> Callable[[str], None]:
+    """A callable that shows the steps of a start on one line."""
+    taken = itertools.count(1)
+    return lambda text: line(text, min(next(taken), START_STEPS - 1), START_STEPS)
+
+
+def connect(path: str) -> Federation:
+    """Connect to real institutions, each behind its own gateway: not offered by this version."""
+    raise PlanError(
+        f"connecting to the institutions of {path!r} is not offered yet", hint="sf.simulate({...}) runs them on this machine"
+    )
 
 
 def _as_table(source: Any) -> Table:

@@ -218,7 +218,9 @@ class SecureFrame:
                 value = value(frame)
             expr, parameters = frame._value(value)
             definitions[name] = substitute(expr, dict(definitions))
-            frame = self._at(Project(self.node, tuple(definitions.items())), merge_parameters(frame._source.parameters, parameters))
+            frame = self._at(
+                Project(self.node, tuple(definitions.items())), merge_parameters(frame._source.parameters, parameters)
+            )
         return frame
 
     def _value(self, value: Any) -> tuple[Expr, Mapping[str, Scalar]]:
@@ -326,7 +328,8 @@ class SecureFrame:
         if ColumnRef(self.node.person_key or "") in exprs:
             if len(keys) > 1:
                 raise PlanError(
-                    "a frame with one row a person and level is not offered", hint=f"df[df['test'] == 'sbp'].groupby({self.node.person_key!r})"
+                    "a frame with one row a person and level is not offered",
+                    hint=f"df[df['test'] == 'sbp'].groupby({self.node.person_key!r})",
                 )
             return PersonGroupBy(source, self.node.person_key or "")
         source = replace(source, parameters=joint(source, *(key._source for key in columns)))
@@ -392,7 +395,12 @@ class SecureFrame:
         return release(releases.describe(self._source, chosen or everything))
 
     def value_counts(
-        self, subset: Sequence[str] | None = None, normalize: bool = False, sort: bool = True, ascending: bool = False, **options: Any
+        self,
+        subset: Sequence[str] | None = None,
+        normalize: bool = False,
+        sort: bool = True,
+        ascending: bool = False,
+        **options: Any,
     ) -> Any:
         """Rows of every combination of levels of some columns, the most frequent first, withheld ones last."""
         releases.refuse_options(options)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -26,7 +27,7 @@ __all__ = ["crosstab", "cut", "table_one", "where"]
 
 
 def cut(
-    x: SecureSeries, bins: Sequence[Any], labels: Sequence[str] | None = None, right: bool = True, include_lowest: bool = False
+    x: SecureSeries, bins: Sequence[Any], labels: Any = None, right: bool = True, include_lowest: bool = False
 ) -> SecureSeries:
     """Return bands of numbers between public edges: a category that tables can be grouped by.
 
@@ -69,14 +70,12 @@ def _edges(shown: Sequence[Any], type_: ColumnType) -> tuple[Fraction, ...]:
         raise PlanError(f"bands are made of numbers, not of a {type_.kind}", hint="sf.cut(df['age'], [18, 50, 65, 100])")
     low = min([type_.low * type_.step, *finite]) - type_.step
     high = max([type_.high * type_.step, *finite]) + type_.step
-    return tuple(
-        (low if e < 0 else high) if isinstance(e, float) and math.isinf(e) else exact(e, "bins=") for e in shown
-    )
+    return tuple((low if e < 0 else high) if isinstance(e, float) and math.isinf(e) else exact(e, "bins=") for e in shown)
 
 
 def interval_labels(edges: Sequence[Any], *, right: bool, include_lowest: bool) -> tuple[str, ...]:
     """Return the labels that ``pandas.cut`` would give the bands; whole edges stay whole."""
-    if len(edges) < 2 or any(a >= b for a, b in zip(edges, edges[1:], strict=False)):
+    if len(edges) < 2 or any(a >= b for a, b in pairwise(edges)):
         raise PlanError("the edges of cut must increase", hint="sf.cut(df['age'], [18, 50, 65, 120])")
     whole = all(isinstance(unwrapped(e), int) for e in edges)
     of_what = pd.Series([], dtype="int64" if whole else "float64")

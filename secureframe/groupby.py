@@ -17,7 +17,7 @@ from secureframe.operands import Source
 from secureframe.pending import Pending, release
 from secureframe.plan.expressions import ColumnRef, Expr
 from secureframe.plan.nodes import HOWS, Aggregation, GroupPersons, Statistic, Summarise
-from secureframe.results.shape import grouped_series, stacked_quantiles
+from secureframe.results.shape import grouped_frame, grouped_series, stacked_quantiles
 from secureframe.schema.table import Schema
 from secureframe.schema.types import Kind
 
@@ -122,7 +122,9 @@ class PersonGroupBy(_Grouped):
         elif self._single and self._chosen and isinstance(func, Sequence):
             asked = [(_how(how, HOWS), self._chosen[0], how) for how in func]
         else:
-            raise PlanError("several functions of several columns need names", hint="agg(low=('value', 'min'), high=('value', 'max'))")
+            raise PlanError(
+                "several functions of several columns need names", hint="agg(low=('value', 'min'), high=('value', 'max'))"
+            )
         return self._reduced([(new, column, _how(how, HOWS)) for new, column, how in asked])
 
     aggregate = agg
@@ -136,7 +138,9 @@ class PersonGroupBy(_Grouped):
 
     def _suited(self, how: str) -> list[str]:
         """The columns a reduction is taken of where none are chosen."""
-        fields = {name: f.type for name, f in self._source.node.schema.items() if name != self._key and f.type.kind is not Kind.KEY}
+        fields = {
+            name: f.type for name, f in self._source.node.schema.items() if name != self._key and f.type.kind is not Kind.KEY
+        }
         match how:
             case "sum" | "mean":
                 found = [name for name, t in fields.items() if t.is_numeric]
@@ -219,7 +223,9 @@ class ReleaseGroupBy(_Grouped):
         return [label for label, _ in self._keys]
 
     def __repr__(self) -> str:
-        return f"<groupby {', '.join(map(str, self._labels))}: a release; .agg(...), {', '.join('.' + h + '()' for h in RELEASED)}>"
+        return (
+            f"<groupby {', '.join(map(str, self._labels))}: a release; .agg(...), {', '.join('.' + h + '()' for h in RELEASED)}>"
+        )
 
     def __getattr__(self, name: str) -> Any:
         if name in EXTREME and name not in self._source.node.schema:
@@ -363,7 +369,7 @@ class ReleaseGroupBy(_Grouped):
             return self._release(nodes, lambda tables: stacked_quantiles(tables, shown, label, self._labels), "quantiles")
         if self._single:
             return self._release(nodes, lambda tables: grouped_series(tables, columns[0], self._labels), "quantile")
-        return self._release(nodes, lambda tables: releases.grouped_frame(tables, pd.Index(columns), self._labels), "quantile")
+        return self._release(nodes, lambda tables: grouped_frame(tables, pd.Index(columns), self._labels), "quantile")
 
     def describe(self, **options: Any) -> Any:
         """Count, mean, deviation and 5, 25, 50, 75, 95 % of every group."""
@@ -376,4 +382,4 @@ class ReleaseGroupBy(_Grouped):
         node, by, _ = releases.grouped_statistics(self._source, self._keys, [(self._column(name), "count") for name in columns])
         labels = pd.Index([r for _, r, _ in rows]) if self._single else pd.MultiIndex.from_tuples([(n, r) for n, r, _ in rows])
         nodes = [Summarise(node, by, tuple(asked for _, _, asked in rows))]
-        return self._release(nodes, lambda tables: releases.grouped_frame(tables, labels, self._labels), "description")
+        return self._release(nodes, lambda tables: grouped_frame(tables, labels, self._labels), "description")

@@ -55,7 +55,7 @@ class JobReport:
         return sum(s.bytes for s in self.stages) + sum(self.dealt.values())
 
     @staticmethod
-    def from_report(report: Mapping[str, Any], plan: Plan, seconds: float) -> JobReport:
+    def from_report(report: Mapping[str, Any], job: str, plan: Plan, seconds: float) -> JobReport:
         """Read what the backend reports."""
         stages = tuple(
             Stage(name=s["name"], seconds=float(s["seconds"]), rounds=int(s["rounds"]), bytes=int(s["bytes"]))
@@ -69,7 +69,7 @@ class JobReport:
             f"recipient {plan.recipient['name']}": "the released cells",
         }
         return JobReport(
-            job=str(report["job"]),
+            job=job,
             plan=plan.digest,
             seconds=seconds,
             stages=stages,

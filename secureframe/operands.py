@@ -16,7 +16,7 @@ from typing import Any
 from secureframe.errors import DisclosureError, PlanError, RangeError, SecureFrameError
 from secureframe.pending import Session, merge_parameters
 from secureframe.plan.expressions import ColumnRef, Expr, Literal, Parameter, column_names, infer, substitute
-from secureframe.plan.nodes import Node, Project
+from secureframe.plan.nodes import Filter, Node, Project
 from secureframe.schema.types import ColumnType, Kind, Scalar, as_fraction, number_type
 
 NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
@@ -103,7 +103,11 @@ def is_vector(value: Any) -> bool:
     """Whether a value holds many: an array, a list, a pandas or polars object."""
     if isinstance(value, str | bytes | BoundParameter):
         return False
-    return isinstance(value, Sequence | Mapping | set | frozenset | Iterator) or hasattr(value, "__array__") or hasattr(value, "shape")
+    return (
+        isinstance(value, Sequence | Mapping | set | frozenset | Iterator)
+        or hasattr(value, "__array__")
+        or hasattr(value, "shape")
+    )
 
 
 def refuse_vector(value: Any, what: str) -> SecureFrameError:
@@ -153,7 +157,11 @@ def exact(value: Any, what: str) -> Fraction:
 
 
 def translate(expr: Expr, node: Node, onto: Node) -> Expr | None:
-    """Rewrite an expression over ``node`` to one over ``onto``, if the two differ by projections only and keep what it reads."""
+    """Rewrite an expression over ``node`` to one over ``onto``, or return None where it has no meaning there.
+
+    It has one where the two differ by projections only and keep what it reads, and where ``onto`` has some of its rows
+    (pandas aligns by row there too).
+    """
     if node is onto:
         return expr
     ancestors = [(node, expr)]
@@ -167,9 +175,10 @@ def translate(expr: Expr, node: Node, onto: Node) -> Expr | None:
         for ancestor, seen in ancestors:
             if (ancestor is current or ancestor == current) and column_names(seen) <= kept.keys():
                 return substitute(seen, kept)
-        if not isinstance(current, Project):
+        if isinstance(current, Project):
+            names = {name: substitute(e, current.definitions) for name, e in names.items()}
+        elif not isinstance(current, Filter):
             return None
-        names = {name: substitute(e, current.definitions) for name, e in names.items()}
         current = current.frame
 
 

@@ -31,7 +31,7 @@ class Session(Protocol):
         """Run releases as one job without blocking the caller's event loop."""
         ...
 
-    def explain(self, nodes: Sequence[Summarise]) -> str:
+    def explain(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar] | None = None) -> str:
         """Say where releases would be computed, what would be sent and what each role would learn."""
         ...
 
@@ -82,7 +82,7 @@ class Pending(Generic[T]):
 
     def explain(self) -> str:
         """Say where it would be computed, what would be sent and what each role would learn. Runs nothing."""
-        return self.session.explain(self.nodes)
+        return self.session.explain(self.nodes, self.parameters)
 
     def submit(self) -> Self:
         """Run it as a job of its own, unless it has run; ``result()`` then returns at once."""
@@ -124,8 +124,8 @@ class Study:
 
     def explain(self) -> str:
         """Explain all of them as the one job they would be."""
-        session, nodes, _ = _job(self.pending)
-        return session.explain(nodes)
+        session, nodes, parameters = _job(self.pending)
+        return session.explain(nodes, parameters)
 
     def collect(self) -> tuple[Any, ...]:
         """Run all of them in one job and return their results in order."""

@@ -120,7 +120,9 @@ class _Reader:
         match tree:
             case ast.BoolOp(op=op, values=values):
                 if len(values) > MAX_TERMS:
-                    raise PlanError(f"the condition has more than {MAX_TERMS} terms", hint="a in [1, 2, 3], or filter in several steps")
+                    raise PlanError(
+                        f"the condition has more than {MAX_TERMS} terms", hint="a in [1, 2, 3], or filter in several steps"
+                    )
                 operator = "&" if isinstance(op, ast.And) else "|"
                 return reduce(lambda a, b: Binary(operator, a, b), [self.read(v, depth + 1) for v in values])
             case ast.UnaryOp(op=ast.Not() | ast.Invert(), operand=operand):
@@ -150,7 +152,7 @@ class _Reader:
         # Each operand is read once, however many comparisons it stands in; constants wait for the type beside them
         read = [None if self._is_constant(operand) else self.read(operand, depth + 1) for operand in operands]
         types = [None if expr is None or isinstance(expr, Literal) else infer(expr, self.schema).type for expr in read]
-        found = []
+        found: list[Expr] = []
         for i, op in enumerate(tree.ops):
             left = read[i] or self._constant(operands[i], types[i + 1], depth)
             if isinstance(op, ast.In | ast.NotIn):
@@ -195,7 +197,8 @@ class _Reader:
         column = self.quoted.get(name, name)
         if column not in self.schema:
             raise PlanError(
-                f"there is no column {column!r}", hint=f"the columns are {', '.join(self.schema)}; @{column} is a value of your code"
+                f"there is no column {column!r}",
+                hint=f"the columns are {', '.join(self.schema)}; @{column} is a value of your code",
             )
         return ColumnRef(column)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -60,7 +61,7 @@ def refuse_options(options: dict[str, Any]) -> None:
             "ddof": "ddof=1, which is also the default",
             "skipna": "missing values are skipped; fillna(...) first counts them",
         }
-        if name == "ddof" and value == 1 or name in ("skipna", "numeric_only", "dropna", "sort") and value is True:
+        if (name == "ddof" and value == 1) or (name in ("skipna", "numeric_only", "dropna", "sort") and value is True):
             continue
         raise PlanError(f"{name}= is not offered here", hint=hints.get(name, f"leave out {name}="))
 
@@ -115,7 +116,7 @@ def of_columns(source: Source, names: Sequence[str], kind: str, q: Fraction | No
         source.session,
         [release],
         source.parameters,
-        lambda tables: column_series(tables, names, label),  # type: ignore[arg-type]  # pandas names it by the quantile
+        lambda tables: column_series(tables, names, label),
         f"{kind} of {len(names)} columns",
     )
 
@@ -261,7 +262,11 @@ def corr_matrix(source: Source, names: Sequence[str]) -> Pending[pd.DataFrame]:
         raise PlanError("a correlation needs two columns of numbers", hint="df[['age', 'bmi']].corr()")
     release = Summarise(source.node, (), tuple(Statistic(kind="corr", columns=pair) for pair in pairs))
     return Pending(
-        source.session, [release], source.parameters, lambda tables: correlation_matrix(tables, names), f"{len(pairs)} correlations"
+        source.session,
+        [release],
+        source.parameters,
+        lambda tables: correlation_matrix(tables, names),
+        f"{len(pairs)} correlations",
     )
 
 
@@ -312,7 +317,7 @@ def bin_edges(bins: Any, type_: ColumnType) -> tuple[Fraction, ...]:
         high = high if high > low else low + 1
         return tuple(low + (high - low) * i / bins for i in range(bins + 1))
     edges = tuple(exact(e, "bins=") for e in bins)
-    if not 2 <= len(edges) <= MAX_BINS + 1 or any(a >= b for a, b in zip(edges, edges[1:], strict=False)):
+    if not 2 <= len(edges) <= MAX_BINS + 1 or any(a >= b for a, b in pairwise(edges)):
         raise PlanError("the edges of a histogram must increase", hint="hist(bins=[0, 20, 40, 60, 80, 100])")
     return edges
 

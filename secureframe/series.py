@@ -104,7 +104,7 @@ class SecureSeries:
         from secureframe.frame import SecureFrame
 
         label = name or self.name or "value"
-        return SecureFrame.of(self._source).assign(**{label: self})[[label]]
+        return SecureFrame.of(self._source).assign(**{label: self}).filter([label])
 
     @property
     def _words(self) -> dict[str, str]:

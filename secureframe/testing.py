@@ -120,7 +120,6 @@ class InMemoryBackend(Backend):
         return Outcome(
             packages=(first, second, third),
             report={
-                "job": job.job_id,
                 "stages": stages,
                 "links": {},
                 "dealt": {name: sum(map(len, messages)) for name, messages in dealt.items()},

@@ -6,7 +6,6 @@ versions against this institution's own; the plan is then compiled here, from th
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from secureframe.local.parts import local_parts
 from secureframe.local.register import RegisteredTable, register
 from secureframe.mpc.program import Program, Value
 from secureframe.mpc.sharing import deal
-from secureframe.plan.envelope import Plan, read_plan
+from secureframe.plan.envelope import Plan, job_id, read_plan
 from secureframe.plan.forms import Form
 from secureframe.plan.nodes import Node
 from secureframe.plan.parts import Breakdown, Part
@@ -135,16 +134,16 @@ class Institution:
         self._check_signature(plan, request, signature)
         self._check_agreement(plan)
         compiled = compile_plan(plan, self._catalog.policies)
-        job_id = hashlib.sha256(request).hexdigest()[:32]
+        job = job_id(request)
         with self._lock:
-            if job_id in self._seen:
+            if job in self._seen:
                 raise PlanError("this request has been run before", hint="run the statement again: it is signed anew")
-            self._seen[job_id] = None
+            self._seen[job] = None
             while len(self._seen) > MAX_SEEN:
                 self._seen.pop(next(iter(self._seen)))
-            self._admitted[job_id] = (plan, compiled.locals)
+            self._admitted[job] = (plan, compiled.locals)
         return AdmittedJob(
-            job_id=job_id,
+            job_id=job,
             plan_digest=plan.digest,
             owners=tuple(sorted({spec.owner for spec in compiled.program.inputs})),
             stages=compiled.program.stages,
@@ -182,11 +181,7 @@ class Institution:
         """
         with self._lock:
             plan, locals_ = self._admitted.pop(job.job_id)
-        own = [
-            (spec.value, local)
-            for spec, local in zip(job.program.inputs, locals_, strict=True)
-            if spec.owner == self.name
-        ]
+        own = [(spec.value, local) for spec, local in zip(job.program.inputs, locals_, strict=True) if spec.owner == self.name]
         if not own:
             return None
         dealer = _Dealer(self._tables, plan)

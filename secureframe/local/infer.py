@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from secureframe.local.quantise import BrokenRule, read_days, read_floats, read_integers
-from secureframe.schema.declare import ColumnDeclaration, inferred
+from secureframe.schema.columns import ColumnDeclaration, inferred
 from secureframe.schema.types import Kind
 
 MAX_CATEGORIES = 64

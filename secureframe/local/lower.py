@@ -33,7 +33,7 @@ Tables = Mapping[str, RegisteredTable]
 """The tables of an owner, by ``owner.name``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LocalFrame:
     """A frame at its owner.
 

@@ -13,7 +13,7 @@ from fractions import Fraction
 import polars as pl
 
 from secureframe.local.integers import divide_half_even
-from secureframe.schema.declare import ColumnDeclaration
+from secureframe.schema.columns import ColumnDeclaration
 from secureframe.schema.types import Kind
 
 WORDS = {"true": True, "false": False, "1": True, "0": False}
@@ -88,7 +88,7 @@ def _all(condition: pl.Series) -> bool:
 
 def read_integers(series: pl.Series, *, text: bool) -> pl.Series:
     """Return whole numbers as Int64; floats and decimals are accepted where all are whole."""
-    wrong = _wrong_type("whole numbers", series, text=text)
+    wrong = _wrong_type("whole numbers of at most 64 bits", series, text=text)
     if series.dtype == pl.Boolean:
         return series.cast(pl.Int64)
     if text and series.dtype == pl.String:

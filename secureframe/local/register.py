@@ -18,12 +18,13 @@ from secureframe.errors import PlanError, RangeError, RegistrationError
 from secureframe.local.infer import infer_column, infer_key, leak_warning
 from secureframe.local.quantise import BrokenRule, quantise
 from secureframe.local.sources import read_source
-from secureframe.schema.declare import NAME, ColumnDeclaration
+from secureframe.schema.columns import ColumnDeclaration
+from secureframe.schema.declare import NAME
 from secureframe.schema.table import Column, TableSchema
 from secureframe.schema.types import Kind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RegisteredTable:
     """A table at its owner.
 

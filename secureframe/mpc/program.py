@@ -108,6 +108,7 @@ class Builder:
         self._stages: list[str] = ["share", *stages]
         self._stage = "share"
         self._undone: set[int] = set()
+        self._shuffled: dict[int, int] = {}
 
     # -- structure ---------------------------------------------------------------------------------------------
 
@@ -392,6 +393,7 @@ class Builder:
         self._instructions.append(
             Instruction(operation="shuffle", arguments=tuple(values), results=(handle, *results), stage=self._stage)
         )
+        self._shuffled.update((result.number, handle.number) for result in results)
         return handle, results
 
     def unshuffle(self, handle: Value, values: Sequence[Value]) -> tuple[Value, ...]:
@@ -409,9 +411,13 @@ class Builder:
         """The order that sorts shuffled, pairwise distinct keys (words, low ``width`` bits, unsigned).
 
         Opens comparisons between shuffled elements. The keys must come out of a shuffle and must be made distinct by
-        a secret pre-shuffle index in their low bits; only then the opened bits say nothing about the data.
+        a secret pre-shuffle index in their low bits; only then the opened bits say nothing about the data. One shuffle
+        serves one sort: the orders of two keys under one shuffle would be linked.
         """
         _require(keys.kind == "words" and width <= 64 * keys.rows, "words expected, wide enough")
+        _require(keys.number in self._shuffled, "keys straight out of a shuffle that served no sort yet expected")
+        handle = self._shuffled[keys.number]
+        self._shuffled = {number: other for number, other in self._shuffled.items() if other != handle}
         return self._emit("sort", (keys,), self._value("order", 1, keys.n), width=width)
 
     def reorder(self, order: Value, x: Value) -> Value:

@@ -7,6 +7,7 @@ its parameters, and nothing of the envelope: the same question has the same dige
 from __future__ import annotations
 
 import datetime
+import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -142,6 +143,11 @@ def read_plan(raw: bytes, tables: Tables) -> Plan:
         parameters={name: decode_scalar(value) for name, value in body["parameters"].items()},
         **envelope,
     )
+
+
+def job_id(request: bytes) -> str:
+    """Return the identifier of a run: 32 hexadecimal characters of its request's digest, which its nonce makes unique."""
+    return hashlib.sha256(request).hexdigest()[:32]
 
 
 def parameters_of(node: Node) -> dict[str, Parameter]:

@@ -334,13 +334,14 @@ def _infer_comparison(expr: Binary, schema: Schema) -> Field:
         _need(equality and a.kind is b.kind, "keys are compared with keys, for equality only")
         if a.domain != b.domain:
             raise PlanError(f"keys of different domains ({a.domain}, {b.domain}) never denote the same")
+        _need((a.lo is None) == (b.lo is None), "one key is a number and the other one text", "declare both alike")
     elif Kind.CATEGORY in (a.kind, b.kind):
         _need(
             equality and a.categories == b.categories, "categories are compared for equality, over one public domain"
         )
     else:
-        same = (a.is_numeric and b.is_numeric) or (a.kind is b.kind is Kind.DATE) or (a.kind is b.kind is Kind.STRING and equality)
-        _need(same, f"{a.kind} and {b.kind} cannot be compared")
+        dates, texts = (a.kind is b.kind is kind for kind in (Kind.DATE, Kind.STRING))
+        _need((a.is_numeric and b.is_numeric) or dates or (texts and equality), f"{a.kind} and {b.kind} cannot be compared")
     return _joined(bool_type(nullable), left, right)
 
 
@@ -459,10 +460,7 @@ def _(expr: Where, schema: Schema) -> Field:
     condition = _predicate(expr.condition, schema)
     branches = [infer(e, schema) for e in (expr.then, expr.otherwise) if e != Literal(None)]
     _need(bool(branches), "where needs at least one value")
-    if len(branches) == 1:
-        type_ = branches[0].type.null()
-    else:
-        type_ = _union(branches[0].type, branches[1].type, expr)
+    type_ = branches[0].type.null() if len(branches) == 1 else _union(branches[0].type, branches[1].type, expr)
     _need(type_.kind not in (Kind.KEY, Kind.STRING), f"where is not offered for a {type_.kind}")
     return _joined(type_, condition, *branches)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,9 @@ class Histogram:
         """Return the histogram of a release by bins."""
         (table,) = tables
         merged_edges, merged = merge_ends(edges, table.values[0])
-        names = [interval(a, b, i == len(merged) - 1) for i, (a, b) in enumerate(zip(merged_edges, merged_edges[1:], strict=False))]
+        names = [
+            interval(a, b, i == len(merged) - 1) for i, (a, b) in enumerate(pairwise(merged_edges))
+        ]
         suppressed = [cell(n, "count") for n, v in zip(names, merged, strict=True) if v is SUPPRESSED]
         record = combine(tables, suppressed, cells=max(2, len(merged)))
         warn_if_withheld(record)
@@ -57,7 +60,9 @@ class Histogram:
         """Return the counts as a Series over intervals."""
         labels = [interval(a, b, i == len(self.counts) - 1) for i, (a, b) in enumerate(self._bins())]
         series = pd.Series(
-            pd.array([pd.NA if c is None else c for c in self.counts], dtype="Int64"), index=pd.Index(labels, name=self.name), name="count"
+            pd.array([pd.NA if c is None else c for c in self.counts], dtype="Int64"),
+            index=pd.Index(labels, name=self.name),
+            name="count",
         )
         series.attrs["release"] = self.release
         return series
@@ -74,7 +79,9 @@ class Histogram:
         for (left, right), count in zip(self._bins(), self.counts, strict=True):
             if count is None:
                 ax.axvspan(left, right, facecolor="none", edgecolor="0.75", hatch="///", linewidth=0)
-                ax.text((left + right) / 2, 0.5, "withheld", rotation=90, ha="center", va="center", transform=ax.get_xaxis_transform())
+                ax.text(
+                    (left + right) / 2, 0.5, "withheld", rotation=90, ha="center", va="center", transform=ax.get_xaxis_transform()
+                )
             else:
                 ax.bar(left, count, width=right - left, align="edge", color="#4c78a8", edgecolor="white", linewidth=0.5)
         ax.set_xlim(self.edges[0], self.edges[-1])
@@ -103,7 +110,7 @@ class Histogram:
         return written.getvalue()
 
     def _bins(self) -> list[tuple[float, float]]:
-        return list(zip(self.edges, self.edges[1:], strict=False))
+        return list(pairwise(self.edges))
 
     def _repr_png_(self) -> bytes | None:
         try:

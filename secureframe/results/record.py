@@ -90,8 +90,8 @@ def footnote_text(record: dict[str, Any]) -> str:
     rules = f"Released under {record['policy']}" if record.get("policy") else "Released"
     details = [f"threshold {record['threshold']} persons"] if record.get("threshold") else []
     if record.get("rounding") is not None:
-        base = str(record["rounding"])
-        details.append("not rounded" if base == "0" else f"rounded to base {base}")
+        rounding = str(record["rounding"])
+        details.append("not rounded" if rounding == "none" else f"rounded: {rounding}")
     text = rules + (f" ({', '.join(details)})" if details else "")
     if record.get("plan"):
         text += f", plan {str(record['plan'])[:8]}"

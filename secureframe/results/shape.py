@@ -113,7 +113,9 @@ def label_of(statistic: Statistic) -> str:
     return " of ".join([kind, ", ".join(statistic.columns)]) if statistic.columns else kind
 
 
-def column_series(tables: Sequence[ReleasedTable], labels: Sequence[str], name: str | None = None) -> pd.Series[Any]:
+def column_series(
+    tables: Sequence[ReleasedTable], labels: Sequence[str] | Sequence[float], name: str | float | None = None
+) -> pd.Series[Any]:
     """Return an ungrouped release as a Series: one entry a statistic."""
     (table,) = tables
     values = [column[0] for column in table.values]

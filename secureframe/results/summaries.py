@@ -99,7 +99,9 @@ def described_column(tables: Sequence[ReleasedTable], plans: Sequence[tuple[str,
 # -- counts and correlations -----------------------------------------------------------------------------------------------
 
 
-def counted(tables: Sequence[ReleasedTable], labels: Sequence[str | None], *, normalize: bool, sort: bool, ascending: bool) -> Any:
+def counted(
+    tables: Sequence[ReleasedTable], labels: Sequence[str | None], *, normalize: bool, sort: bool, ascending: bool
+) -> Any:
     """Return counts of levels as ``value_counts`` does."""
     (table,) = tables
     name = "proportion" if normalize else "count"
@@ -159,7 +161,9 @@ def crossed(
     with_row = margins and normalize != "columns"
     with_column = margins and normalize != "index"
     kept = [line if with_column else line[:-1] for line in (full if with_row else full[:-1])]
-    result = pd.DataFrame({i: pd.array(c, dtype="Float64" if normalize else "Int64") for i, c in enumerate(zip(*kept, strict=True))})
+    result = pd.DataFrame(
+        {i: pd.array(c, dtype="Float64" if normalize else "Int64") for i, c in enumerate(zip(*kept, strict=True))}
+    )
     result.index = rows if not with_row else pd.Index([*rows, margins_name], dtype=object, name=labels[0])
     result.columns = columns if not with_column else pd.Index([*columns, margins_name], dtype=object, name=labels[1])
     return attach(result, tables, suppressed, [TOTALS] if suppressed and (margins or normalize) else ())
@@ -232,4 +236,4 @@ def _group(
 def _derived(a: Cell, b: Cell, formula: Any) -> Cell:
     if a is SUPPRESSED or b is SUPPRESSED:
         return SUPPRESSED
-    return None if a is None or b is None else formula(a, b)  # type: ignore[no-any-return]
+    return None if a is None or b is None else formula(a, b)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -207,6 +208,13 @@ def test_products_wider_than_64_bits_are_exact() -> None:
 def test_what_is_wider_than_126_bits_is_refused() -> None:
     with pytest.raises(RangeError, match="126 bits"):
         lower_expression(binary("*", binary("*", ref("p"), ref("q")), ref("p")), wide_schema(60))
+
+
+def test_keys_of_numbers_and_of_text_are_not_compared() -> None:
+    schema = tables.node(tables.table([])).schema
+    mixed = {**schema, "text": replace(schema["word"], type=replace(schema["word"].type, domain="person"))}
+    with pytest.raises(PlanError, match="the other one text"):
+        e.infer(binary("==", ref("id"), ref("text")), mixed)
 
 
 @given(

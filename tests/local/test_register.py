@@ -19,7 +19,7 @@ from secureframe.errors import RegistrationError
 from secureframe.local.register import RegisteredTable, register
 from secureframe.local.values import to_pandas
 from secureframe.schema import declare as d
-from secureframe.schema.types import Kind
+from secureframe.schema.types import EPOCH, Kind
 
 DAYS = [datetime.date(2001, 2, 3), None, datetime.date(1969, 12, 31)]
 
@@ -280,14 +280,14 @@ BROKEN: dict[str, tuple[Callable[[], Any], dict[str, Any], str, str]] = {
     "numbers for words": (lambda: {"id": [1], "note": [SECRET]}, {"columns": {"note": d.string()}}, "note", "type"),
     "numbers for dates": (
         lambda: {"id": [1], "born": [SECRET]},
-        {"columns": {"born": d.date(DAYS[2] or d.EPOCH, d.EPOCH)}},
+        {"columns": {"born": d.date(DAYS[2] or EPOCH, EPOCH)}},
         "born",
         "type",
     ),
-    "no date": (lambda: {"id": [1], "born": ["1999-13-98"]}, {"columns": {"born": d.date(d.EPOCH, d.EPOCH)}}, "born", "type"),
+    "no date": (lambda: {"id": [1], "born": ["1999-13-98"]}, {"columns": {"born": d.date(EPOCH, EPOCH)}}, "born", "type"),
     "time of day": (
         lambda: {"id": [1], "born": [datetime.datetime(1998, 7, 6, 5, 4)]},
-        {"columns": {"born": d.date(d.EPOCH, d.EPOCH)}},
+        {"columns": {"born": d.date(EPOCH, EPOCH)}},
         "born",
         "type",
     ),
@@ -350,6 +350,31 @@ def test_a_missing_file_and_a_double_header_are_refused(tmp_path: Path) -> None:
     (tmp_path / "twice.csv").write_text("id,age,age\n1,30,31\n")
     with pytest.raises(RegistrationError, match="column names"):
         registered(tmp_path, tmp_path / "twice.csv")
+
+
+@pytest.mark.parametrize(
+    ("values", "declared", "grid"),
+    [
+        ([-5, 10**12, 3], d.number(0, 10, out_of_range="clip"), [0, 1280, 384]),
+        ([1e300, -1e300, 0.5], d.number(0, 10, out_of_range="clip"), [1280, 0, 64]),
+        (
+            [Decimal("99999999999999999999.5"), Decimal("-1"), Decimal("3.14159")],
+            d.decimal(0, 9, 2, out_of_range="clip"),
+            [900, 0, 314],
+        ),
+        (
+            [datetime.date(1, 1, 1), datetime.date(9999, 1, 1), None],
+            d.date(datetime.date(1900, 1, 1), datetime.date(2000, 1, 1), out_of_range="clip"),
+            [-25567, 10957, None],
+        ),
+    ],
+)
+def test_far_values_are_moved_to_the_nearer_end(
+    values: list[Any], declared: d.ColumnDeclaration, grid: list[Any], tmp_path: Path
+) -> None:
+    table = registered(tmp_path, pl.DataFrame({"id": [1, 2, 3], "x": values}, strict=False), columns={"x": declared})
+    assert table.frame["x"].to_list() == grid
+    assert table.owner_counts == {"x": 2}
 
 
 def test_a_csv_spells_missing_values_as_pandas_reads_them(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def run_parties(
         party = Party(index, channels[index], held[index])
         try:
             results[index] = run(party)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - a thread's failure is raised by its caller, below
             errors.append(error)
             party.close(error)
 

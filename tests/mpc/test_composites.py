@@ -10,18 +10,23 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.mpc.harness import Job
 
 from secureframe.mpc import numeric, quantile
 from secureframe.mpc.joining import join_unique
 from secureframe.mpc.program import Builder, ProgramError
+from tests.mpc.harness import Job
 
-few = settings(max_examples=10, deadline=None)
+few = settings(max_examples=20, deadline=None)
 seeds = st.integers(0, 2**32)
 
 
 @few
-@given(seed=seeds, width=st.integers(1, 62), divisors=st.lists(st.integers(1, 10**7), min_size=3, max_size=3), base=st.integers(1, 100))
+@given(
+    seed=seeds,
+    width=st.integers(1, 62),
+    divisors=st.lists(st.integers(1, 10**7), min_size=3, max_size=3),
+    base=st.integers(1, 100),
+)
 def test_division_by_public_numbers_is_exact(seed: int, width: int, divisors: list[int], base: int) -> None:
     generator = np.random.default_rng(seed)
     x = generator.integers(0, 2**width, (2, 6))
@@ -50,7 +55,9 @@ def test_division_and_root_are_exact(seed: int, x_width: int, y_width: int, limb
     p, q = job.arith(x, limbs), job.arith(y, limbs)
     bound = max(1, int(quotients.max()).bit_length())
     results = job.run(
-        numeric.divide(b, p, q, x_width, y_width), numeric.divide(b, p, q, x_width, y_width, bound), numeric.square_root(b, p, x_width)
+        numeric.divide(b, p, q, x_width, y_width),
+        numeric.divide(b, p, q, x_width, y_width, bound),
+        numeric.square_root(b, p, x_width),
     )
     assert (results[0] == quotients).all() and (results[1] == quotients).all()
     assert [int(v) for v in results[2][0]] == [math.isqrt(int(v)) for v in x]
@@ -147,7 +154,7 @@ def test_the_join_is_a_dictionary(seed: int, n: int, m: int, keys: int, left_uni
     left_keys, left_present = column(n, left_unique)
     words = generator.integers(0, 2**64, (2, m), dtype=np.uint64)
     numbers = generator.integers(-99, 99, (2, m))
-    most = max(1, max((left_keys.count(k) for k in left_keys)))
+    most = max(1, max(left_keys.count(k) for k in left_keys))
     job = Job()
     b = job.builder
     matched, moved_words, moved_ariths = join_unique(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
-from tests.mpc.harness import Job
 
 from secureframe.mpc import numeric, quantile
 from secureframe.mpc.cost import cost
 from secureframe.mpc.joining import join_unique
+from tests.mpc.harness import Job
 
 
 def _build(n: int) -> Job:

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.mpc.harness import Job
 
 from secureframe.mpc.local import LOCAL
 from secureframe.mpc.operations import INTERACTIVE, UnknownOperation, is_local
 from secureframe.mpc.program import Builder, Instruction, ProgramError
+from tests.mpc.harness import Job
 
 Array = np.ndarray[Any, Any]
 
-few = settings(max_examples=12, deadline=None)
+few = settings(max_examples=20, deadline=None)
 seeds = st.integers(0, 2**32)
 lengths = st.integers(1, 140)
 
@@ -38,7 +38,7 @@ def _ring(values: Array, limbs: int) -> Array:
     return wrapped.reshape(values.shape)
 
 
-def _equal(result: Array, expected: Array) -> bool:
+def _equal(result: Array, expected: Any) -> bool:
     return result.shape == expected.shape and bool(np.array_equal(result.astype(object), expected.astype(object)))
 
 
@@ -200,6 +200,17 @@ def test_a_shuffle_is_undone_once() -> None:
     b.unshuffle(handle, [moved])
     with pytest.raises(ProgramError, match="not undone"):
         b.unshuffle(handle, [moved])
+
+
+def test_only_shuffled_keys_are_sorted_and_once() -> None:
+    b = Builder()
+    x = b.input("owner", "x", "words", 1, 4)
+    with pytest.raises(ProgramError, match="out of a shuffle"):
+        b.sort(x, 8)
+    _, (first, second) = b.shuffle([x, x])
+    b.sort(first, 8)
+    with pytest.raises(ProgramError, match="served no sort"):
+        b.sort(second, 8)
 
 
 def test_every_instruction_of_the_builder_is_run_by_something() -> None:

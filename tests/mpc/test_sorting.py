@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.mpc.harness import Job
 
 from secureframe.mpc.sorting import quicksort_schedule
+from tests.mpc.harness import Job
 
 
 def _run(values: np.ndarray) -> tuple[np.ndarray, int, int]:

@@ -1,7 +1,7 @@
 """An institution and a party's computation that do just enough to drive processes, links and gateways in tests.
 
-The request is JSON: ``owners``, ``stages``, and ``words`` to exchange in each round. Stages mean what they are called:
-``hold`` exchanges until a link closes, ``fail`` raises with a secret in its message at party 1, anything else does three rounds.
+The request is JSON: ``owners``, ``stages``, and ``words`` to exchange in each of ``rounds``. Stages mean what they are called:
+``hold`` exchanges until a link closes, ``fail`` raises with a secret in its message at party 1, anything else ends.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ class AdmittedJob:
     owners: tuple[str, ...]
     stages: tuple[str, ...]
     words: int
+    rounds: int
     marks: str | None
 
 
@@ -72,6 +74,7 @@ class Institution:
             owners=tuple(record["owners"]),
             stages=tuple(record["stages"]),
             words=record["words"],
+            rounds=record.get("rounds", 3),
             marks=record.get("marks"),
         )
 
@@ -92,13 +95,13 @@ class PartyJob:
             (Path(self._job.marks) / f"{name}-{self._index}").write_text(str(os.getpid()))
         if name == "fail" and self._index == 1:
             raise ValueError(SECRET)
-        rounds = 0
-        while rounds < 3 or name in ("hold", "fail"):
+        rounds, started = 0, time.perf_counter()
+        while rounds < self._job.rounds or name in ("hold", "fail"):
             first, second = self._channel.exchange(words, words, len(words), len(words))
             assert int(first[0]) == (self._index - 1) % 3
             assert int(second[-1]) == (self._index + 1) % 3
             rounds += 1
-        return {"rounds": rounds, "bytes": rounds * 2 * words.nbytes, "seconds": 0.0, "opened_bits": 0}
+        return {"rounds": rounds, "bytes": rounds * 2 * words.nbytes, "seconds": time.perf_counter() - started, "opened_bits": 0}
 
     def seal(self) -> bytes:
         record = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,7 +16,7 @@ from ray_cluster.federation import FederationDescription
 from ray_cluster.frames import FrameError, FrameReceiver, FrameSender, read_into
 from ray_cluster.hello import NONCE, Hello, HelloRefused, challenge, listen, say
 from ray_cluster.identities import ProcessIdentity, fingerprint, public_key
-from ray_cluster.links import Dialer, LinkFailed, OpenSockets
+from ray_cluster.links import Dialer, LinkFailed
 from tests.ray_cluster.wiring import Wiring, new_job, wiring
 
 
@@ -44,7 +43,7 @@ def tls(wires: Wiring, identity: ProcessIdentity, to: int) -> ssl.SSLSocket:
 
 
 def assert_still_serves(wires: Wiring) -> None:
-    job, sockets = new_job(), OpenSockets()
+    job, sockets = new_job(), wires.sockets
     wires.listeners[1].open(job, [("party", "hospital")], b"L" * 32)
     call = wires.dialer(0).call(1, job, "party", b"C" * 32, sockets)
     arrival = wires.listeners[1].arrivals(job, [("party", "hospital")])["party", "hospital"]
@@ -52,7 +51,6 @@ def assert_still_serves(wires: Wiring) -> None:
     FrameSender(call.connection).send(memoryview(b"dealt"))
     assert FrameReceiver(arrival.connection).receive(10) == b"dealt"
     wires.listeners[1].finish(job)
-    sockets.close()
     arrival.connection.close()
 
 
@@ -70,9 +68,12 @@ def test_garbage_is_dropped(wires: Wiring) -> None:
 def test_a_client_without_certificate_gets_nothing(wires: Wiring) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with socket.create_connection(wires.listeners[1].address, timeout=10) as plain, context.wrap_socket(plain) as connection:
-        with pytest.raises(FrameError):
-            read_into(connection, memoryview(bytearray(NONCE)))
+    with (
+        socket.create_connection(wires.listeners[1].address, timeout=10) as plain,
+        context.wrap_socket(plain) as connection,
+        pytest.raises(FrameError),
+    ):
+        read_into(connection, memoryview(bytearray(NONCE)))
     assert_still_serves(wires)
 
 
@@ -96,14 +97,14 @@ def test_the_caller_refuses_another_server(wires: Wiring) -> None:
     members[1] = replace(members[1], link=wires.listeners[2].address)
     misled = Dialer(wires.identities[0], FederationDescription(members=tuple(members), catalog={}))
     with pytest.raises(LinkFailed):
-        misled.call(1, new_job(), "party", bytes(32), OpenSockets())
+        misled.call(1, new_job(), "party", bytes(32), wires.sockets)
 
 
 def test_a_finished_job_is_refused(wires: Wiring) -> None:
     job = new_job()
     wires.listeners[1].finish(job)
     with pytest.raises(LinkFailed):
-        wires.dialer(0).call(1, job, "party", bytes(32), OpenSockets())
+        wires.dialer(0).call(1, job, "party", bytes(32), wires.sockets)
     with pytest.raises(LinkFailed):
         wires.listeners[1].open(job, [("party", "hospital")], bytes(32))
 
@@ -112,15 +113,15 @@ def test_an_uninvited_dealer_is_refused(wires: Wiring) -> None:
     job = new_job()
     wires.listeners[1].open(job, [("party", "hospital")], bytes(32))
     with pytest.raises(LinkFailed):
-        wires.dialer(0).call(1, job, "dealer", bytes(32), OpenSockets())
+        wires.dialer(0).call(1, job, "dealer", bytes(32), wires.sockets)
 
 
 def test_a_second_hello_is_refused(wires: Wiring) -> None:
     job = new_job()
     wires.listeners[1].open(job, [("party", "hospital")], bytes(32))
-    wires.dialer(0).call(1, job, "party", bytes(32), OpenSockets())
+    wires.dialer(0).call(1, job, "party", bytes(32), wires.sockets)
     with pytest.raises(LinkFailed):
-        wires.dialer(0).call(1, job, "party", bytes(32), OpenSockets())
+        wires.dialer(0).call(1, job, "party", bytes(32), wires.sockets)
 
 
 def test_a_member_cannot_speak_for_another(wires: Wiring) -> None:
@@ -160,19 +161,17 @@ def test_a_replayed_hello_is_refused(wires: Wiring) -> None:
 
 
 def test_a_hello_waits_for_its_job(wires: Wiring) -> None:
-    job, sockets = new_job(), OpenSockets()
+    job, sockets = new_job(), wires.sockets
     with ThreadPoolExecutor(1) as pool:
         calling = pool.submit(wires.dialer(0).call, 1, job, "party", b"C" * 32, sockets)
         wires.listeners[1].open(job, [("party", "hospital")], b"L" * 32)
         assert calling.result(timeout=10).ephemeral == b"L" * 32
-    sockets.close()
 
 
 def test_cancelling_wakes_a_waiting_caller(wires: Wiring) -> None:
-    sockets, admitted = OpenSockets(), threading.Event()
+    sockets = wires.sockets
     with ThreadPoolExecutor(1) as pool:
         calling = pool.submit(wires.dialer(0).call, 1, new_job(), "party", bytes(32), sockets)
-        admitted.set()
         sockets.cancel()
         with pytest.raises(LinkFailed):
             calling.result(timeout=10)

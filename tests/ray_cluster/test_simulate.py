@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ import pytest
 from ray_cluster.records import load_payloads
 from ray_cluster.simulate import members_for
 from secureframe.backend import Progress
-from secureframe.errors import PartyUnavailable, PolicyError, ProtocolAborted, RegistrationError, SecureFrameError
+from secureframe.errors import PartyUnavailable, PolicyError, RegistrationError, SecureFrameError
 from tests.ray_cluster.engine_double import SECRET
 from tests.ray_cluster.federations import INSTITUTIONS, ROOT, Federation, launcher_of, wait_for_end
 
@@ -110,21 +110,25 @@ class TestJobs:
     def test_no_socket_is_left_behind(self, federation: Federation, tmp_path: Path) -> None:
         federation.run(marks=str(tmp_path))
         parties = [int((tmp_path / f"share-{index}").read_text()) for index in range(3)]
-        before = [len(os.listdir(f"/proc/{pid}/fd")) for pid in parties]
+        before = [open_files(pid) for pid in parties]
         for _ in range(5):
             federation.run()
             with pytest.raises(SecureFrameError):
                 federation.run(stages=["share", "fail"])
-        after = [len(os.listdir(f"/proc/{pid}/fd")) for pid in parties]
+        after = [open_files(pid) for pid in parties]
         assert all(late <= early + 4 for early, late in zip(before, after, strict=True))
 
 
-def kill_when_shared(pid_of: object) -> tuple[Progress, list[float]]:
+def open_files(pid: int) -> int:
+    """Return how many files and sockets a process has open."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def kill_when_shared(pid_of: Callable[[], int]) -> tuple[Progress, list[float]]:
     """Return a progress callback that kills a process once the first stage has ended, and when it did."""
     moments: list[float] = []
 
     def kill(name: str, number: int, count: int) -> None:
-        assert callable(pid_of)
         os.kill(pid_of(), signal.SIGKILL)
         moments.append(time.monotonic())
 
@@ -178,7 +182,7 @@ def test_a_killed_launcher_leaves_nothing() -> None:
     wait_for_end(federation.guardian)
     assert federation.processes() == []
     assert not federation.directory.exists()
-    with pytest.raises(PartyUnavailable, match="sf.simulate"):
+    with pytest.raises(PartyUnavailable, match=r"sf\.simulate"):
         federation.run()
     federation.backend.close()
 
@@ -220,7 +224,3 @@ def test_a_kernel_that_is_gone_leaves_nothing(end: str) -> None:
     listed = subprocess.run(["ps", "-eo", "sid="], capture_output=True, text=True, check=True)
     assert int(launcher) not in [int(line) for line in listed.stdout.split()]
     assert not Path(directory).exists()
-
-
-def test_protocol_errors_have_a_class_of_their_own() -> None:
-    assert issubclass(ProtocolAborted, SecureFrameError)

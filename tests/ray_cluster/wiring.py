@@ -22,6 +22,7 @@ class Wiring:
     identities: tuple[ProcessIdentity, ...]
     listeners: tuple[Listener, ...]
     description: FederationDescription
+    sockets: OpenSockets
 
     def dialer(self, index: int) -> Dialer:
         return Dialer(self.identities[index], self.description)
@@ -35,12 +36,13 @@ def wiring() -> Iterator[Wiring]:
         FederationMember(name=each.name, party=index, data=True, certificate=each.certificate, link=listeners[index].address)
         for index, each in enumerate(identities)
     )
-    description = FederationDescription(members=members, catalog={})
+    description, sockets = FederationDescription(members=members, catalog={}), OpenSockets()
     for listener in listeners:
         listener.start(description)
     try:
-        yield Wiring(identities, listeners, description)
+        yield Wiring(identities, listeners, description, sockets)
     finally:
+        sockets.close()
         for listener in listeners:
             listener.close()
 
