@@ -6,6 +6,7 @@ first one, so that the kernel names the institution that failed and not the one 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -14,6 +15,7 @@ from ray_cluster.hello import HelloRefused
 from ray_cluster.links import LinkFailed
 from secureframe.errors import ProtocolAborted, SecureFrameError
 from secureframe.mpc.channel import LinkClosed
+from secureframe.mpc.opening import InconsistentOpening
 
 
 class Cause(StrEnum):
@@ -29,17 +31,44 @@ class Cause(StrEnum):
     """The analyst cancelled it."""
 
 
-def describe_failure(error: BaseException, institution: str, *, cancelled: bool) -> dict[str, Any]:
-    """Return ``{"cause": ..., "error": ...}`` for an exception; only errors of SecureFrame keep their text."""
+def describe_failure(error: BaseException, institution: str, *, cancelled: bool, hosts: Sequence[str] = ()) -> dict[str, Any]:
+    """Return ``{"cause": ..., "error": ...}`` for an exception; only errors of SecureFrame keep their text.
+
+    Parameters
+    ----------
+    error : BaseException
+        What ended the job.
+    institution : str
+        Where it did.
+    cancelled : bool
+        Whether the job had been cancelled before, so that closed links say nothing new.
+    hosts : sequence of str
+        The institutions that host parties 0, 1 and 2, to name those in dispute.
+    """
     if isinstance(error, SecureFrameError):
         record = error.to_json()
         record["institution"] = record["institution"] or institution
         return {"cause": Cause.OWN, "error": record}
+    if isinstance(error, InconsistentOpening):
+        return failure(Cause.OWN, _dispute(error, hosts), institution)
     if cancelled:
         return failure(Cause.CANCELLED, "the job was cancelled; nothing was released", institution)
     if isinstance(error, LinkClosed | LinkFailed | FrameError | HelloRefused):
         return failure(Cause.LINK, "another party ended the job; nothing was released", institution)
     return failure(Cause.OWN, f"an internal error ({type(error).__name__}) ended the job; nothing was released", institution)
+
+
+def _dispute(error: InconsistentOpening, hosts: Sequence[str]) -> str:
+    """Say who is in dispute about an opened value: a pair, or one party that both others name."""
+    names = dict(enumerate(hosts))
+    if error.party is not None:
+        who = f"{names.get(error.party, error.party)} told both other parties"
+    elif error.pair is not None:
+        first, second = error.pair
+        who = f"{names.get(first, first)} and {names.get(second, second)} told"
+    else:
+        who = "the parties told each other"
+    return f"the job was stopped: {who} different things about an opened value; nothing was released"
 
 
 def failure(cause: Cause, message: str, institution: str) -> dict[str, Any]:

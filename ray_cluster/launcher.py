@@ -231,7 +231,7 @@ def _record(error: BaseException, institution: str | None) -> dict[str, Any]:
 def _end_with_guardian(directory: Path) -> None:
     """Wait for the guardian's end; with nobody to end this session, it ends itself."""
     while os.read(0, 1):
-        pass
+        continue
     end_session(os.getsid(0))
     remove_directory(directory)
     os._exit(0)

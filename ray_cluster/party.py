@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ray_cluster.failures import Cause, describe_failure
-from ray_cluster.federation import FederationDescription
+from ray_cluster.federation import PARTIES, FederationDescription
 from ray_cluster.frames import FrameReceiver, FrameSender
 from ray_cluster.identities import ProcessIdentity
 from ray_cluster.links import Arrival, Call, Caller, Dialer, LinkFailed, Listener, OpenSockets
@@ -180,7 +180,8 @@ class PartyHost:
             with running.turn:
                 return work()
         except BaseException as error:  # noqa: BLE001  # nothing of an exception but its class leaves this process
-            failure = describe_failure(error, self._identity.name, cancelled=running.cancelled)
+            hosts = [self._description.host(party).name for party in range(PARTIES)] if self._description else []
+            failure = describe_failure(error, self._identity.name, cancelled=running.cancelled, hosts=hosts)
             if failure["cause"] == Cause.OWN:
                 _log.exception("job %s failed", running.job.job_id)
             self.finish(running.job.job_id)
@@ -192,7 +193,7 @@ class PartyHost:
         job, dialer = running.job, self._dialer
         secret = X25519PrivateKey.generate()
         public = secret.public_key().public_bytes_raw()
-        neighbours = {party: self._description.host(party).name for party in range(3) if party != self.index}
+        neighbours = {party: self._description.host(party).name for party in range(PARTIES) if party != self.index}
         callers: list[Caller] = [("party", name) for name in neighbours.values()]
         callers += [("dealer", owner) for owner in job.owners]
         self._listener.open(job.job_id, callers, public)

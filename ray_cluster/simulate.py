@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,7 @@ class Simulation:
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._closed = False
+        self._owner = os.getpid()
         environment = dict(os.environ)
         here = str(Path(__file__).resolve().parent.parent)
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [here, environment.get("PYTHONPATH")]))
@@ -164,13 +166,18 @@ class Simulation:
             raise PartyUnavailable("the simulation has ended unexpectedly", hint="start it again with sf.simulate(...)")
 
     def close(self) -> None:
-        """End all processes and remove the directory; calling it twice is harmless."""
+        """End all processes and remove the directory; harmless when called twice, or in a fork of the kernel."""
         with self._lock:
             if self._closed:
                 return
             self._closed = True
+        if os.getpid() != self._owner:
+            return
         atexit.unregister(self.close)
-        assert self._guardian.stdin is not None
+        assert self._guardian.stdin is not None and self._guardian.stdout is not None
+        with suppress(OSError):
+            # A fork of the kernel may hold a copy of the pipe: the end of file alone would not arrive.
+            os.write(self._guardian.stdin.fileno(), b"x")
         self._guardian.stdin.close()
         try:
             self._guardian.wait(timeout=_CLOSE_SECONDS)
@@ -179,6 +186,7 @@ class Simulation:
             self._guardian.kill()
             self._guardian.wait()
         self._reader.join(timeout=_CLOSE_SECONDS)
+        self._guardian.stdout.close()
         remove_directory(self.directory)
 
 

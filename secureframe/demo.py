@@ -58,8 +58,8 @@ def study(fed: sf.Federation) -> None:
     cohort = adults.merge(measured, on="id").merge(mi, on="id", how="left")
     cohort = cohort.assign(
         mi=cohort["first_mi"].notna(),
-        band=sf.cut(cohort["age"], [50, 60, 70, 80, 90], right=False, labels=["50s", "60s", "70s", "80s"]),
-        pressure=sf.cut(cohort["sbp"], [0, 100, 120, 140, 160, 400], labels=["<=100", "-120", "-140", "-160", ">160"]),
+        band=sf.cut(cohort["age"], [50, 60, 70, 80, 100], right=False, labels=["50s", "60s", "70s", "80+"]),
+        pressure=sf.cut(cohort["sbp"], [0, 90, 110, 130, 150, 170, 400], labels=["-90", "-110", "-130", "-150", "-170", ">170"]),
     )
 
     say("cohort.explain(): where each step is computed")

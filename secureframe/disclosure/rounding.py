@@ -18,7 +18,7 @@ from secureframe.mpc.numeric import lift
 from secureframe.mpc.program import Builder, Value, bit_length, limbs_for
 
 DIGITS = 3
-DECADES = 3
+DECADES = 5
 """Below 10 ** -DECADES of the largest power of ten in a range, the grid is as fine as there and no finer."""
 
 

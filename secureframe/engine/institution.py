@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from secureframe.disclosure.policy import Policy
 from secureframe.engine.catalog import Catalog
 from secureframe.errors import PlanError, PolicyError, SecureFrameError
-from secureframe.governance.identity import verify
+from secureframe.governance.identity import is_sealing_key, verify
 from secureframe.local.encode import encode
-from secureframe.local.lower import LocalFrame, lower, table_id
+from secureframe.local.lower import LocalFrame, lower, pad, table_id
 from secureframe.local.parts import local_parts
 from secureframe.local.register import RegisteredTable, register
 from secureframe.mpc.program import Program, Value
@@ -32,6 +32,8 @@ from secureframe.planner.compile import compile_plan
 from secureframe.planner.frames import Local, LocalPart, LocalValue
 
 MAX_SEEN = 100_000
+MAX_WAITING = 1_000
+"""Admitted plans that are kept for dealing; a job that another institution refuses is never dealt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,8 @@ class Institution:
             while len(self._seen) > MAX_SEEN:
                 self._seen.pop(next(iter(self._seen)))
             self._admitted[job] = (plan, compiled.locals)
+            while len(self._admitted) > MAX_WAITING:
+                self._admitted.pop(next(iter(self._admitted)))
         return AdmittedJob(
             job_id=job,
             plan_digest=plan.digest,
@@ -157,8 +161,10 @@ class Institution:
             raise PolicyError(f"{self.name} does not know the analyst of this plan", hint="ask to be admitted")
         if not verify(known["verify_key"], signature, request):
             raise PolicyError("the signature of the plan is not its analyst's")
-        if plan.recipient != plan.analyst or not isinstance(plan.recipient.get("sealing_key"), str):
+        if plan.recipient != plan.analyst:
             raise PolicyError("results go to the analyst who asks", hint="leave the recipient out")
+        if not is_sealing_key(plan.recipient.get("sealing_key")):
+            raise PolicyError("the plan names no key that results can be sealed to")
 
     def _check_agreement(self, plan: Plan) -> None:
         assert self._catalog is not None
@@ -180,7 +186,10 @@ class Institution:
             The messages to the parties 0, 1 and 2.
         """
         with self._lock:
-            plan, locals_ = self._admitted.pop(job.job_id)
+            admitted = self._admitted.pop(job.job_id, None)
+        if admitted is None:
+            raise PlanError("this job was not admitted here, or has been dealt before", hint="run the statement again")
+        plan, locals_ = admitted
         own = [(spec.value, local) for spec, local in zip(job.program.inputs, locals_, strict=True) if spec.owner == self.name]
         if not own:
             return None
@@ -189,7 +198,7 @@ class Institution:
             return deal([(value, dealer.plain(value, local)) for value, local in own])
         except SecureFrameError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not be shown
             # What Polars says of a failed computation may quote a value.
             raise PlanError(f"{self.name} could not compute its part ({type(error).__name__})") from None
 
@@ -215,7 +224,8 @@ class _Dealer:
 
     def _value(self, local: LocalValue) -> NDArray[Any]:
         if local.frame not in self._frames:
-            self._frames[local.frame] = lower(local.frame, self._tables, self._plan.parameters)
+            frame = lower(local.frame, self._tables, self._plan.parameters)
+            self._frames[local.frame] = pad(frame, local.length)
         encoding = local.encoding
         key = (encoding.low, encoding.width) if encoding.form is Form.KEY else None
         return encode(

@@ -58,11 +58,10 @@ class PartyJob:
         """Return this party's shares of what leaves, sealed for the recipient, and forget the job's keys."""
         outputs = self._job.program.outputs
         shares = b"".join(serialise(s, v) for s, v in zip(self._execution.outputs(), outputs, strict=True))
-        package = seal(
+        return seal(
             shares,
             self._job.recipient_key,
             job_id=self._job.job_id,
             plan_digest=self._job.plan_digest,
             party=self._party.index,
         )
-        return package

@@ -52,6 +52,17 @@ class AnalystIdentity:
         return self.signing_key.sign(_DOMAIN + message)
 
 
+def is_sealing_key(text: object) -> bool:
+    """Return whether a text is an X25519 public key, base64."""
+    if not isinstance(text, str):
+        return False
+    try:
+        return len(base64.b64decode(text, validate=True)) == X25519_BYTES
+    except ValueError:
+        return False
+
+
+X25519_BYTES = 32
 _DOMAIN = b"secureframe plan v1\x00"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -26,6 +27,10 @@ from secureframe.schema.types import ColumnType, Scalar
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 200
+
+_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_NUMBER = re.compile(r"-?[0-9]+(/[0-9]+)?")
+"""Numbers as plans spell them: without exponents, which would make a short text a number of any size."""
 
 Tables = Mapping[tuple[str, str], TableSchema]
 """The catalog's tables by (owner, name)."""
@@ -124,7 +129,7 @@ def parse(raw: bytes) -> Any:
     if len(raw) > MAX_BYTES:
         raise PlanError("the plan is too large")
     depth = deepest = 0
-    for byte in raw:
+    for byte in _TEXT.sub(b"", raw):
         if byte in b"[{":
             depth += 1
             deepest = max(deepest, depth)
@@ -217,10 +222,7 @@ def _decode_field(value: Any, hint: Any, tables: Tables) -> Any:
     if hint in (int, Fraction):
         return _number(_need_type(value, str), hint)
     if hint is ColumnType:
-        try:
-            return ColumnType.from_json(_need_type(value, dict))
-        except (KeyError, ValueError, TypeError) as error:
-            raise PlanError("a type of the plan is malformed") from error
+        return _type(_need_type(value, dict))
     return decode(text_or_node, tables, hint)
 
 
@@ -230,9 +232,24 @@ def _need_type(value: Any, cls: type[Any]) -> Any:
     return value
 
 
+def _type(record: dict[str, Any]) -> ColumnType:
+    for name in ("lo", "hi", "step"):
+        if name in record:
+            _number(_need_type(record[name], str), Fraction)
+    try:
+        type_ = ColumnType.from_json(record)
+    except (KeyError, ValueError, TypeError) as error:
+        raise PlanError("a type of the plan is malformed") from error
+    if type_.to_json() != record:
+        raise PlanError("a type of the plan is not in its one form")
+    return type_
+
+
 def _number(text: str, cls: type[Any]) -> Any:
     if len(text) > 80:
         raise PlanError("a number of the plan is too long")
+    if not _NUMBER.fullmatch(text):
+        raise PlanError("a number of the plan is malformed")
     try:
         number = cls(text)
     except (ValueError, ZeroDivisionError) as error:
@@ -259,8 +276,11 @@ def decode_scalar(record: Any) -> Scalar:
             return typing.cast(str, text)
         case "date":
             try:
-                return datetime.date.fromisoformat(text)
+                day = datetime.date.fromisoformat(text)
             except ValueError as error:
                 raise PlanError("a date of the plan is malformed") from error
+            if day.isoformat() != text:
+                raise PlanError("a date of the plan is not in its one form")
+            return day
         case _:
             raise PlanError("a constant of the plan is malformed")

@@ -120,8 +120,20 @@ def new_plan(
 
 
 def read_plan(raw: bytes, tables: Tables) -> Plan:
-    """Parse a request strictly; every node checks itself."""
-    record = parse(raw)
+    """Parse a request strictly; every node checks itself.
+
+    Raises
+    ------
+    SecureFrameError
+        For anything that is no request, whatever it holds.
+    """
+    try:
+        return _read(parse(raw), tables)
+    except RecursionError:
+        raise PlanError("the plan is nested too deeply") from None
+
+
+def _read(record: Any, tables: Tables) -> Plan:
     if not isinstance(record, dict) or set(record) != {"version", "body", "envelope"} or record["version"] != VERSION:
         raise PlanError("the request is of another version", hint="update secureframe on both sides")
     body, envelope = record["body"], record["envelope"]

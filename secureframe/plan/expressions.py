@@ -58,6 +58,10 @@ class Parameter(Expr):
     name: str
     type: ColumnType
 
+    def __post_init__(self) -> None:
+        if not self.type.is_numeric or self.type.kind is Kind.BOOL or self.type.nullable:
+            raise PlanError("a parameter is a number", hint="sf.parameter('cutoff', 50, low=18, high=100)")
+
 
 @dataclass(frozen=True, slots=True)
 class Binary(Expr):
@@ -79,6 +83,9 @@ class Divide(Expr):
     left: Expr
     right: Expr
     step: Fraction
+
+    def __post_init__(self) -> None:
+        _need_step(self.step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +163,13 @@ class Quantise(Expr):
     operand: Expr
     step: Fraction
 
+    def __post_init__(self) -> None:
+        _need_step(self.step)
 
-PREDICATES = (IsIn, Clip, Where, IsNull, FillNull, Not, Cut)
+
+def _need_step(step: Fraction) -> None:
+    if step <= 0:
+        raise PlanError("a grid step must be positive")
 
 
 def children(expr: Expr) -> Iterator[Expr]:
@@ -402,8 +414,8 @@ def _(expr: FillNull, schema: Schema) -> Field:
     if field.type.kind in (Kind.KEY, Kind.STRING):
         raise PlanError(f"fillna is not offered for a {field.type.kind}")
     if field.type.kind is Kind.CATEGORY:
-        assert isinstance(expr.value, Literal)
-        _need(field.type.to_grid(expr.value.value) is not None, f"{show(expr.value)} is not in the public domain")
+        known = isinstance(expr.value, Literal) and field.type.to_grid(expr.value.value) is not None
+        _need(known, f"{show(expr.value)} is not in the public domain")
         return _joined(field.type.null(False), field)
     filled = infer(expr.value, schema)
     return _joined(_union(field.type.null(False), filled.type, expr), field, filled)

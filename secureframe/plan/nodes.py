@@ -7,13 +7,13 @@ filter, an order, a reduction to one row a person, and a merge. One node, ``Summ
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
 from secureframe.errors import DisclosureError, PlanError, PolicyError
-from secureframe.plan.expressions import ColumnRef, Expr, column_names, infer, show
+from secureframe.plan.expressions import ColumnRef, Expr, column_names, infer, show, walk
 from secureframe.schema.table import Field, Schema, TableSchema, Use
 from secureframe.schema.types import ColumnType, Kind, number_type, quotient_step
 
@@ -22,6 +22,10 @@ MERGES = ("inner", "left")
 STATISTICS = ("size", "count", "sum", "mean", "var", "std", "quantile", "corr")
 QUANTILES = tuple(Fraction(q, 100) for q in (5, 10, 25, 50, 75, 90, 95))
 MAX_CELLS = 1000
+MAX_EXPANDED = 2_000
+"""Longest definition of a column, written out over the columns of tables and reductions; longer ones are refused."""
+PREDICATE = "__predicate_"
+"""Names that the disclosure rules give to columns of their own begin so; all others that begin with ``__`` are refused."""
 
 
 @dataclass(frozen=True, eq=True)
@@ -68,6 +72,34 @@ class Node:
         """Columns in which no two rows agree."""
         return self.inputs[0].unique
 
+    @cached_property
+    def expanded(self) -> Mapping[str, int]:
+        """Length of the definitions of columns, written out over tables and reductions; 1 for those not named."""
+        return self.inputs[0].expanded
+
+
+def require_names(names: Iterable[str]) -> None:
+    """Refuse names of columns that are empty, not plain ASCII (look-alikes), or reserved."""
+    for name in names:
+        if not name or not name.isascii() or not name.isprintable():
+            raise PlanError(f"{name!r} is no name for a column", hint="letters, digits, blanks and signs of plain ASCII")
+        if name.startswith("__") and not name.startswith(PREDICATE):
+            raise PlanError(f"{name!r} is a reserved name", hint="a name that does not begin with two underscores")
+
+
+def expanded_size(expr: Expr, frame: Node) -> int:
+    """Return the length of an expression, written out over tables and reductions.
+
+    Raises
+    ------
+    PlanError
+        If it is too long to be compiled: a few steps that each double a definition already are.
+    """
+    size = sum(frame.expanded.get(e.name, 1) if isinstance(e, ColumnRef) else 1 for e in walk(expr))
+    if size > MAX_EXPANDED:
+        raise PlanError("a column's definition is too long when it is written out", hint="fewer steps that use a column twice")
+    return size
+
 
 @dataclass(frozen=True, eq=True)
 class Table(Node):
@@ -95,6 +127,10 @@ class Table(Node):
     @property
     def base(self) -> Table:
         return self
+
+    @cached_property
+    def expanded(self) -> Mapping[str, int]:
+        return {}
 
     @property
     def person_key(self) -> str | None:
@@ -127,7 +163,8 @@ class Project(Node):
         names = [name for name, _ in self.columns]
         if len(set(names)) != len(names):
             raise PlanError("two columns have one name", hint="rename one of them")
-        _ = self.schema
+        require_names(names)
+        _ = self.schema, self.expanded
 
     @property
     def inputs(self) -> tuple[Node, ...]:
@@ -136,6 +173,10 @@ class Project(Node):
     @cached_property
     def schema(self) -> Schema:
         return {name: infer(expr, self.frame.schema) for name, expr in self.columns}
+
+    @cached_property
+    def expanded(self) -> Mapping[str, int]:
+        return {name: expanded_size(expr, self.frame) for name, expr in self.columns}
 
     @property
     def definitions(self) -> dict[str, Expr]:
@@ -168,6 +209,7 @@ class Filter(Node):
         if found.type.kind is not Kind.BOOL:
             raise PlanError(f"{show(self.predicate)} is no condition", hint="compare it: df[df['x'] == 1]")
         require_use(found, Use.FILTER, self.predicate, self.frame.schema)
+        expanded_size(self.predicate, self.frame)
 
     @property
     def inputs(self) -> tuple[Node, ...]:
@@ -234,6 +276,7 @@ class GroupPersons(Node):
         names = [a.name for a in self.aggregations]
         if not names or len({*names, self.key}) != len(names) + 1:
             raise PlanError("a reduction needs columns with different names")
+        require_names(names)
         _ = self.schema
 
     @property
@@ -262,6 +305,10 @@ class GroupPersons(Node):
     @property
     def length(self) -> int:
         return self.base.table.roster_size
+
+    @cached_property
+    def expanded(self) -> Mapping[str, int]:
+        return {}
 
     @cached_property
     def unique(self) -> frozenset[str]:
@@ -332,6 +379,7 @@ class Merge(Node):
                 "a frame with many rows a person is reduced by its owner before it is merged with another institution's",
                 hint=f"left.groupby({self.left.person_key!r}).agg(...)",
             )
+        require_names(self.origins)
         _ = self.schema
 
     @property
@@ -353,6 +401,12 @@ class Merge(Node):
                     raise PlanError(f"two columns would be named {new!r}", hint="merge(..., suffixes=('_a', '_b'))")
                 origins[new] = (side, name)
         return origins
+
+    @cached_property
+    def expanded(self) -> Mapping[str, int]:
+        return {
+            new: (self.left if side == "left" else self.right).expanded.get(name, 1) for new, (side, name) in self.origins.items()
+        }
 
     @cached_property
     def schema(self) -> Schema:

@@ -27,7 +27,7 @@ from secureframe.plan.expressions import (
     substitute,
     walk,
 )
-from secureframe.plan.nodes import Filter, GroupPersons, Merge, Node, Project, Statistic, Summarise
+from secureframe.plan.nodes import PREDICATE, Filter, GroupPersons, Merge, Node, Project, Statistic, Summarise
 from secureframe.schema.types import Kind
 
 
@@ -124,7 +124,7 @@ def breakdown(node: Summarise) -> Breakdown:
     distinct: list[Expr] = []
     for group in found.values():
         distinct += [p for p in group if p not in distinct]
-    names = {_key(p): f"__predicate_{i}" for i, p in enumerate(distinct)}
+    names = {_key(p): f"{PREDICATE}{i}" for i, p in enumerate(distinct)}
     frame = _with_columns(node.frame, {names[_key(p)]: p for p in distinct})
     pieces = []
     for statistic in node.statistics:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from secureframe.disclosure.policy import Policy, strictest
 from secureframe.disclosure.release import ReleasedPiece, release
+from secureframe.errors import PlanError
 from secureframe.mpc.program import Builder, Program
 from secureframe.plan.envelope import Plan
 from secureframe.plan.nodes import Merge
@@ -48,6 +49,13 @@ def compile_plan(plan: Plan, policies: Mapping[str, Policy]) -> Compiled:
     PlanError, RangeError, PolicyError
         For everything that can be refused without looking at data.
     """
+    try:
+        return _compile(plan, policies)
+    except RecursionError:
+        raise PlanError("the statement is nested too deeply", hint="fewer steps in one statement") from None
+
+
+def _compile(plan: Plan, policies: Mapping[str, Policy]) -> Compiled:
     breakdowns = [breakdown(r) for r in plan.releases]
     demands: Mapping[Merge, list[Demand]] | None = None
     spans = any(len(b.frame.owners) > 1 for b in breakdowns)

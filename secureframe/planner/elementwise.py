@@ -160,10 +160,7 @@ def _compare(c: FrameCompiler, node: Merge, operator: str, left: Expr, right: Ex
         if operator in (">", "<="):
             left, right = right, left
         difference, width = _difference(c, node, left, right)
-        if operator in ("==", "!="):
-            hit = b.is_zero(difference, width)
-        else:
-            hit = b.is_negative(difference, width)
+        hit = b.is_zero(difference, width) if operator in ("==", "!=") else b.is_negative(difference, width)
         hit = b.invert(hit) if operator in ("!=", ">=", "<=") else hit
     for e in (left, right):
         if not isinstance(e, Literal) and infer(e, node.schema).type.nullable:
@@ -290,7 +287,10 @@ def _number(c: FrameCompiler, node: Merge, expr: Expr, limbs: int) -> Value:
             return finish(_select(c, node, condition, first, second, limbs), 0)
         case FillNull(operand, value):
             u, k = aligned(operand, type_.step)
-            _, constant = aligned(value, type_.step)
+            if isinstance(value, Literal) and type_.kind is Kind.CATEGORY:
+                constant = _literal_on(type_, value).low
+            else:
+                _, constant = aligned(value, type_.step)
             assert u is not None
             there = b.to_arith(c.value(node, operand, PRESENT), limbs)
             return finish(b.add(u, b.multiply_public(there, [k - constant])), constant)
@@ -320,9 +320,11 @@ def _branches(then: Expr, otherwise: Expr) -> tuple[Expr, Expr]:
     return (zero if then == Literal(None) else then), (zero if otherwise == Literal(None) else otherwise)
 
 
-def _select(
-    c: FrameCompiler, node: Merge, condition: Expr, then: tuple[Value | None, int], otherwise: tuple[Value | None, int], limbs: int
-) -> Value:
+Shifted = tuple[Value | None, int]
+"""(u, k) with grid = u + k; u is None for a constant."""
+
+
+def _select(c: FrameCompiler, node: Merge, condition: Expr, then: Shifted, otherwise: Shifted, limbs: int) -> Value:
     """then where the condition is true, else otherwise; grid values."""
     b = c.builder
     chosen = b.to_arith(c.value(node, condition, TRUTH), limbs)
@@ -350,13 +352,12 @@ def _onehot(c: FrameCompiler, node: Merge, expr: Expr) -> Value:
 
 
 def _cut(c: FrameCompiler, node: Merge, expr: Cut) -> Value:
-    """One plane a band: above its lower edge and not above its upper one."""
+    """One plane a band, with its right edge or its left one; ``include_lowest`` adds the lowest edge to the former."""
     b = c.builder
     planes = []
     for i, (low, high) in enumerate(zip(expr.edges, expr.edges[1:], strict=False)):
         closed_low = not expr.right or (expr.include_lowest and i == 0)
-        closed_high = expr.right or (expr.include_lowest and i == len(expr.labels) - 1)
         above = Binary(">=" if closed_low else ">", expr.operand, Literal(low))
-        below = Binary("<=" if closed_high else "<", expr.operand, Literal(high))
+        below = Binary("<=" if expr.right else "<", expr.operand, Literal(high))
         planes.append(b.and_(c.value(node, above, TRUTH), c.value(node, below, TRUTH)))
     return b.rows(planes)

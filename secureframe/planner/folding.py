@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import operator
 from collections.abc import Callable, Mapping
 from fractions import Fraction
@@ -60,7 +61,10 @@ def fold_missing(expr: Expr, parameters: Mapping[str, Scalar]) -> Any:
             return True if True in values else None if None in values else False
         case Binary(name, left, right):
             a, b = fold(left), fold(right)
-            return None if a is None or b is None else _OPERATORS[name](a, b)
+            if a is None or b is None:
+                return None
+            found = _OPERATORS[name](a, b)
+            return Fraction(found.days) if isinstance(found, datetime.timedelta) else found
         case Not(operand):
             value = fold(operand)
             return None if value is None else not value
@@ -91,7 +95,7 @@ def fold_missing(expr: Expr, parameters: Mapping[str, Scalar]) -> Any:
                 return None
             for low, high, label in zip(edges, edges[1:], labels, strict=False):
                 inside = low < value <= high if right else low <= value < high
-                if inside or (include_lowest and value == (edges[0] if right else edges[-1])):
+                if inside or (right and include_lowest and value == edges[0]):
                     return label
             return None
         case _:

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from secureframe.mpc.joining import join_unique
 from secureframe.mpc.program import Builder, Value
 from secureframe.plan.expressions import ColumnRef, Expr, column_names, infer, substitute
-from secureframe.plan.forms import PRESENT, VALID, Encoding, Form, key_encoding, rows_of
+from secureframe.plan.forms import PLANES, PRESENT, VALID, Encoding, Form, key_encoding, rows_of
 from secureframe.plan.nodes import Filter, Merge, Node, Project
 from secureframe.plan.parts import Breakdown, Part
 from secureframe.planner import elementwise
 from secureframe.planner.folding import unmatched_value
-from secureframe.schema.types import Scalar
+from secureframe.schema.types import ColumnType, Kind, Scalar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +110,18 @@ class FrameCompiler:
     def _local(self, node: Node, expr: Expr | None, encoding: Encoding) -> Value:
         (owner,) = node.owners
         type_ = None if expr is None else infer(expr, node.schema).type
+        if type_ is not None and type_.kind is Kind.CATEGORY and encoding.form is Form.ARITH:
+            return self._code(node, expr, type_, encoding.limbs)
         rows = rows_of(encoding, type_)
         local = LocalValue(owner=owner, frame=node, expr=expr, encoding=encoding, length=node.length)
         kind = "arith" if encoding.form is Form.ARITH else "bits"
         return self.deal(local, kind, rows, node.length, encoding.limbs)
+
+    def _code(self, node: Node, expr: Expr | None, type_: ColumnType, limbs: int) -> Value:
+        """A category's code minus the centre, zero where missing: owners deal categories as bits only."""
+        b = self.builder
+        planes = b.rows([self.value(node, expr, PLANES), self.value(node, expr, PRESENT)])
+        return b.combine(b.to_arith(planes, limbs), [*(1 << bit for bit in range(type_.width)), type_.low - type_.centre])
 
     # -- merges --------------------------------------------------------------------------------------------------
 

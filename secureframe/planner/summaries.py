@@ -204,6 +204,11 @@ class _SharedParts:
         wanted = [p for p in self.breakdown.parts if isinstance(p, Quantile) and p.column == part.column]
         if part.column not in self._quantiles:
             expr, type_ = self._column(part.column)
+            if part_limbs(self.breakdown, part) > 1:
+                raise RangeError(
+                    f"{part.column} is too wide for quantiles over several institutions",
+                    hint="coarser grids (astype) or narrower ranges (clip)",
+                )
             count = self.emit(Count(columns=nullable_columns(self.frame, (part.column,))))
             mask = self._mask((part.column,), None)
             groups = self._levels(self.node.by)

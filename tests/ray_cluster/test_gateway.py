@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import queue
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,6 +33,7 @@ class PartyDouble:
     def __init__(self) -> None:
         self.lost = False
         self.calls: list[str] = []
+        self.on_cancel: Callable[[], None] = lambda: None
         self.on_stage: Callable[[str], dict[str, Any]] = lambda name: {"report": {"rounds": 1, "bytes": 8, "seconds": 0.0}}
 
     def _note(self, call: str) -> None:
@@ -56,6 +58,7 @@ class PartyDouble:
 
     def cancel(self, job_id: str) -> None:
         self._note("cancel")
+        self.on_cancel()
 
     def finish(self, job_id: str) -> None:
         self._note("finish")
@@ -224,6 +227,20 @@ def test_only_the_owner_of_a_job_cancels_it(served: Served) -> None:
         events = [json.loads(line) for line in lines]
     assert events[-1]["cause"] == Cause.CANCELLED
     assert "cancel" in served.party.calls
+
+
+def test_an_analyst_who_goes_away_cancels(served: Served) -> None:
+    cancelled = threading.Event()
+
+    def stage(name: str) -> dict[str, Any]:
+        assert cancelled.wait(20)
+        return {"cause": Cause.LINK, "error": PartyUnavailable("closed").to_json()}
+
+    served.party.on_stage, served.party.on_cancel = stage, cancelled.set
+    headers = {SIGNATURE_HEADER: base64.b64encode(served.ana.sign(plan())).decode()}
+    with served.client() as client, client.stream("POST", "/jobs", content=plan(), headers=headers) as answer:
+        assert "admitted" in next(answer.iter_lines())
+    assert cancelled.wait(20)
 
 
 def test_the_client_raises_what_the_institution_raised(served: Served) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,11 @@ class TestJobs:
                 federation.run(stages=stages)
             assert SECRET not in str(caught.value)
         federation.run()
+
+    def test_several_jobs_at_once(self, federation: Federation) -> None:
+        with ThreadPoolExecutor(3) as pool:
+            running = [pool.submit(federation.run, words=2000, rounds=50) for _ in range(6)]
+            assert {each.result(timeout=60).report["rounds"] for each in running} == {150}
 
     def test_an_interrupt_cancels_at_all_parties(self, federation: Federation, tmp_path: Path) -> None:
         def interrupt(name: str, number: int, count: int) -> None:

@@ -1,0 +1,108 @@
+"""Frames and expressions in plain Python with exact fractions, row by row: the oracle for values on shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from secureframe.local.register import RegisteredTable
+from secureframe.plan import expressions as e
+from secureframe.plan import nodes as n
+from secureframe.schema.types import ColumnType, Kind
+from tests.local.tables import exact
+
+Row = dict[str, Any] | None
+"""A row's natural values by column, or None where the row is invalid."""
+
+
+def value_of(grid: Any, type_: ColumnType) -> Any:
+    """A stored grid integer as an exact value; keys stay integers."""
+    if grid is None or type_.kind is Kind.STRING or (type_.kind is Kind.KEY):
+        return grid
+    return type_.to_value(grid) if type_.kind in (Kind.BOOL, Kind.CATEGORY, Kind.DATE) else grid * type_.step
+
+
+def grid_of(value: Any, type_: ColumnType) -> int | None:
+    """An exact value as a grid integer of a type; it must lie on the grid and in the range."""
+    if value is None:
+        return None
+    grid = Fraction(int(value)) if type_.kind is Kind.BOOL else type_.to_grid(Fraction(value) if type_.is_numeric else value)
+    assert grid is not None and grid.denominator == 1, "a value lies off the grid that was inferred for it"
+    assert type_.low <= grid <= type_.high, "a value lies outside the range that was inferred for it"
+    return int(grid)
+
+
+def rows_of(node: n.Node, tables: Mapping[str, RegisteredTable]) -> list[Row]:
+    """The rows of a frame in order of its base: as many as the base has, or its persons."""
+    match node:
+        case n.Table(table=schema):
+            types = {c.name: c.type for c in schema.columns}
+            frame = tables[f"{schema.owner}.{schema.name}"].frame
+            return [{name: value_of(v, types[name]) for name, v in row.items()} for row in frame.iter_rows(named=True)]
+        case n.Project(frame=below, columns=columns):
+            return [None if row is None else {c: exact(x, row) for c, x in columns} for row in rows_of(below, tables)]
+        case n.Filter(frame=below, predicate=predicate):
+            return [row if row is not None and exact(predicate, row) is True else None for row in rows_of(below, tables)]
+        case n.Merge():
+            return _merged(node, tables)
+        case n.GroupPersons():
+            return _persons(node, tables)
+        case n.SortRows(frame=below, by=by, ascending=ascending):
+            rows = [row for row in rows_of(below, tables) if row is not None]
+            present = [r for r in rows if all(r[c] is not None for c in by)]
+            assert len(present) == len(rows), "the oracle orders by columns without missing values"
+            return sorted(rows, key=lambda r: tuple(r[c] for c in by), reverse=not ascending)
+        case _:
+            raise AssertionError(node)
+
+
+def _merged(node: n.Merge, tables: Mapping[str, RegisteredTable]) -> list[Row]:
+    right = {row[node.right_on]: row for row in rows_of(node.right, tables) if row is not None and row[node.right_on] is not None}
+    found: list[Row] = []
+    for row in rows_of(node.left, tables):
+        match = None if row is None or row[node.left_on] is None else right.get(row[node.left_on])
+        if row is None or (match is None and node.how == "inner"):
+            found.append(None)
+            continue
+        sides = {"left": row, "right": match}
+        found.append({new: None if (held := sides[side]) is None else held[name] for new, (side, name) in node.origins.items()})
+    return found
+
+
+def _persons(node: n.GroupPersons, tables: Mapping[str, RegisteredTable]) -> list[Row]:
+    base = rows_of(node.base, tables)
+    key = node.base.table.person_key
+    below = [row for row in rows_of(node.frame, tables) if row is not None]
+    found: list[Row] = []
+    for person in sorted({row[key] for row in base if row is not None}):
+        own = [row for row in below if row[node.key] == person]
+        made = {a.name: _reduced(a, [r[a.column] for r in own], node.schema[a.name].type.step) for a in node.aggregations}
+        found.append({node.key: person, **made} if own else None)
+    return found
+
+
+def _reduced(a: n.Aggregation, values: list[Any], step: Fraction) -> Any:
+    present = [v for v in values if v is not None]
+    match a.how:
+        case "count":
+            return Fraction(len(present))
+        case "any":
+            return any(present)
+        case "sum":
+            return sum(map(Fraction, present), Fraction(0))
+        case _ if not present:
+            return None
+        case "mean":
+            return round(sum(map(Fraction, present)) / len(present) / step) * step
+        case "min" | "max":
+            return min(present) if a.how == "min" else max(present)
+        case _:
+            return present[0] if a.how == "first" else present[-1]
+
+
+def with_values(expr: e.Expr, parameters: Mapping[str, Any]) -> e.Expr:
+    """Replace parameters by their values."""
+    if isinstance(expr, e.Parameter):
+        return e.Literal(parameters[expr.name])
+    return e.rebuild(expr, lambda child: with_values(child, parameters))
