@@ -173,10 +173,13 @@ class _ActorBase:
 
     def prepare(self) -> dict[str, Any]:
         """Do the slow part of the start, and answer with an address or with an error of SecureFrame."""
+        return self._answer(self._prepare)
+
+    def _answer(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         from secureframe.errors import SecureFrameError
 
         try:
-            return self._prepare()
+            return work()
         except SecureFrameError as error:
             return {"error": error.to_json()}
         except Exception as error:  # details stay in the institution's log
@@ -203,7 +206,11 @@ class InstitutionActor(_ActorBase):
         self._socket = bind(settings.port)
         return {"address": list(self._socket.getsockname()[:2]), "entry": entry}
 
-    def configure(self, description: dict[str, Any], party: Any | None) -> None:
+    def configure(self, description: dict[str, Any], party: Any | None) -> dict[str, Any]:
+        """Learn the federation, and begin to serve."""
+        return self._answer(lambda: self._configure(description, party))
+
+    def _configure(self, description: dict[str, Any], party: Any | None) -> dict[str, Any]:
         from ray_cluster.federation import FederationDescription
         from ray_cluster.gateway import GatewayServer, create_application
 
@@ -211,6 +218,7 @@ class InstitutionActor(_ActorBase):
         self._host.configure(FederationDescription.from_json(description), handle)
         application = create_application(self._host)
         GatewayServer(application, self._settings.identity(), self._settings.clients(), self._socket).start()
+        return {}
 
     def replace_party(self, party: Any) -> None:
         self._host.replace_party(RemoteParty(Actor(party)))
@@ -228,10 +236,15 @@ class PartyActor(_ActorBase):
         self._host = PartyHost(settings.identity(), settings.party, compute, settings.port, settings.records())
         return {"address": list(self._host.address)}
 
-    def configure(self, description: dict[str, Any]) -> None:
+    def configure(self, description: dict[str, Any]) -> dict[str, Any]:
+        """Learn the federation, and begin to accept links."""
+        return self._answer(lambda: self._configure(description))
+
+    def _configure(self, description: dict[str, Any]) -> dict[str, Any]:
         from ray_cluster.federation import FederationDescription
 
         self._host.configure(FederationDescription.from_json(description))
+        return {}
 
     def open(self, job: AdmittedJob) -> dict[str, Any]:
         return self._host.open(job)

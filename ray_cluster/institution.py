@@ -8,6 +8,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from ray_cluster.federation import FederationDescription
 from ray_cluster.identities import ProcessIdentity
 from ray_cluster.job_run import Emit, JobRun, PartyHandle, PartyLost
@@ -47,9 +50,14 @@ class InstitutionHost:
         self._lock = threading.Lock()
 
     def register(self, tables: dict[str, dict[str, Any]]) -> dict[str, Any]:
-        """Register tables by their declarations, and return the institution's catalog entry."""
+        """Register tables by their declarations, and return the institution's catalog entry.
+
+        A declaration is given the institution's ``version_key``: under it the same data have the same version after a
+        restart, while nobody else can tell from a version what the data are.
+        """
+        version_key = _version_key(self._identity)
         for table, declaration in tables.items():
-            self._institution.register(table, declaration)
+            self._institution.register(table, {**declaration, "version_key": version_key})
         entry: dict[str, Any] = self._institution.describe()
         return entry
 
@@ -133,3 +141,9 @@ class InstitutionHost:
             return False
         run.cancel()
         return True
+
+
+def _version_key(identity: ProcessIdentity) -> str:
+    """Return a secret of the institution (64 hexadecimal characters) that outlives its processes, as its identity does."""
+    derive = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"secureframe data versions v1")
+    return derive.derive(identity.key.private_bytes_raw()).hex()

@@ -158,11 +158,7 @@ class Launcher:
         return place.actor.start("prepare")
 
     def _finish_prepare(self, place: _Place, reference: Any) -> None:
-        from ray_cluster.cluster import wait
-
-        place.answer = wait(reference)
-        if "error" in place.answer:
-            raise StartFailed(place.answer["error"])
+        place.answer = _checked(reference)
         # A restarted actor listens where the others know it to be.
         place.settings = replace(place.settings, port=place.answer["address"][1])
 
@@ -193,13 +189,11 @@ class Launcher:
 
     @staticmethod
     def _wait_all(references: list[Any]) -> None:
-        from ray_cluster.cluster import wait
-
         for reference in references:
-            wait(reference)
+            _checked(reference)
 
     def _restart(self, place: _Place) -> None:
-        from ray_cluster.cluster import ActorLost, wait
+        from ray_cluster.cluster import ActorLost
 
         name = place.settings.name
         self._finish_prepare(place, self._begin(place))
@@ -208,7 +202,7 @@ class Launcher:
             if party is not None and party.actor is not None:
                 # Nobody drives the jobs of the lost institution any more.
                 party.actor.start("cancel_all")
-        wait(self._configure(place))
+        _checked(self._configure(place))
         if place.settings.role == "party":
             institution = self._places[name, "institution"].actor
             assert institution is not None
@@ -217,6 +211,16 @@ class Launcher:
             except ActorLost:
                 # It is being restarted as well, and will be given the party that is here by then.
                 return
+
+
+def _checked(reference: Any) -> dict[str, Any]:
+    """Return the answer of a call that was begun; `StartFailed` where it is an error."""
+    from ray_cluster.cluster import wait
+
+    answer: dict[str, Any] = wait(reference)
+    if "error" in answer:
+        raise StartFailed(answer["error"])
+    return answer
 
 
 def _record(error: BaseException, institution: str | None) -> dict[str, Any]:

@@ -117,6 +117,7 @@ class Simulation:
         self._lock = threading.Lock()
         self._closed = False
         self._owner = os.getpid()
+        self._failure: SecureFrameError | None = None
         environment = dict(os.environ)
         here = str(Path(__file__).resolve().parent.parent)
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [here, environment.get("PYTHONPATH")]))
@@ -136,7 +137,10 @@ class Simulation:
     def _read(self) -> None:
         assert self._guardian.stdout is not None
         for line in self._guardian.stdout:
-            self._events.put(json.loads(line))
+            event = json.loads(line)
+            if event["event"] == "failed":
+                self._failure = SecureFrameError.from_json(event["error"])
+            self._events.put(event)
         self._ended.set()
         self._events.put(None)
 
@@ -159,11 +163,18 @@ class Simulation:
                     return FederationDescription.from_json(event["federation"])
 
     def check(self) -> None:
-        """Raise where the launcher has ended: there is nobody who would restart anything."""
+        """Raise where there is nothing to wait for: a restart failed, or there is nobody who would restart anything."""
         if self._closed:
             raise PartyUnavailable("the simulation is closed", hint="start it again with sf.simulate(...)")
         if self._ended.is_set():
             raise PartyUnavailable("the simulation has ended unexpectedly", hint="start it again with sf.simulate(...)")
+        if self._failure is not None:
+            name = self._failure.institution
+            raise PartyUnavailable(
+                f"{name} could not be restarted: {self._failure.message}",
+                hint="start the simulation again with sf.simulate(...)",
+                institution=name,
+            )
 
     def close(self) -> None:
         """End all processes and remove the directory; harmless when called twice, or in a fork of the kernel."""

@@ -130,9 +130,9 @@ def _step(node: Node) -> str:
             made = [f"{name} = {show(e)}" for name, e in columns if e != ColumnRef(name)]
             kept = [name for name, e in columns if e == ColumnRef(name)]
             dropped = [name for name in node.frame.schema if name not in dict(columns)]
-            parts = ["with " + ", ".join(made)] if made else []
-            parts += ["without " + ", ".join(dropped)] if dropped else []
-            return "; ".join(parts) or f"columns {', '.join(kept)}"
+            if not made and (len(kept) < len(dropped) or not dropped):
+                return f"columns {', '.join(kept)}"
+            return "; ".join(["with " + ", ".join(made)] * bool(made) + ["without " + ", ".join(dropped)] * bool(dropped))
         case Summarise(by=by, statistics=statistics):
             return f"{len(statistics)} statistics" + (f" by {', '.join(by)}" if by else "")
         case _:

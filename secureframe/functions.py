@@ -14,7 +14,7 @@ import pandas as pd
 from secureframe import releases
 from secureframe.errors import PlanError
 from secureframe.frame import SecureFrame
-from secureframe.operands import added, align, exact, joint, onto, refuse_vector, unwrapped
+from secureframe.operands import added, align, exact, hinted, joint, onto, refuse_vector, unwrapped
 from secureframe.pending import Pending, release
 from secureframe.plan.expressions import ColumnRef, Cut
 from secureframe.plan.nodes import Statistic, Summarise
@@ -60,7 +60,8 @@ def cut(
     names = interval_labels(shown, right=right, include_lowest=include_lowest) if labels is None else tuple(labels)
     if not all(isinstance(name, str) for name in names):
         raise PlanError("labels are text", hint="labels=['young', 'old']")
-    return SecureSeries(x._source, Cut(x._expr, edges, names, right, include_lowest), x.name)
+    with hinted():
+        return SecureSeries(x._source, Cut(x._expr, edges, names, right, include_lowest), x.name)
 
 
 def _edges(shown: Sequence[Any], type_: ColumnType) -> tuple[Fraction, ...]:

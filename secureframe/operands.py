@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
@@ -108,6 +109,17 @@ def is_vector(value: Any) -> bool:
         or hasattr(value, "__array__")
         or hasattr(value, "shape")
     )
+
+
+@contextmanager
+def hinted() -> Iterator[None]:
+    """Give errors of expressions that have no hint of their own the general one."""
+    try:
+        yield
+    except SecureFrameError as error:
+        if error.hint is None:
+            error.hint = "print(df) shows kind, range and domain of every column"
+        raise
 
 
 def refuse_vector(value: Any, what: str) -> SecureFrameError:

@@ -14,7 +14,7 @@ from functools import reduce
 from typing import Any
 
 from secureframe.errors import PlanError
-from secureframe.operands import BoundParameter, Source, constant, constants
+from secureframe.operands import BoundParameter, Source, constant, constants, hinted
 from secureframe.pending import merge_parameters
 from secureframe.plan.expressions import Binary, ColumnRef, Expr, IsIn, Literal, Not, column_names, division, infer
 from secureframe.schema.types import ColumnType, Scalar, as_fraction
@@ -64,7 +64,9 @@ def parse_query(text: str, source: Source, names: Mapping[str, Any]) -> tuple[Ex
         except (SyntaxError, ValueError, MemoryError, RecursionError):
             raise PlanError("the condition is not well formed", hint=EXAMPLE) from None
     reader = _Reader(source, quoted, local, names)
-    expr = reader.read(tree.body, 0)
+    with hinted():
+        expr = reader.read(tree.body, 0)
+        infer(expr, source.node.schema)
     if not column_names(expr):
         raise PlanError("the condition reads no column", hint=EXAMPLE)
     return expr, reader.parameters
@@ -103,7 +105,7 @@ def _rewrite(text: str) -> tuple[str, dict[str, str], dict[str, str]]:
                 raise PlanError("the condition is nested too deeply", hint="filter in several steps")
             written.append({"&": " and ", "|": " or ", "\n": " ", "\r": " "}.get(letter, letter))
         position = end
-    return "".join(written), quoted, local
+    return "".join(written).strip(), quoted, local
 
 
 class _Reader:
@@ -149,6 +151,8 @@ class _Reader:
         if len(tree.ops) > MAX_TERMS:
             raise PlanError(f"the condition has more than {MAX_TERMS} terms", hint="filter in several steps")
         operands = [tree.left, *tree.comparators]
+        if any(isinstance(below, ast.Compare) for middle in operands[1:-1] for below in ast.walk(middle)):
+            raise PlanError("a comparison inside a chain of comparisons is not offered", hint="(a < b) and (b < c)")
         # Each operand is read once, however many comparisons it stands in; constants wait for the type beside them
         read = [None if self._is_constant(operand) else self.read(operand, depth + 1) for operand in operands]
         types = [None if expr is None or isinstance(expr, Literal) else infer(expr, self.schema).type for expr in read]

@@ -16,6 +16,7 @@ from secureframe.operands import (
     constant,
     constants,
     exact,
+    hinted,
     joint,
     onto,
     refuse_vector,
@@ -68,7 +69,8 @@ class SecureSeries:
     def __init__(self, source: Source, expr: Expr, name: str | None) -> None:
         object.__setattr__(self, "_source", source)
         object.__setattr__(self, "_expr", expr)
-        object.__setattr__(self, "_field", infer(expr, source.node.schema))
+        with hinted():
+            object.__setattr__(self, "_field", infer(expr, source.node.schema))
         object.__setattr__(self, "name", name)
 
     _source: Source

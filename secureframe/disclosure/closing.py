@@ -12,10 +12,13 @@ Control (2001), chapter 6; here in the sharper form that a bounded interval must
 
 from __future__ import annotations
 
+from secureframe.mpc.numeric import argmin
 from secureframe.mpc.program import Builder, Value, bit_length
 
 STEPS = 3
 """Rows and columns that may be added to a rectangle before the whole table is withheld."""
+PAIRWISE = 40
+"""Up to so many candidates are compared each with each, in constant rounds; more play a tournament."""
 
 
 def below(b: Builder, x: Value, limit: int, hi: int) -> Value:
@@ -44,13 +47,15 @@ def any_element(b: Builder, x: Value) -> Value:
 def smallest(b: Builder, x: Value, candidates: Value, hi: int) -> Value:
     """One plane with the one candidate set whose x is smallest, the first of equal ones; none where there is no candidate.
 
-    Every pair is compared at once: constant rounds for the few lines of a table.
+    Every pair is compared at once, in constant rounds, for the few lines of a table; many lines play a tournament.
     """
     n = x.n
     if n == 1:
         return candidates
     away = b.multiply_public(b.to_arith(b.invert(candidates)), [hi + 1])
     values = b.add(x, away)
+    if n > PAIRWISE:
+        return b.and_(argmin(b, values, bit_length(0, 2 * hi + 1)), candidates)
     pairs = [(i, j) for i in range(n) for j in range(i + 1, n)]
     first, second = b.take(values, [i for i, _ in pairs]), b.take(values, [j for _, j in pairs])
     later_wins = b.is_negative(b.subtract(second, first), bit_length(-2 * hi - 2, 2 * hi + 2))
@@ -64,14 +69,20 @@ def smallest(b: Builder, x: Value, candidates: Value, hi: int) -> Value:
     return b.and_(b.all_planes(b.rows(planes)), candidates)
 
 
-def close_line(b: Builder, counts: Value, primary: Value, threshold: int, hi: int) -> Value:
+def solid(b: Builder, counts: Value, threshold: int, hi: int) -> Value:
+    """The counts, and 0 in place of those below the threshold."""
+    return b.multiply(counts, b.to_arith(b.invert(below(b, counts, threshold, hi))))
+
+
+def close_line(b: Builder, counts: Value, primary: Value, threshold: int, hi: int, *, overlap: bool = False) -> Value:
     """Withheld cells of one line of counts whose total is known.
 
-    One further cell is always enough: a cell that is neither primary nor empty holds at least the threshold.
+    One further cell is always enough: a cell that is neither primary nor empty holds at least the threshold. Where
+    persons may be in several cells (``overlap``), cells below the threshold add nothing to what is held together.
     """
     n = counts.n
     withheld = b.to_arith(primary)
-    held = b.sum(b.multiply(counts, withheld))
+    held = b.sum(b.multiply(solid(b, counts, threshold, hi) if overlap else counts, withheld))
     enough = b.and_(
         b.invert(below(b, held, threshold, hi)), b.invert(below(b, b.sum(withheld), 2, max(n, 2)))
     )
@@ -84,31 +95,39 @@ def close_line(b: Builder, counts: Value, primary: Value, threshold: int, hi: in
     return b.or_(b.xor(primary, more), repeat(b, everything, n))
 
 
-def close_rectangle(b: Builder, counts: Value, primary: Value, rows: int, columns: int, threshold: int, hi: int) -> Value:
-    """Withheld cells of a table with two keys (row-major) whose margins are known."""
+def close_rectangle(
+    b: Builder, counts: Value, primary: Value, rows: int, columns: int, threshold: int, hi: int, *, overlap: bool = False
+) -> Value:
+    """Withheld cells of a table with two keys (row-major) whose margins are known; ``overlap`` as for a line."""
     cells = rows * columns
+    weighty = solid(b, counts, threshold, hi) if overlap else counts
     by_row = [[r * columns + c for r in range(rows)] for c in range(columns)]
     by_column = [[r * columns + c for c in range(columns)] for r in range(rows)]
     in_rows = b.any_plane(b.rows([b.take_bits(primary, index) for index in by_row]))
     in_columns = b.any_plane(b.rows([b.take_bits(primary, index) for index in by_column]))
     row_of = [i // columns for i in range(cells)]
     column_of = [i % columns for i in range(cells)]
-    table = b.reshape(counts, rows)
-    row_size = b.sum(table)
-    column_size = b.sum(b.take(counts, [r * columns + c for c in range(columns) for r in range(rows)], rows=columns))
+    transposed = [r * columns + c for c in range(columns) for r in range(rows)]
+    row_size = b.sum(b.reshape(counts, rows))
+    column_size = b.sum(b.take(counts, transposed, rows=columns))
     filled_rows = b.invert(below(b, row_size, 1, hi))
     filled_columns = b.invert(below(b, column_size, 1, hi))
     trouble = primary
     for step in range(STEPS + 1):
         inside = b.and_(b.take_bits(in_rows, row_of), b.take_bits(in_columns, column_of))
-        held = b.multiply(counts, b.to_arith(inside))
+        chosen = b.to_arith(inside)
+        held = b.multiply(counts, chosen)
         row_held = b.sum(b.reshape(held, rows))
-        column_held = b.sum(b.take(held, [r * columns + c for c in range(columns) for r in range(rows)], rows=columns))
+        column_held = b.sum(b.take(held, transposed, rows=columns))
         total = b.sum(held)
         in_row, in_column = b.take(row_held, row_of), b.take(column_held, column_of)
+        slack = b.subtract(b.take(total, [0] * cells), b.add(in_row, in_column))
+        if overlap:
+            held = b.multiply(weighty, chosen)
+            in_row = b.take(b.sum(b.reshape(held, rows)), row_of)
+            in_column = b.take(b.sum(b.take(held, transposed, rows=columns)), column_of)
         # The rest of a primary cell's row and column, and the rectangle's total against row plus column.
         row_rest, column_rest = b.subtract(in_row, held), b.subtract(in_column, held)
-        slack = b.subtract(b.take(total, [0] * cells), b.add(in_row, in_column))
         checks = b.concat([b.add_public(row_rest, [-threshold]), b.add_public(column_rest, [-threshold]), slack])
         bad = b.is_negative(checks, bit_length(-2 * hi - threshold, 2 * hi))
         row_bad, column_bad, both_bad = (b.and_(primary, b.cut(bad, i * cells, (i + 1) * cells)) for i in range(3))

@@ -8,7 +8,7 @@ reconstructed by anyone, the recipient included. Number, order and sizes of what
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -17,9 +17,10 @@ from secureframe.disclosure.policy import Policy
 from secureframe.disclosure.rounding import Ranged
 from secureframe.mpc.numeric import round_to_base
 from secureframe.mpc.program import Builder, Value, bit_length
+from secureframe.plan.expressions import Binary, ColumnRef, Not, column_names
 from secureframe.plan.nodes import Statistic
 from secureframe.plan.parts import Breakdown, Count, Moment, Part, Piece, Quantile
-from secureframe.schema.types import ColumnType, Kind
+from secureframe.schema.types import ColumnType
 
 CORRELATION_PLACES = 3
 
@@ -77,8 +78,25 @@ def minimum_persons(statistic: Statistic, threshold: int) -> int:
 
 
 def is_binary(type_: ColumnType) -> bool:
-    """Whether a sum of the column is a frequency."""
-    return type_.kind is Kind.BOOL or (type_.lo, type_.hi) == (0, 1)
+    """Whether a sum of the column is a frequency, but for a public multiple of the rows: it has two values at most."""
+    return type_.is_numeric and type_.high - type_.low <= 1
+
+
+def opposites(sides: Sequence[Count]) -> list[tuple[Count, Count]]:
+    """Return the pairs of counts that are both sides of one condition."""
+    known = set(sides)
+    pairs = []
+    for side in sides:
+        match side.where:
+            case Binary("!=", left, right):
+                other = replace(side, where=Binary("==", left, right))
+            case ColumnRef() as condition:
+                other = replace(side, where=Not(condition))
+            case _:
+                continue
+        if other in known:
+            pairs.append((side, other))
+    return pairs
 
 
 class Rules:
@@ -102,7 +120,10 @@ class Rules:
         persons = self.parts[piece.persons]
         evidence = dict.fromkeys((Count(), piece.persons, *piece.sides))
         verdicts = [self._pattern(e) for e in evidence]
+        verdicts += [self._two_sided(one, other) for one, other in opposites(piece.sides)]
         verdicts.append(closing.repeat(b, self._frame(), self.node.cells))
+        if self.policy.sensitive_zeros:
+            verdicts += [closing.below(b, persons.value, 1, persons.hi) for persons in self._classes(piece)]
         if piece.statistic.kind not in ("size", "count"):
             least = minimum_persons(piece.statistic, t)
             verdicts.append(closing.below(b, persons.value, least, persons.hi))
@@ -110,7 +131,22 @@ class Rules:
             everyone = self.parts[Count()]
             missing = b.subtract(everyone.value, persons.value)
             verdicts.append(closing.small(b, missing, t, everyone.hi))
+        if piece.statistic.kind == "corr" and self.policy.rounding:
+            verdicts.append(self._without_variance(piece))
         return b.any_plane(b.rows(verdicts))
+
+    def _classes(self, piece: Piece) -> list[Ranged]:
+        """Persons in either class of a sensitive column of two values that the statistic is about."""
+        schema = self.node.frame.schema
+        named = {name for name in piece.statistic.columns if schema[name].sensitive and is_binary(schema[name].type)}
+        return [self.parts[s] for s in piece.sides if s.where is not None and column_names(s.where) & named]
+
+    def _without_variance(self, piece: Piece) -> Value:
+        """One plane over cells: a column of a correlation has one value only, so that there is no correlation to round."""
+        b = self.b
+        count = self._exact(piece.parts[0])
+        spreads = [self._spread(piece, count, a, square) for a, square in (((1, 0), (2, 0)), ((0, 1), (0, 2)))]
+        return b.or_(*(b.is_zero(x.value, bit_length(0, x.hi)) for x in spreads))
 
     def _frame(self) -> Value:
         """One bit: the frame itself, or what its base table has beyond it, is too small."""
@@ -141,9 +177,34 @@ class Rules:
             primary = self._sensitive(primary, counts)
         sizes = [len(levels) for levels in self.node.levels]
         columns = math.prod(sizes[1:])
+        hi, overlap = self._reach(counts), self._overlap
         if sizes[0] == 1 or columns == 1:
-            return closing.close_line(b, counts.value, primary, t, counts.hi)
-        return closing.close_rectangle(b, counts.value, primary, sizes[0], columns, t, counts.hi)
+            return closing.close_line(b, counts.value, primary, t, hi, overlap=overlap)
+        return closing.close_rectangle(b, counts.value, primary, sizes[0], columns, t, hi, overlap=overlap)
+
+    @property
+    def _overlap(self) -> bool:
+        """Whether a person may be in several cells."""
+        return self.node.frame.rows_per_person > 1
+
+    def _reach(self, counts: Ranged) -> int:
+        """A bound of every sum of cells."""
+        return counts.hi * 2 * self.node.cells if self._overlap else counts.hi
+
+    def _two_sided(self, one: Count, other: Count) -> Value:
+        """Cells withheld in a table of two rows, both sides of a condition, whose margins (sizes and totals) are known."""
+        b, t = self.b, self.policy.threshold
+        cells = self.node.cells
+        counts = [self.parts[side] for side in (one, other)]
+        both = b.concat([c.value for c in counts])
+        hi = max(c.hi for c in counts)
+        primary = closing.small(b, both, t, hi)
+        if cells == 1:
+            closed = primary
+        else:
+            reach = max(map(self._reach, counts))
+            closed = closing.close_rectangle(b, both, primary, 2, cells, t, reach, overlap=self._overlap)
+        return b.or_(b.cut(closed, 0, cells), b.cut(closed, cells, 2 * cells))
 
     def _sensitive(self, primary: Value, counts: Ranged) -> Value:
         """Empty cells, and whole lines that one cell holds, in a table by a sensitive column."""
@@ -160,7 +221,7 @@ class Rules:
             flat = [i for line in lines for i in line]
             totals = b.sum(b.take(counts.value, flat, rows=len(lines)))
             others = b.subtract(b.take(totals, line_of), counts.value)
-            tests = b.invert(closing.below(b, b.concat([counts.value, others]), 1, counts.hi))
+            tests = b.invert(closing.below(b, b.concat([counts.value, others]), 1, self._reach(counts)))
             filled, shared = b.cut(tests, 0, self.node.cells), b.cut(tests, self.node.cells, 2 * self.node.cells)
             whole = b.and_(filled, b.invert(shared))
             by_place = [[line[place] for line in lines] for place in range(sizes[axis])]
@@ -186,11 +247,9 @@ class Rules:
         type_ = self.node.frame.schema[statistic.columns[0]].type
         total = self._total(piece, count, type_)
         if rounded and is_binary(type_):
-            return [self._field("count", self._to_base(count)), self._field("total", self._to_base(total))]
+            return self._two_values(piece, count, type_)
         if statistic.kind == "sum":
-            if rounded and piece.sides:
-                return [self._on_grid(total, self._ones(), type_.step, total.lo, total.hi)]
-            return [self._field("total", total)]
+            return [self._rounded_sum(total, count, type_)] if rounded else [self._field("total", total)]
         if statistic.kind == "mean":
             if rounded:
                 return [self._on_grid(total, count, type_.step, type_.low, type_.high)]
@@ -212,9 +271,6 @@ class Rules:
     def _exact(self, part: Part) -> Ranged:
         return self.parts[part]
 
-    def _ones(self) -> Ranged:
-        return Ranged(value=self.b.constant([1] * self.node.cells), lo=1, hi=1)
-
     def _to_base(self, x: Ranged) -> Ranged:
         """A frequency rounded to the policy's base."""
         base = self.policy.rounding
@@ -223,6 +279,24 @@ class Rules:
         hi = x.hi + base
         value = self.b.narrow(x.value, 1) if x.value.limbs > 1 else x.value
         return Ranged(value=round_to_base(self.b, value, base, bit_length(0, hi)), lo=0, hi=hi)
+
+    def _two_values(self, piece: Piece, count: Ranged, type_: ColumnType) -> list[tuple[ReleasedField, Ranged]]:
+        """Frequencies of all and of the higher value, both rounded, and the total that follows from them."""
+        moment = self._exact(Moment(columns=piece.statistic.columns, powers=(1,)))
+        low = type_.low if type_.high > type_.low else 0
+        higher = moment if type_.centre == low else rounding.combine(self.b, moment, 1, count, type_.centre - low)
+        everyone, total = self._to_base(count), self._to_base(replace(higher, lo=0, hi=count.hi))
+        # A deviation is that of zeros and ones.
+        if low and piece.statistic.kind in ("sum", "mean"):
+            total = rounding.combine(self.b, total, 1, everyone, low)
+        return [self._field("count", everyone), self._field("total", total)]
+
+    def _rounded_sum(self, total: Ranged, count: Ranged, type_: ColumnType) -> tuple[ReleasedField, Ranged]:
+        """The exact mean times the rounded frequency: beside the mean, an exact sum would give the exact frequency away."""
+        everyone = self._to_base(count)
+        scaled = rounding.multiply(self.b, total, everyone)
+        reach = [min(type_.low, 0) * everyone.hi, max(type_.high, 0) * everyone.hi]
+        return self._on_grid(scaled, count, type_.step, min(reach), max(reach))
 
     def _total(self, piece: Piece, count: Ranged, type_: ColumnType) -> Ranged:
         """The sum of grid integers: that of the centred ones, and the centre for every row."""

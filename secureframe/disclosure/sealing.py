@@ -72,6 +72,7 @@ def open_packages(
 ) -> tuple[bytes, bytes, bytes]:
     """Return the shares of all three parties, in order."""
     first, second, third = (
-        unseal(package, private_key, job_id=job_id, plan_digest=plan_digest, party=party) for party, package in enumerate(packages)
+        unseal(package, private_key, job_id=job_id, plan_digest=plan_digest, party=party)
+        for party, package in enumerate(packages)
     )
     return first, second, third

@@ -64,6 +64,7 @@ class Execution:
         self._uses = Counter(value.number for item in program.instructions for value in item.arguments)
         self._uses.update(value.number for value in program.outputs)
         self._kept: set[int] = set()
+        self._failed = False
 
     def keep(self, value: Value) -> None:
         """Do not free a value after its last use, so that ``share`` can return it later."""
@@ -78,13 +79,19 @@ class Execution:
             If the parties do not agree on what was opened.
         LinkClosed
             If another party is gone.
+        ExecutionError
+            If a stage failed before: the parties' streams may have moved apart, so the job needs fresh keys.
         """
+        if self._failed:
+            raise ExecutionError("a stage failed before; the job has to be started anew")
         if not self._pending or self._pending[0] != name:
             raise ExecutionError(f"stage {name!r} is not the next to run")
         channel, party = self._party.channel, self._party
         started = time.perf_counter()
         before = (channel.rounds, channel.bytes_sent_previous, channel.bytes_sent_next, party.opened_bits)
+        self._failed = True
         self._run(self._stages[name])
+        self._failed = False
         self._pending.pop(0)
         return StageReport(
             name=name,
@@ -145,6 +152,11 @@ class Execution:
 
         Every opening was checked when it was made, so that no output rests on a disputed one.
         """
-        if self._pending:
+        if self._failed or self._pending:
             raise ExecutionError("outputs are handed out after the last stage")
         return [self.share(value) for value in self._program.outputs]
+
+    def forget(self) -> None:
+        """Forget all shares; nothing can be run or handed out any more."""
+        self._failed = True
+        self._values.clear()

@@ -7,7 +7,7 @@ from secureframe.mpc.randomness import PartyKeys, Randomness
 
 
 class Party:
-    """Context of party ``index`` for one job; holds the job's keys and forgets them when closed.
+    """Context of party ``index`` for one job; holds the job's keys until they are forgotten, or the party is closed.
 
     Parameters
     ----------
@@ -30,10 +30,14 @@ class Party:
     @property
     def randomness(self) -> Randomness:
         if self._randomness is None:
-            raise RuntimeError("the party is closed; a job needs fresh keys")
+            raise RuntimeError("the keys of this job are forgotten; a job needs fresh keys")
         return self._randomness
+
+    def forget_keys(self) -> None:
+        """Forget the keys and all streams that come from them; the links stay open, and no protocol can run any more."""
+        self._randomness = None
 
     def close(self, error: BaseException | None = None) -> None:
         """Forget the keys and close the links."""
-        self._randomness = None
+        self.forget_keys()
         self.channel.close(error)

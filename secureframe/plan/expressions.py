@@ -235,7 +235,10 @@ def _need(condition: bool, message: str, hint: str | None = None) -> None:
 
 
 def _number(expr: Expr, schema: Schema, what: str) -> Field:
-    field = infer(expr, schema)
+    return _need_number(infer(expr, schema), expr, what)
+
+
+def _need_number(field: Field, expr: Expr, what: str) -> Field:
     _need(
         field.type.is_numeric,
         f"{what} needs numbers, and {show(expr)} is of kind {field.type.kind}",
@@ -306,11 +309,12 @@ def _(expr: Binary, schema: Schema) -> Field:
         return _joined(bool_type(left.type.nullable or right.type.nullable), left, right)
     if expr.operator in COMPARISONS:
         return _infer_comparison(expr, schema)
-    dates = _infer_date_difference(expr, schema)
-    if dates is not None:
-        return dates
-    left, right = (_number(e, schema, expr.operator) for e in (expr.left, expr.right))
+    left, right = infer(expr.left, schema), infer(expr.right, schema)
     a, b, nullable = left.type, right.type, left.type.nullable or right.type.nullable
+    days = expr.operator == "-" and a.kind is b.kind is Kind.DATE
+    if not days:
+        _need_number(left, expr.left, expr.operator)
+        _need_number(right, expr.right, expr.operator)
     if expr.operator == "*":
         corners = [x * y for x in (a.low, a.high) for y in (b.low, b.high)]
         return _joined(number_type(min(corners), max(corners), a.step * b.step, nullable), left, right)
@@ -319,19 +323,6 @@ def _(expr: Binary, schema: Schema) -> Field:
     if expr.operator == "+":
         return _joined(number_type(a.low * p + b.low * q, a.high * p + b.high * q, step, nullable), left, right)
     return _joined(number_type(a.low * p - b.high * q, a.high * p - b.low * q, step, nullable), left, right)
-
-
-def _infer_date_difference(expr: Binary, schema: Schema) -> Field | None:
-    """Days between two dates; None where the operands are not dates."""
-    if expr.operator != "-":
-        return None
-    left, right = infer(expr.left, schema), infer(expr.right, schema)
-    if left.type.kind is not Kind.DATE or right.type.kind is not Kind.DATE:
-        return None
-    nullable = left.type.nullable or right.type.nullable
-    return _joined(
-        number_type(left.type.low - right.type.high, left.type.high - right.type.low, Fraction(1), nullable), left, right
-    )
 
 
 def _infer_comparison(expr: Binary, schema: Schema) -> Field:

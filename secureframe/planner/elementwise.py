@@ -33,6 +33,7 @@ from secureframe.plan.expressions import (
 )
 from secureframe.plan.forms import PRESENT, TRUTH, Encoding, Form, arith, key_encoding
 from secureframe.plan.nodes import Merge
+from secureframe.planner.quotients import QuotientShape, rounded_quotient
 from secureframe.schema.types import ColumnType, Kind, as_fraction
 
 if TYPE_CHECKING:
@@ -295,23 +296,63 @@ def _number(c: FrameCompiler, node: Merge, expr: Expr, limbs: int) -> Value:
             there = b.to_arith(c.value(node, operand, PRESENT), limbs)
             return finish(b.add(u, b.multiply_public(there, [k - constant])), constant)
         case Clip(operand, low, high):
-            bounded: Expr = operand
-            if low is not None:
-                bounded = Where(Binary("<", bounded, Literal(low)), Literal(low), bounded)
-            if high is not None:
-                bounded = Where(Binary(">", bounded, Literal(high)), Literal(high), bounded)
-            u, k = aligned(bounded, type_.step)
-            return finish(u, k)
+            return finish(_clipped(c, node, operand, low, high, type_, limbs), 0)
         case Cut(_, _, labels, _, _):
             planes = b.to_arith(_cut(c, node, expr), limbs)
             return b.combine(planes, [i - type_.centre for i in range(len(labels))])
         case Divide() | Quantise():
-            raise PlanError(
-                f"{show(expr)} is a quotient of columns of several institutions, which is not offered",
-                hint="divide at the owner before merging, or compare products: a > 2 * b",
-            )
+            return finish(_quotient(c, node, expr, type_, limbs), 0)
         case _:
             raise PlanError(f"{show(expr)} is not offered over columns of several institutions")
+
+
+def _clipped(
+    c: FrameCompiler, node: Merge, operand: Expr, low: Fraction | None, high: Fraction | None, type_: ColumnType, limbs: int
+) -> Value:
+    """The grid value, moved to the nearer bound where it lies beyond it."""
+    b = c.builder
+    own = infer(operand, node.schema).type
+    wide = max(limbs, limbs_of(own))
+    factor = int(own.step / type_.step)
+    grid = c.value(node, operand, arith(wide))
+    grid = b.add_public(grid if factor == 1 else b.multiply_public(grid, [factor]), [own.centre * factor])
+    reach = max(abs(own.low * factor), abs(own.high * factor))
+    for bound, sign in ((low, 1), (high, -1)):
+        if bound is None:
+            continue
+        end = int(bound / type_.step)
+        over = b.multiply_public(b.add_public(grid, [-end]), [sign])
+        beyond = b.to_arith(b.is_negative(over, bit_length(-reach - abs(end), reach + abs(end))), wide)
+        grid = b.subtract(grid, b.multiply(beyond, b.add_public(grid, [-end])))
+    return b.narrow(grid, limbs) if wide > limbs else grid
+
+
+def _quotient(c: FrameCompiler, node: Merge, expr: Divide | Quantise, type_: ColumnType, limbs: int) -> Value:
+    """The grid value of a quotient, or of a number on another grid, rounded half to even."""
+    b = c.builder
+    left = expr.left if isinstance(expr, Divide) else expr.operand
+    own = infer(left, node.schema).type
+    divisor: ColumnType | None = None
+    ratio, sign = own.step / expr.step, 1
+    if isinstance(expr, Divide):
+        divisor = infer(expr.right, node.schema).type
+        ratio, sign = ratio / divisor.step, 1 if divisor.low > 0 else -1
+    largest = 1 if divisor is None else max(abs(divisor.low), abs(divisor.high))
+    shape = QuotientShape(lo=type_.low, hi=type_.high, denominator=largest * ratio.denominator)
+    wide = max(limbs, shape.limbs)
+
+    def grid(e: Expr, own: ColumnType) -> Value:
+        known = _constant(c, e)
+        if known is not None:
+            return b.constant([int(known)] * node.length, limbs=wide)
+        return b.add_public(c.value(node, e, arith(wide)), [own.centre])
+
+    numerator = b.multiply_public(grid(left, own), [sign * ratio.numerator])
+    denominator: Value | int = ratio.denominator
+    if isinstance(expr, Divide) and divisor is not None:
+        denominator = b.multiply_public(grid(expr.right, divisor), [sign * ratio.denominator])
+    quotient = rounded_quotient(b, numerator, denominator, shape)
+    return b.narrow(quotient, limbs) if quotient.limbs > limbs else quotient
 
 
 def _branches(then: Expr, otherwise: Expr) -> tuple[Expr, Expr]:

@@ -47,9 +47,7 @@ class Histogram:
         """Return the histogram of a release by bins."""
         (table,) = tables
         merged_edges, merged = merge_ends(edges, table.values[0])
-        names = [
-            interval(a, b, i == len(merged) - 1) for i, (a, b) in enumerate(pairwise(merged_edges))
-        ]
+        names = [interval(a, b, i == len(merged) - 1) for i, (a, b) in enumerate(pairwise(merged_edges))]
         suppressed = [cell(n, "count") for n, v in zip(names, merged, strict=True) if v is SUPPRESSED]
         record = combine(tables, suppressed, cells=max(2, len(merged)))
         warn_if_withheld(record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -80,7 +81,9 @@ class PooledSession:
                     column = rows.groupby(key)[a.column].agg(a.how)
                     if a.how == "mean":
                         step = node.schema[a.name].type.step
-                        column = column.map(lambda x, g=step: float(round(Fraction(x) / g) * g), na_action="ignore").astype("Float64")
+                        column = column.map(lambda x, g=step: float(round(Fraction(x) / g) * g), na_action="ignore").astype(
+                            "Float64"
+                        )
                     made[a.name] = column
                 reduced = pd.DataFrame(made).reset_index()
                 reduced["__person"] = reduced[key]
@@ -103,8 +106,7 @@ class PooledSession:
                 return plain(self.parameters[name])
             case e.Binary(operator, left, right):
                 a, b = column(left), column(right)
-                if hasattr(a, "dtype") and str(a.dtype).startswith("datetime") and not hasattr(b, "dtype"):
-                    b = pd.Timestamp(b)
+                a, b = (pd.Timestamp(x) if isinstance(x, datetime.date) else x for x in (a, b))
                 return nullable(OPERATORS[operator](a, b))
             case e.Divide(left, right, step):
                 return (column(left) / column(right) / float(step)).round() * float(step)
@@ -121,7 +123,7 @@ class PooledSession:
             case e.Where(c, a, b):
                 condition = column(c).fillna(False)
                 then, other = (v if hasattr(v, "where") else pd.Series(v, index=rows.index) for v in (column(a), column(b)))
-                return then.where(condition, other).convert_dtypes()
+                return then.astype(object).where(condition, other.astype(object)).convert_dtypes()
             case e.Cut(x, edges, labels, right, include_lowest):
                 numbers = column(x).astype("Float64").to_numpy(dtype=float, na_value=math.nan)
                 cut = pd.cut(numbers, [float(v) for v in edges], right=right, labels=list(labels), include_lowest=include_lowest)

@@ -32,11 +32,21 @@ def test_named_statistics(patients: sf.SecureFrame, clear: pd.DataFrame) -> None
 
 def test_several_columns_give_two_levels(patients: sf.SecureFrame, clear: pd.DataFrame) -> None:
     found = patients.groupby("male")[["age", "bmi"]].agg(["mean", "std"])
-    assert_frame_equal(found, clear.groupby("male")[["age", "bmi"]].agg(["mean", "std"]), check_dtype=False, check_column_type=False, **CLOSE)
+    assert_frame_equal(
+        found, clear.groupby("male")[["age", "bmi"]].agg(["mean", "std"]), check_dtype=False, check_column_type=False, **CLOSE
+    )
     mapped = patients.groupby("male").agg({"age": ["mean"], "bmi": ["count", "std"]})
-    assert_frame_equal(mapped, clear.groupby("male").agg({"age": ["mean"], "bmi": ["count", "std"]}), check_dtype=False, check_column_type=False, **CLOSE)
+    assert_frame_equal(
+        mapped,
+        clear.groupby("male").agg({"age": ["mean"], "bmi": ["count", "std"]}),
+        check_dtype=False,
+        check_column_type=False,
+        **CLOSE,
+    )
     flat = patients.groupby("male").agg({"age": "mean", "bmi": "count"})
-    assert_frame_equal(flat, clear.groupby("male").agg({"age": "mean", "bmi": "count"}), check_dtype=False, check_column_type=False, **CLOSE)
+    assert_frame_equal(
+        flat, clear.groupby("male").agg({"age": "mean", "bmi": "count"}), check_dtype=False, check_column_type=False, **CLOSE
+    )
 
 
 @pytest.mark.parametrize("how", ["count", "sum", "mean", "var", "std"])
@@ -44,7 +54,9 @@ def test_one_statistic(patients: sf.SecureFrame, clear: pd.DataFrame, how: str) 
     found = getattr(patients.groupby("male")["bmi"], how)()
     assert_series_equal(found, getattr(clear.groupby("male")["bmi"], how)(), check_dtype=False, **CLOSE)
     frame = getattr(patients.groupby("male")[["age", "bmi"]], how)()
-    assert_frame_equal(frame, getattr(clear.groupby("male")[["age", "bmi"]], how)(), check_dtype=False, check_column_type=False, **CLOSE)
+    assert_frame_equal(
+        frame, getattr(clear.groupby("male")[["age", "bmi"]], how)(), check_dtype=False, check_column_type=False, **CLOSE
+    )
     assert_series_equal(patients.groupby("male")["bmi"].agg(how), found, **CLOSE)
 
 
@@ -73,7 +85,9 @@ def test_quantiles(patients: sf.SecureFrame, clear: pd.DataFrame) -> None:
     assert list(found) == list(many) and [tuple(k) for k in found.index] == [tuple(k) for k in many.index]
     assert found.index.names == ["male", None] and found.name == "age"
     table = grouped[["age", "bmi"]].quantile([0.25, 0.75])
-    assert np.allclose(table.to_numpy(dtype=float), pooled[["age", "bmi"]].quantile([0.25, 0.75], interpolation="lower").to_numpy(float))
+    assert np.allclose(
+        table.to_numpy(dtype=float), pooled[["age", "bmi"]].quantile([0.25, 0.75], interpolation="lower").to_numpy(float)
+    )
     medians = grouped[["age", "bmi"]].median()
     assert list(medians["age"]) == list(pooled["age"].quantile(0.5, interpolation="lower"))
 

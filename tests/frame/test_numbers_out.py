@@ -37,7 +37,13 @@ def test_quantiles_of_several(patients: sf.SecureFrame, clear: pd.DataFrame) -> 
     wanted = clear["age"].quantile([0.25, 0.75], interpolation="lower")
     assert_series_equal(patients["age"].quantile([0.25, 0.75]), wanted, check_dtype=False, **CLOSE)
     table = patients[["age", "bmi"]].quantile([0.25, 0.75])
-    assert_frame_equal(table, clear[["age", "bmi"]].quantile([0.25, 0.75], interpolation="lower"), check_dtype=False, check_column_type=False, **CLOSE)
+    assert_frame_equal(
+        table,
+        clear[["age", "bmi"]].quantile([0.25, 0.75], interpolation="lower"),
+        check_dtype=False,
+        check_column_type=False,
+        **CLOSE,
+    )
     one = patients[["age", "bmi"]].quantile(0.5)
     assert_series_equal(one, clear[["age", "bmi"]].quantile(0.5, interpolation="lower").astype("Float64"), **CLOSE)
 

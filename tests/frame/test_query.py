@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pandas as pd
@@ -51,8 +52,10 @@ def test_names_of_the_calling_code(study: Study, clear: pd.DataFrame) -> None:
     cutoff, codes = 50, ["mild", "none"]
     assert study.patients.query("age >= @cutoff")["age"].count() == (clear["age"] >= cutoff).sum()
     assert study.patients.query("stage in @codes")["age"].count() == clear["stage"].isin(codes).sum()
-    limit = sf.parameter("limit", 60, low=18, high=98)
-    assert study.patients.query("age >= @limit and male == 1")["age"].count() == ((clear["age"] >= 60) & (clear["male"] == 1)).sum()
+    limit = sf.parameter("limit", 60, low=18, high=98)  # noqa: F841  # the query reads it
+    assert (
+        study.patients.query("age >= @limit and male == 1")["age"].count() == ((clear["age"] >= 60) & (clear["male"] == 1)).sum()
+    )
     assert study.session.parameters == {"limit": 60}
     assert study.patients.query("age >= @x", local_dict={"x": 70})["age"].count() == (clear["age"] >= 70).sum()
 
@@ -61,7 +64,7 @@ def test_dates_and_backticks(patients: sf.SecureFrame, clear: pd.DataFrame) -> N
     found = patients.query("'2012-01-01' <= entered < '2014-01-01'")["age"].count()
     assert found == ((clear["entered"] >= "2012-01-01") & (clear["entered"] < "2014-01-01")).sum()
     named = patients.rename(columns={"age": "age at entry"})
-    assert named.query("`age at entry` > 50 and stage != '`x`' or stage == 'none'"[:22])["male"].count() == (clear["age"] > 50).sum()
+    assert named.query("`age at entry` > 50")["male"].count() == (clear["age"] > 50).sum()
 
 
 HOSTILE = [
@@ -165,7 +168,5 @@ def test_only_text_is_a_condition(patients: sf.SecureFrame) -> None:
 @given(st.text(alphabet="age mle01().,<>=!&|~+-*/@`'\"[]_and or not in:;{}\\\n", max_size=60))
 def test_any_text_is_a_condition_or_refused(text: str) -> None:
     source = Source(session=PooledSession({}), node=Table(PATIENTS))
-    try:
+    with contextlib.suppress(sf.SecureFrameError):
         parse_query(text, source, {})
-    except sf.SecureFrameError:
-        pass

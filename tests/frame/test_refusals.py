@@ -12,10 +12,10 @@ import secureframe as sf
 from secureframe.refusals import METHODS, PROPERTIES
 from tests.frame.conftest import Study
 
-LISTED = (
-    "head tail iloc iterrows itertuples __iter__ __len__ to_pandas to_numpy values sample nlargest nsmallest min max idxmin idxmax"
-    " __array__ __bool__ apply map"
-).split()
+LISTED = """
+head tail iloc iterrows itertuples __iter__ __len__ to_pandas to_numpy values sample
+nlargest nsmallest min max idxmin idxmax __array__ __bool__ apply map
+"""
 
 
 @pytest.mark.parametrize("kind", ["frame", "column", "expression"])
@@ -32,18 +32,18 @@ def test_every_refused_name(study: Study, name: str, kind: str) -> None:
 
 
 def test_the_list_of_the_contract_is_covered() -> None:
-    assert set(LISTED) <= METHODS.keys() | PROPERTIES.keys()
+    assert set(LISTED.split()) <= METHODS.keys() | PROPERTIES.keys()
 
 
 def test_the_ways_python_asks(study: Study) -> None:
     for thing in (study.patients, study.patients["age"]):
-        for ask in (iter, len, bool, list, np.asarray, lambda t: [x for x in t], lambda t: t if t else None):
+        for ask in (iter, len, bool, list, np.asarray, lambda t: t if t else None):
             with pytest.raises(sf.SecureFrameError, match="Hint: "):
                 ask(thing)
-    with pytest.raises(sf.PlanError, match="use & | ~"):
+    with pytest.raises(sf.PlanError, match=r"use & \| ~"):
         study.patients["age"] > 50 and study.patients["male"] == 1
     with pytest.raises(sf.SecureFrameError):
-        30 < study.patients["age"] < 50
+        assert 30 < study.patients["age"] < 50
     with pytest.raises(sf.PlanError):
         assert 50 in study.patients["age"]
     for make in (float, int):
@@ -61,7 +61,13 @@ def test_hints_name_the_column_in_hand(study: Study) -> None:
 @pytest.mark.parametrize("option", ["threshold", "min_cell", "k", "rounding", "suppress", "policy"])
 def test_rules_are_not_the_analysts_to_set(study: Study, option: str) -> None:
     patients = study.patients
-    for statement in (patients.mean, patients["age"].mean, patients["male"].value_counts, patients.groupby("male").mean, patients.describe):
+    for statement in (
+        patients.mean,
+        patients["age"].mean,
+        patients["male"].value_counts,
+        patients.groupby("male").mean,
+        patients.describe,
+    ):
         with pytest.raises(sf.DisclosureError, match="not the analyst's to set"):
             statement(**{option: 1})
 

@@ -33,23 +33,25 @@ def grid_of(value: Any, type_: ColumnType) -> int | None:
     return int(grid)
 
 
-def rows_of(node: n.Node, tables: Mapping[str, RegisteredTable]) -> list[Row]:
+def rows_of(node: n.Node, tables: Mapping[str, RegisteredTable], parameters: Mapping[str, Any] | None = None) -> list[Row]:
     """The rows of a frame in order of its base: as many as the base has, or its persons."""
+    values = parameters or {}
     match node:
         case n.Table(table=schema):
             types = {c.name: c.type for c in schema.columns}
             frame = tables[f"{schema.owner}.{schema.name}"].frame
             return [{name: value_of(v, types[name]) for name, v in row.items()} for row in frame.iter_rows(named=True)]
         case n.Project(frame=below, columns=columns):
-            return [None if row is None else {c: exact(x, row) for c, x in columns} for row in rows_of(below, tables)]
+            return [None if row is None else {c: exact(with_values(x, values), row) for c, x in columns} for row in rows_of(below, tables, values)]
         case n.Filter(frame=below, predicate=predicate):
-            return [row if row is not None and exact(predicate, row) is True else None for row in rows_of(below, tables)]
+            kept = with_values(predicate, values)
+            return [row if row is not None and exact(kept, row) is True else None for row in rows_of(below, tables, values)]
         case n.Merge():
-            return _merged(node, tables)
+            return _merged(node, tables, values)
         case n.GroupPersons():
-            return _persons(node, tables)
+            return _persons(node, tables, values)
         case n.SortRows(frame=below, by=by, ascending=ascending):
-            rows = [row for row in rows_of(below, tables) if row is not None]
+            rows = [row for row in rows_of(below, tables, values) if row is not None]
             present = [r for r in rows if all(r[c] is not None for c in by)]
             assert len(present) == len(rows), "the oracle orders by columns without missing values"
             return sorted(rows, key=lambda r: tuple(r[c] for c in by), reverse=not ascending)
@@ -57,10 +59,11 @@ def rows_of(node: n.Node, tables: Mapping[str, RegisteredTable]) -> list[Row]:
             raise AssertionError(node)
 
 
-def _merged(node: n.Merge, tables: Mapping[str, RegisteredTable]) -> list[Row]:
-    right = {row[node.right_on]: row for row in rows_of(node.right, tables) if row is not None and row[node.right_on] is not None}
+def _merged(node: n.Merge, tables: Mapping[str, RegisteredTable], values: Mapping[str, Any]) -> list[Row]:
+    right_rows = [row for row in rows_of(node.right, tables, values) if row is not None]
+    right = {row[node.right_on]: row for row in right_rows if row[node.right_on] is not None}
     found: list[Row] = []
-    for row in rows_of(node.left, tables):
+    for row in rows_of(node.left, tables, values):
         match = None if row is None or row[node.left_on] is None else right.get(row[node.left_on])
         if row is None or (match is None and node.how == "inner"):
             found.append(None)
@@ -70,10 +73,10 @@ def _merged(node: n.Merge, tables: Mapping[str, RegisteredTable]) -> list[Row]:
     return found
 
 
-def _persons(node: n.GroupPersons, tables: Mapping[str, RegisteredTable]) -> list[Row]:
+def _persons(node: n.GroupPersons, tables: Mapping[str, RegisteredTable], values: Mapping[str, Any]) -> list[Row]:
     base = rows_of(node.base, tables)
     key = node.base.table.person_key
-    below = [row for row in rows_of(node.frame, tables) if row is not None]
+    below = [row for row in rows_of(node.frame, tables, values) if row is not None]
     found: list[Row] = []
     for person in sorted({row[key] for row in base if row is not None}):
         own = [row for row in below if row[node.key] == person]

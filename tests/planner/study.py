@@ -49,6 +49,8 @@ COLUMNS: dict[str, dict[str, d.ColumnDeclaration]] = {
         "day": d.integer(0, 100, nullable=False),
         "value": d.number(-4, 4, precision=0.5, nullable=True),
         "high": d.boolean(nullable=True),
+        "site": d.category(LEVELS, nullable=True),
+        "booked": d.date(FIRST_DAY, LAST_DAY, nullable=True),
     },
     "register.events": {
         "id": d.key("person", low=1, high=60),

@@ -44,17 +44,21 @@ class Institution:
         self._tables: dict[str, dict[str, Any]] = {}
         self._keys: list[str] = []
         self._seen: set[str] = set()
+        self._version: str | None = None
 
     def register(self, table: str, declaration: dict[str, Any]) -> None:
         if declaration.get("malformed"):
             raise RegistrationError(f"column age of {table} breaks its rule", hint="correct the table", institution=self._name)
         self._tables[table] = declaration
+        # The version of data that were not changed stays what it was, also in another process.
+        self._version = hashlib.sha256(declaration["version_key"].encode()).hexdigest()
 
     def describe(self) -> dict[str, Any]:
-        return {"tables": sorted(self._tables), "process": os.getpid()}
+        return {"tables": sorted(self._tables), "version": self._version, "process": os.getpid()}
 
     def set_catalog(self, entries: dict[str, dict[str, Any]]) -> None:
-        self._catalog = entries
+        if entries[self._name].get("version") != self._version:
+            raise PlanError("another version of the data")
 
     def trust(self, analyst: dict[str, Any]) -> None:
         self._keys.append(analyst["verify_key"])
