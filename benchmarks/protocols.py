@@ -1,11 +1,12 @@
-"""Protocols between three parties that are threads of this process: what they compute, without a network.
+"""Protocols between three parties that are threads of this process, over queues and over TLS 1.3 on loopback.
 
 Every case holds its program, its plain data and the counterpart in the clear; the protocol's answer must equal the latter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -15,10 +16,15 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks.measuring import Seconds, ratio, seconds_of, table
+from secureframe.engine.execute import Execution, StageReport
+from secureframe.mpc.channel import Channel, MemoryChannel
 from secureframe.mpc.joining import join_unique
+from secureframe.mpc.party import Party
 from secureframe.mpc.program import Value
 from secureframe.mpc.quantile import ranks_lower, select_ranks
-from tests.mpc.harness import Job
+from secureframe.mpc.sharing import Share, deal, receive, reconstruct
+from tests.mpc.harness import Job, run_parties
+from tests.ray_cluster.wiring import linked_channels
 
 Plain = NDArray[Any]
 MEDIAN_PERSONS = 17_549
@@ -37,10 +43,11 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What a protocol took: seconds of the slowest party, rounds, bytes over all parties, and the yardstick's seconds."""
+    """What a protocol took: seconds of the slowest party over queues and over TLS, rounds, bytes over all parties, yardstick."""
 
     name: str
     seconds: Seconds
+    linked: Seconds
     rounds: int
     bytes: int
     clear: Seconds
@@ -50,6 +57,7 @@ class Measured:
         return {
             "name": self.name,
             "seconds": self.seconds.to_json(),
+            "seconds_over_tls": self.linked.to_json(),
             "rounds": self.rounds,
             "bytes": self.bytes,
             "clear": {"with": self.yardstick, **self.clear.to_json()},
@@ -188,30 +196,49 @@ def cases(scale: int) -> list[Make]:
     ]
 
 
+def once(case: Case, channels: Sequence[Channel]) -> tuple[Plain, list[list[StageReport]]]:
+    """Deal fresh shares, run a case at three parties under fresh keys, and return its answer and their reports."""
+    program = case.job.program()
+    messages = deal(case.job.data)
+
+    def at_party(party: Party) -> tuple[list[StageReport], Share]:
+        specs = [spec.value for spec in program.inputs]
+        shares = receive(specs, messages[party.index], party.index)
+        execution = Execution(program, party, {v.number: s for v, s in zip(specs, shares, strict=True)})
+        execution.keep(case.answer)
+        return execution.run(), execution.share(case.answer)
+
+    results = run_parties(at_party, channels=channels)
+    return reconstruct([share for _, share in results], case.answer), [reports for reports, _ in results]
+
+
 def measure(case: Case, repeats: int) -> Measured:
-    """Run a case, with fresh shares and keys each time, and its counterpart in the clear.
+    """Run a case over queues and over TLS, and its counterpart in the clear.
 
     Raises
     ------
     RuntimeError
         If the protocol's answer is another one.
     """
-    seconds, rounds, sent = [], [], []
+    expected = np.asarray(case.clear()).reshape(-1)
+    seconds: dict[bool, list[float]] = {False: [], True: []}
+    rounds, sent = [], []
     for turn in range(repeats + 1):
-        (found,) = case.job.run(case.answer)
-        if turn == 0:
-            if not np.array_equal(found.reshape(-1), np.asarray(case.clear()).reshape(-1)):
+        for linked in (False, True):
+            with linked_channels() if linked else nullcontext(MemoryChannel.triple()) as channels:
+                found, reports = once(case, channels)
+            if not np.array_equal(found.reshape(-1), expected):
                 raise RuntimeError(f"{case.name}: the protocol's answer is not the one in the clear")
-            continue
-        reports = case.job.reports
-        seconds.append(max(sum(stage.seconds for stage in party) for party in reports))
-        rounds.append(sum(stage.rounds for stage in reports[0]))
-        sent.append(sum(stage.bytes_sent_previous + stage.bytes_sent_next for party in reports for stage in party))
+            if turn:
+                seconds[linked].append(max(sum(stage.seconds for stage in party) for party in reports))
+                rounds.append(sum(stage.rounds for stage in reports[0]))
+                sent.append(sum(stage.bytes_sent_previous + stage.bytes_sent_next for party in reports for stage in party))
     return Measured(
         name=case.name,
-        seconds=Seconds(all=tuple(seconds)),
-        rounds=sorted(rounds)[len(rounds) // 2],
-        bytes=sorted(sent)[len(sent) // 2],
+        seconds=Seconds(all=tuple(seconds[False])),
+        linked=Seconds(all=tuple(seconds[True])),
+        rounds=int(np.median(rounds)),
+        bytes=int(np.median(sent)),
         clear=seconds_of(case.clear, repeats),
         yardstick=case.yardstick,
     )
@@ -222,19 +249,21 @@ def run(scale: int, repeats: int, progress: Callable[[str], None]) -> list[Measu
     found = []
     for make in cases(scale):
         measured = measure(make(np.random.default_rng(20_261_122)), repeats)
-        progress(f"{measured.name}: {measured.seconds.median:.3f} s")
+        progress(f"{measured.name}: {measured.seconds.median:.3f} s, over TLS {measured.linked.median:.3f} s")
         found.append(measured)
     return found
 
 
 def text(found: list[Measured]) -> str:
     """Return the table of all cases."""
-    head = ["three parties as threads, in memory", "s, median", "least", "rounds", "MB", "in the clear, ms", "ratio"]
+    head = ["three parties as threads", "queues, s", "least", "TLS, s", "least", "rounds", "MB", "in the clear, ms", "ratio"]
     rows = [
         [
             each.name,
             f"{each.seconds.median:.3f}",
             f"{each.seconds.least:.3f}",
+            f"{each.linked.median:.3f}",
+            f"{each.linked.least:.3f}",
             f"{each.rounds}",
             f"{each.bytes / 1e6:.1f}",
             f"{1e3 * each.clear.median:.2f} ({each.yardstick})",

@@ -15,6 +15,7 @@ from benchmarks.measuring import MemorySampler, Seconds, ratio, seconds_of, tabl
 from benchmarks.pooled import Pooled
 from secureframe.backend import Backend
 from secureframe.jobs import JobReport
+from secureframe.planner.frames import STAGES
 
 COLUMNS = ["age", "male", "bmi", "sbp", "chol", "mi"]
 Start = Callable[..., Backend]
@@ -82,19 +83,22 @@ def cohort_of(fed: sf.Federation) -> sf.SecureFrame:
     chol = labs[labs["test"] == "chol"].sort_values("days").groupby("id").agg(chol=("value", "last"))
     first = events[events["event"] == "MI"].groupby("id").agg(first_mi=("days", "min"))
     adults = patients[patients["age"] >= 50].assign(case=patients["case_id"] == patients["id"])
-    cohort = adults.merge(sbp.merge(chol, on="id", how="left"), on="id").merge(first, on="id", how="left")
-    return cohort.assign(mi=cohort["first_mi"].notna())
+    linked = adults.merge(sbp.merge(chol, on="id", how="left"), on="id").merge(first, on="id", how="left")
+    cohort: sf.SecureFrame = linked.assign(mi=linked["first_mi"].notna())
+    return cohort
 
 
 def ages(fed: sf.Federation) -> pd.DataFrame:
     """The local statement: one institution's rows alone."""
-    return fed["hospital.patients"].groupby("male")["age"].agg(["count", "mean", "std", "median"])
+    released: pd.DataFrame = fed["hospital.patients"].groupby("male")["age"].agg(["count", "mean", "std", "median"])
+    return released
 
 
 def pressures(fed: sf.Federation) -> pd.DataFrame:
     """A statement that needs one row of all three institutions."""
     cohort = cohort_of(fed)
-    return cohort[cohort["mi"]].groupby("male")["sbp"].agg(["count", "mean", "std"])
+    released: pd.DataFrame = cohort[cohort["mi"]].groupby("male")["sbp"].agg(["count", "mean", "std"])
+    return released
 
 
 def statements(fed: sf.Federation, pooled: Pooled) -> list[Statement]:
@@ -213,7 +217,7 @@ def text(found: Findings) -> str:
         ]
         for each in found.statements
     ]
-    names = list(dict.fromkeys(name for each in found.statements for name in each.stages))
+    names = [name for name in STAGES if any(name in each.stages for each in found.statements)]
     stages = [
         [each.name, *(f"{1e3 * each.stages.get(name, 0.0):.0f}" for name in names), f"{_rest(each):.0f}"]
         for each in found.statements
@@ -224,8 +228,8 @@ def text(found: Findings) -> str:
     memory.append(["all processes, at rest", f"{found.idle_bytes / mib:,.0f}"])
     return "\n\n".join(
         [
-            f"start of sf.demo('nafld'): {found.start.median:.1f} s (median of {len(found.start.all)}, least {found.start.least:.1f});"
-            f" the first statement after it: {found.first:.2f} s",
+            f"start of sf.demo('nafld'): {found.start.median:.1f} s (median of {len(found.start.all)},"
+            f" least {found.start.least:.1f}); the first statement after it: {found.first:.2f} s",
             table(head, rows),
             table(["stages, ms (slowest party, median)", *names, "all else"], stages),
             table(["memory (PSS) at the peak", "MiB"], memory),

@@ -181,7 +181,7 @@ class _ActorBase:
         try:
             return work()
         except SecureFrameError as error:
-            return {"error": error.to_json()}
+            return {"error": {**error.to_json(), "institution": error.institution or self._settings.name}}
         except Exception as error:  # details stay in the institution's log
             logging.getLogger("secureframe").exception("the start failed")
             failed = SecureFrameError(f"an internal error at the start: {type(error).__name__}", institution=self._settings.name)

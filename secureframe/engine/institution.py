@@ -6,6 +6,7 @@ versions against this institution's own; the plan is then compiled here, from th
 
 from __future__ import annotations
 
+import datetime
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from secureframe.planner.compile import compile_plan
 from secureframe.planner.frames import Local, LocalPart, LocalValue
 
 MAX_SEEN = 100_000
+FRESH = datetime.timedelta(minutes=15)
+"""How far a request's time of signing may be from now."""
 MAX_WAITING = 1_000
 """Admitted plans that are kept for dealing; a job that another institution refuses is never dealt."""
 
@@ -134,6 +137,7 @@ class Institution:
             raise PlanError(f"{self.name} is not ready")
         plan = read_plan(request, self._catalog.tables)
         self._check_signature(plan, request, signature)
+        _check_fresh(plan)
         self._check_agreement(plan)
         compiled = compile_plan(plan, self._catalog.policies)
         job = job_id(request)
@@ -201,6 +205,16 @@ class Institution:
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not be shown
             # What Polars says of a failed computation may quote a value.
             raise PlanError(f"{self.name} could not compute its part ({type(error).__name__})") from None
+
+
+def _check_fresh(plan: Plan) -> None:
+    """Refuse a request that was signed long ago: runs are remembered for a time only, so an old one could be a replay."""
+    try:
+        age = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(plan.created)
+    except (ValueError, TypeError) as error:
+        raise PlanError("the request does not say when it was signed") from error
+    if abs(age) > FRESH:
+        raise PlanError("the request was not signed just now", hint="run the statement again, and check the clocks")
 
 
 class _Dealer:

@@ -6,12 +6,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from secureframe.disclosure.sealing import seal
-from secureframe.engine.execute import Execution
+from secureframe.engine.execute import Execution, ExecutionError
 from secureframe.engine.institution import AdmittedJob
 from secureframe.mpc.channel import Channel
 from secureframe.mpc.party import Party
+from secureframe.mpc.program import Program
 from secureframe.mpc.randomness import PartyKeys
 from secureframe.mpc.sharing import Share, receive, serialise
+
+
+def check_outputs(program: Program) -> None:
+    """Refuse a program that hands out anything but values made anew for the recipient, each used for nothing else.
+
+    A value that was computed with has components that depend on other secrets; only a fresh sharing shows its sum alone.
+
+    Raises
+    ------
+    ExecutionError
+        If an output does not come straight from ``refresh``, or is used again.
+    """
+    fresh = {value.number for item in program.instructions if item.operation == "refresh" for value in item.results}
+    used = {value.number for item in program.instructions for value in item.arguments}
+    numbers = [value.number for value in program.outputs]
+    if not fresh.issuperset(numbers) or used.intersection(numbers) or len(set(numbers)) != len(numbers):
+        raise ExecutionError("a program hands out fresh sharings only, each of them once")
 
 
 class PartyJob:
@@ -29,9 +47,15 @@ class PartyJob:
         The pairwise secrets of this job.
     dealt : mapping
         The message that each owner dealt to this party.
+
+    Raises
+    ------
+    ExecutionError
+        If the program would hand out anything but fresh sharings.
     """
 
     def __init__(self, job: AdmittedJob, index: int, channel: Channel, keys: PartyKeys, dealt: Mapping[str, bytes]) -> None:
+        check_outputs(job.program)
         self._job = job
         self._party = Party(index, channel, keys)
         inputs: dict[int, Share] = {}
@@ -42,8 +66,15 @@ class PartyJob:
         self._execution = Execution(job.program, self._party, inputs)
 
     def run_stage(self, name: str) -> dict[str, Any]:
-        """Run one stage and return its public report: rounds, bytes, seconds, opened bits."""
-        report = self._execution.run_stage(name)
+        """Run one stage and return its public report: rounds, bytes, seconds, opened bits.
+
+        A stage that fails ends the job: its keys and shares are forgotten.
+        """
+        try:
+            report = self._execution.run_stage(name)
+        except BaseException:
+            self._forget()
+            raise
         return {
             "name": report.name,
             "rounds": report.rounds,
@@ -55,13 +86,22 @@ class PartyJob:
         }
 
     def seal(self) -> bytes:
-        """Return this party's shares of what leaves, sealed for the recipient, and forget the job's keys."""
+        """Return this party's shares of what leaves, sealed for the recipient, and forget the job's keys and shares.
+
+        The links stay open, so that the parties can confirm to each other that all of them have come to the end.
+        """
         outputs = self._job.program.outputs
         shares = b"".join(serialise(s, v) for s, v in zip(self._execution.outputs(), outputs, strict=True))
-        return seal(
+        package = seal(
             shares,
             self._job.recipient_key,
             job_id=self._job.job_id,
             plan_digest=self._job.plan_digest,
             party=self._party.index,
         )
+        self._forget()
+        return package
+
+    def _forget(self) -> None:
+        self._party.forget_keys()
+        self._execution.forget()

@@ -107,7 +107,7 @@ def to_bits(party: Party, x: ArithShare, width: int) -> Steps[BitShare]:
         None (``deal_first``, ``reshare``).
     Rounds and bytes
         2 + ceil(log2(width - 1)) rounds (1 for one bit); party 0 sends ``width`` bits an element, then each party about
-        ``width * (1 + log2 width)`` bits an element.
+        ``width * log2 width`` bits an element.
     Source
         ABY3 (CCS 2018), section 5.3, with Sklansky's adder.
     """

@@ -53,8 +53,9 @@ def join_unique(
         None beyond the comparisons of ``sort``: the keys that it opens comparisons of are shuffled, and distinct by the
         position in their low bits, which was fixed before the shuffle and is secret after it.
     Rounds and bytes
-        3 + one sort of n + m keys of ``width + 1 + ceil(log2(n + m))`` bits + about ``2 + log2 width`` + 1 (unique) or
-        ``log2 most_left`` + 3. Payload is moved twice: 4 elements a party.
+        6 + one sort of n + m keys of ``width + 1 + ceil(log2(n + m))`` bits + ``ceil(log2(width + 3)) + 1`` (unique) or
+        ``ceil(log2(width + 1)) + floor(log2 most_left) + 2``; arith payload takes 3 rounds a copying step instead of 1.
+        Payload is moved twice: each party sends 4 elements of it an element.
     Source
         Sort-based joins: Hamada et al. 2012; Badrinarayanan et al., "Secret-shared joins with multiplicity from aggregation
         trees", CCS 2022.

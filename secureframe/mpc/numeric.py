@@ -113,7 +113,7 @@ def argmin(b: Builder, x: Value, width: int) -> Value:
     Leakage
         None.
     Rounds and bytes
-        ceil(log2 n) * (5 + ceil(log2 width)) + log2 log2 n rounds; n - 1 comparisons and selections a row.
+        ceil(log2 n) * (5 + ceil(log2 width)) rounds, for up to 256 columns; n - 1 comparisons and selections a row.
     """
     rows, n = x.rows, x.n
     if n == 1:
@@ -162,7 +162,7 @@ def _won(b: Builder, second: Value, groups: list[list[int]], rows: int, n: int) 
 def divide(b: Builder, x: Value, y: Value, x_width: int, y_width: int, quotient_width: int | None = None) -> Value:
     """``floor(x / y)`` for ``0 <= x < 2**x_width`` and ``1 <= y < 2**y_width``, exactly; for the few values of cells.
 
-    Restoring division, one quotient bit a step. Where y is zero, every bit of the quotient is 1.
+    Restoring division, one quotient bit a step. Where y is zero, the quotient is any number of its width.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def divide(b: Builder, x: Value, y: Value, x_width: int, y_width: int, quotient_
     Leakage
         None.
     Rounds and bytes
-        4 + ceil(log2 x_width) rounds, then 5 + ceil(log2(y_width + 1)) a bit of the quotient.
+        3 + ceil(log2(x_width - 1)) rounds, then 5 + ceil(log2(y_width + 1)) a bit of the quotient.
     Source
         Restoring division; the steps are ``is_negative``, ``to_arith`` and ``multiply``.
     """
@@ -212,7 +212,7 @@ def square_root(b: Builder, x: Value, width: int) -> Value:
     Leakage
         None.
     Rounds and bytes
-        4 + ceil(log2 width) rounds, then 5 + ceil(log2(width / 2 + 3)) a bit of the root (half as many as ``width``).
+        3 + ceil(log2(width - 1)) rounds, then 5 + ceil(log2(width / 2 + 3)) a bit of the root (half as many as ``width``).
     Source
         The digit-by-digit method in base two; the steps are those of ``divide``.
     """

@@ -27,7 +27,11 @@ def _digest(component: Words) -> Words:
 
 
 class InconsistentOpening(Exception):
-    """Two holders of a component told different things: the pair in dispute, or the one party that both disputes name."""
+    """Two holders of a component told different things: the pair in dispute, or the one party that both disputes name.
+
+    A name says where to look, and proves nothing: verdicts are not proven either, so that a receiver that complains falsely
+    brings the names of others up.
+    """
 
     def __init__(self, disputing: tuple[int, ...]) -> None:
         self.disputing = disputing

@@ -34,8 +34,8 @@ def select_ranks(b: Builder, planes: Value, mask: Value, ranks: Value) -> Value:
     Leakage
         None.
     Rounds and bytes
-        9 + ceil(log2(log2 n + 1)) rounds a plane; party 0 sends one ring element an element, plane, group and rank; each
-        party two bits.
+        6 + ceil(log2(floor(log2 n) + 1)) rounds a plane, and 1; party 0 sends one ring element an element, plane, group and
+        rank; each party two bits.
     Source
         Radix selection (as for the k-th ranked element in Aggarwal, Mishra, Pinkas 2004), counts and choices kept secret.
     """

@@ -1,8 +1,8 @@
 """Sorting shuffled, pairwise distinct keys by opened comparisons, all partitions of a level in one batch.
 
 Each level takes several pivots a segment, sorts them by comparing all pairs, brings every other element into its place
-between them by binary search, and goes on with the segments between pivots. About log2 n comparisons an element in
-all: fewer than with one pivot, in a third of the rounds.
+between them by binary search, and goes on with the segments between pivots. About log2 n + 1 comparisons an element in all,
+fewer than with one pivot.
 
 ``quicksort_schedule`` is the public half: it asks for comparisons and is told their results. The protocol answers it from
 shares, ``cost.py`` from a random permutation, the tests from numbers.
@@ -29,6 +29,13 @@ from secureframe.mpc.traffic import Traffic
 Bools = NDArray[np.bool_]
 Schedule = Generator[tuple[Index, Index], Bools, Index]
 
+class ContradictoryOrder(Exception):
+    """Opened comparisons that no order has: a party computed wrongly. Depends on no honest data, since keys are distinct."""
+
+    def __init__(self) -> None:
+        super().__init__("the opened comparisons of a sort contradict each other")
+
+
 # Segments up to this size are finished by comparing all pairs.
 SMALL = 8
 _MOST_LEVELS = 10
@@ -49,13 +56,21 @@ class _AllPairs:
         return len(self.members) * (size * (size - 1) // 2)
 
     def ranked(self, less: Bools) -> Index:
-        """The members of each group in ascending order."""
+        """The members of each group in ascending order.
+
+        Raises
+        ------
+        ContradictoryOrder
+            If the comparisons are those of no order; at every party alike, before anybody uses the ranks as positions.
+        """
         groups, size = self.members.shape
         left, right = np.triu_indices(size, 1)
         ranks = np.zeros((groups, size), np.int64)
         table = less.reshape(groups, -1)
         for first in range(size):
             ranks[:, first] = (~table[:, left == first]).sum(axis=1) + table[:, right == first].sum(axis=1)
+        if not (np.sort(ranks, axis=1) == np.arange(size)).all():
+            raise ContradictoryOrder
         out = np.empty_like(self.members)
         np.put_along_axis(out, ranks, self.members, axis=1)
         return out
@@ -162,7 +177,7 @@ def sort(party: Party, keys: WordShare, width: int) -> Steps[Index]:
         whatever the data: the simulator draws one. Keys made distinct by shuffled position would break this: equal keys
         would show; hence the secret index from before the shuffle.
     Rounds and bytes
-        About ``1.3 log2 n`` batches of ``3 + ceil(log2 width)`` rounds; about ``log2 n + 4`` comparisons an element, each
+        About ``2 log2 n`` batches of ``3 + ceil(log2 width)`` rounds; about ``log2 n + 1`` comparisons an element, each
         about ``3 width`` bits a party. Batches and their sizes depend on the permutation alone.
     Source
         Hamada, Kikuchi, Ikarashi, Chida, Takahashi (ICISC 2012); several pivots as in sample sort (Frazer, McKellar 1970).

@@ -22,6 +22,8 @@ from secureframe.schema.types import ColumnType, Kind, Scalar, as_fraction, bool
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 LOGIC = ("&", "|")
 ARITHMETIC = ("+", "-", "*")
+QUOTIENT_BITS = 16
+"""A quotient's default grid has at least 2**16 points up to the largest quotient, so that small quotients keep their digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,8 +386,15 @@ def _(expr: Divide, schema: Schema) -> Field:
 
 
 def division(left: Expr, right: Expr, schema: Schema) -> Divide:
-    """The quotient on its default grid: a power of two at most the dividend's declared precision."""
-    return Divide(left, right, quotient_step(_number(left, schema, "/").type.step))
+    """The quotient on its default grid: a power of two at most the dividend's precision, and QUOTIENT_BITS below its range."""
+    dividend, divisor = _number(left, schema, "/").type, _number(right, schema, "/").type
+    step = quotient_step(dividend.step)
+    if not divisor.low <= 0 <= divisor.high:
+        smallest = min(abs(divisor.low), abs(divisor.high)) * divisor.step
+        largest = max(abs(dividend.low), abs(dividend.high)) * dividend.step / smallest
+        while largest and step * 2**QUOTIENT_BITS > largest:
+            step /= 2
+    return Divide(left, right, step)
 
 
 @infer.register

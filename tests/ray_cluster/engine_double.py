@@ -51,7 +51,8 @@ class Institution:
             raise RegistrationError(f"column age of {table} breaks its rule", hint="correct the table", institution=self._name)
         self._tables[table] = declaration
         # The version of data that were not changed stays what it was, also in another process.
-        self._version = hashlib.sha256(declaration["version_key"].encode()).hexdigest()
+        salt = os.urandom(8).hex() if declaration.get("changing") else ""
+        self._version = hashlib.sha256((declaration["version_key"] + salt).encode()).hexdigest()
 
     def describe(self) -> dict[str, Any]:
         return {"tables": sorted(self._tables), "version": self._version, "process": os.getpid()}

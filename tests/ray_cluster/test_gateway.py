@@ -87,18 +87,20 @@ def served() -> Iterator[Served]:
     with wiring() as wires:
         identity = wires.identities[0]
         host = InstitutionHost(identity, Institution(name=identity.name, policy={}, members=[]))  # type: ignore[arg-type]
-        host.register({"visits": {}})
+        entry = host.register({"visits": {}})
         for analyst in (ana, ben):
             host.trust(analyst.public())
         listener = bind(0)
         first = replace(wires.description.members[0], gateway=listener.getsockname()[:2])
-        description = FederationDescription(members=(first, *wires.description.members[1:]), catalog={})
+        description = FederationDescription(members=(first, *wires.description.members[1:]), catalog={"hospital": entry})
         host.configure(description, party)  # type: ignore[arg-type]  # it takes another record of a job
         clients = [each.certificate for each in certificates.values()]
         server = GatewayServer(create_application(host), identity, clients, listener)
         server.start()
-        yield Served(description, ana, ben, certificates, party)
-        server.stop()
+        try:
+            yield Served(description, ana, ben, certificates, party)
+        finally:
+            server.stop()
 
 
 def plan(**record: Any) -> bytes:

@@ -182,8 +182,12 @@ def test_a_refused_table_ends_everything() -> None:
 
 
 @pytest.mark.ray
-def test_a_killed_launcher_leaves_nothing() -> None:
-    federation = Federation({"hospital": {}})
+def test_a_failed_restart_is_told_and_a_killed_launcher_leaves_nothing() -> None:
+    federation = Federation({"hospital": {"visits": {"changing": True}}})
+    os.kill(federation.backend.catalog()["hospital"]["process"], signal.SIGKILL)
+    with pytest.raises(PartyUnavailable, match="hospital could not be restarted: another version") as caught:
+        federation.run()
+    assert caught.value.institution == "hospital"
     os.kill(federation.launcher, signal.SIGKILL)
     wait_for_end(federation.guardian)
     assert federation.processes() == []

@@ -1,0 +1,65 @@
+"""``python -m benchmarks.run``: measure protocols and statements on this machine, print tables, keep the numbers as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from pathlib import Path
+
+from benchmarks import protocols, statements, timeline
+from benchmarks.measuring import load, machine
+from secureframe.errors import SuppressedWarning
+
+LATEST = Path(__file__).parent / "results" / "latest.json"
+PARTS = ("statements", "timeline", "protocols")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the rows and fewer repetitions: to see that it runs")
+    parser.add_argument("--json", type=Path, default=None, metavar="PATH", help=f"where the numbers go (default {LATEST.name})")
+    parser.add_argument("--only", choices=PARTS, action="append", help="leave out the other parts; may be given again")
+    return parser.parse_args()
+
+
+def progress(text: str) -> None:
+    """Tell of what was just measured; the tables alone go to standard output."""
+    print(f"  {text}", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    chosen = arguments()
+    parts = chosen.only or PARTS
+    repeats = 3 if chosen.quick else 5
+    record = {"machine": machine(), "quick": chosen.quick, "load_before": load()}
+    tables = []
+    # A cell is withheld now and then; that is no news here.
+    warnings.simplefilter("ignore", SuppressedWarning)
+    # Statements first: the arrays of the protocols would count as memory of the notebook's kernel.
+    if "statements" in parts:
+        asked = statements.run(1 if chosen.quick else 3, repeats, progress)
+        record["statements"] = asked.to_json()
+        tables.append(statements.text(asked))
+    if "timeline" in parts:
+        taken = timeline.run(2 * repeats, progress)
+        record["timeline"] = [each.to_json() for each in taken]
+        tables.append(timeline.text(taken))
+    if "protocols" in parts:
+        measured = protocols.run(10 if chosen.quick else 1, repeats, progress)
+        record["protocols"] = [each.to_json() for each in measured]
+        tables.append(protocols.text(measured))
+    record["load_after"] = load()
+    path = chosen.json or LATEST
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    on = record["machine"]
+    print(f"{on['processor']}, {on['cores']} cores, {on['memory_gib']} GiB, {on['system']}, Python {on['python']}, {on['day']};")
+    print(f"threads that wanted a processor: {record['load_before']:.1f} before, {record['load_after']:.1f} after\n")
+    print("\n\n".join(tables))
+    print(f"\nwritten to {path}")
+
+
+if __name__ == "__main__":
+    main()
