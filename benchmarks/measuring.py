@@ -96,6 +96,15 @@ def proportional_bytes(process: int) -> int:
     return 0
 
 
+def processor_seconds(process: int) -> float:
+    """Return the processor time that a process has taken so far; 0 if it has ended."""
+    text = _read(Path(f"/proc/{process}/stat"))
+    if not text:
+        return 0.0
+    user, system = text[text.rindex(")") + 2 :].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 class MemorySampler:
     """Samples the memory of this process and all its descendants while it is entered, and keeps the largest sum.
 

@@ -5,6 +5,7 @@ Every case holds its program, its plain data and the counterpart in the clear; t
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -43,11 +44,13 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What a protocol took: seconds of the slowest party over queues and over TLS, rounds, bytes over all parties, yardstick."""
+    """What a protocol took: seconds of the slowest party over queues and over TLS, processor seconds of all three parties (over
+    queues: what does not depend on who else uses the machine), rounds, bytes over all parties, and the yardstick's seconds."""
 
     name: str
     seconds: Seconds
     linked: Seconds
+    processor: float
     rounds: int
     bytes: int
     clear: Seconds
@@ -58,6 +61,7 @@ class Measured:
             "name": self.name,
             "seconds": self.seconds.to_json(),
             "seconds_over_tls": self.linked.to_json(),
+            "processor_seconds": self.processor,
             "rounds": self.rounds,
             "bytes": self.bytes,
             "clear": {"with": self.yardstick, **self.clear.to_json()},
@@ -196,20 +200,23 @@ def cases(scale: int) -> list[Make]:
     ]
 
 
-def once(case: Case, channels: Sequence[Channel]) -> tuple[Plain, list[list[StageReport]]]:
-    """Deal fresh shares, run a case at three parties under fresh keys, and return its answer and their reports."""
+def once(case: Case, channels: Sequence[Channel]) -> tuple[Plain, list[list[StageReport]], float]:
+    """Deal fresh shares, run a case at three parties under fresh keys; return its answer, their reports, processor seconds."""
     program = case.job.program()
     messages = deal(case.job.data)
 
-    def at_party(party: Party) -> tuple[list[StageReport], Share]:
+    def at_party(party: Party) -> tuple[list[StageReport], Share, float]:
         specs = [spec.value for spec in program.inputs]
         shares = receive(specs, messages[party.index], party.index)
         execution = Execution(program, party, {v.number: s for v, s in zip(specs, shares, strict=True)})
         execution.keep(case.answer)
-        return execution.run(), execution.share(case.answer)
+        before = time.thread_time()
+        reports = execution.run()
+        return reports, execution.share(case.answer), time.thread_time() - before
 
     results = run_parties(at_party, channels=channels)
-    return reconstruct([share for _, share in results], case.answer), [reports for reports, _ in results]
+    answer = reconstruct([share for _, share, _ in results], case.answer)
+    return answer, [reports for reports, _, _ in results], sum(processor for _, _, processor in results)
 
 
 def measure(case: Case, repeats: int) -> Measured:
@@ -222,21 +229,23 @@ def measure(case: Case, repeats: int) -> Measured:
     """
     expected = np.asarray(case.clear()).reshape(-1)
     seconds: dict[bool, list[float]] = {False: [], True: []}
-    rounds, sent = [], []
+    processor, rounds, sent = [], [], []
     for turn in range(repeats + 1):
         for linked in (False, True):
             with linked_channels() if linked else nullcontext(MemoryChannel.triple()) as channels:
-                found, reports = once(case, channels)
+                found, reports, taken = once(case, channels)
             if not np.array_equal(found.reshape(-1), expected):
                 raise RuntimeError(f"{case.name}: the protocol's answer is not the one in the clear")
             if turn:
                 seconds[linked].append(max(sum(stage.seconds for stage in party) for party in reports))
+                processor += [] if linked else [taken]
                 rounds.append(sum(stage.rounds for stage in reports[0]))
                 sent.append(sum(stage.bytes_sent_previous + stage.bytes_sent_next for party in reports for stage in party))
     return Measured(
         name=case.name,
         seconds=Seconds(all=tuple(seconds[False])),
         linked=Seconds(all=tuple(seconds[True])),
+        processor=float(np.median(processor)),
         rounds=int(np.median(rounds)),
         bytes=int(np.median(sent)),
         clear=seconds_of(case.clear, repeats),
@@ -256,7 +265,7 @@ def run(scale: int, repeats: int, progress: Callable[[str], None]) -> list[Measu
 
 def text(found: list[Measured]) -> str:
     """Return the table of all cases."""
-    head = ["three parties as threads", "queues, s", "least", "TLS, s", "least", "rounds", "MB", "in the clear, ms", "ratio"]
+    head = ["three parties as threads", "queues, s", "least", "TLS, s", "least", "processor s", "rounds", "MB", "in the clear, ms", "ratio"]
     rows = [
         [
             each.name,
@@ -264,6 +273,7 @@ def text(found: list[Measured]) -> str:
             f"{each.seconds.least:.3f}",
             f"{each.linked.median:.3f}",
             f"{each.linked.least:.3f}",
+            f"{each.processor:.3f}",
             f"{each.rounds}",
             f"{each.bytes / 1e6:.1f}",
             f"{1e3 * each.clear.median:.2f} ({each.yardstick})",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 import secureframe as sf
-from benchmarks.measuring import MemorySampler, Seconds, ratio, seconds_of, table
+from benchmarks.measuring import MemorySampler, Seconds, family, processor_seconds, ratio, seconds_of, table
 from benchmarks.pooled import Pooled
 from secureframe.backend import Backend
 from secureframe.jobs import JobReport
@@ -33,10 +34,12 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What a statement took: seconds at the notebook, and what the job reported of itself, as medians."""
+    """What a statement took: seconds at the notebook, processor seconds of all processes (a mean, which hardly depends on who
+    else uses the machine), and what the job reported of itself, as medians."""
 
     name: str
     seconds: Seconds
+    processor: float
     rounds: int
     bytes: int
     dealt: int
@@ -47,6 +50,7 @@ class Measured:
         return {
             "name": self.name,
             "seconds": self.seconds.to_json(),
+            "processor_seconds": self.processor,
             "rounds": self.rounds,
             "bytes": self.bytes,
             "dealt": self.dealt,
@@ -129,22 +133,29 @@ def measure(fed: sf.Federation, statement: Statement, repeats: int) -> Measured:
         statement.ask()
     jobs: list[JobReport] = []
     seconds = []
+    before = _processor()
     for _ in range(repeats):
         started = time.perf_counter()
         statement.ask()
         seconds.append(time.perf_counter() - started)
         assert fed.last_job is not None
         jobs.append(fed.last_job)
+    processor = (_processor() - before) / repeats
     names = [stage.name for stage in jobs[0].stages]
     return Measured(
         name=statement.name,
         seconds=Seconds(all=tuple(seconds)),
+        processor=processor,
         rounds=int(statistics.median(job.rounds for job in jobs)),
         bytes=int(statistics.median(job.bytes for job in jobs)),
         dealt=int(statistics.median(sum(job.dealt.values()) for job in jobs)),
         stages={name: statistics.median(job.stages[i].seconds for job in jobs) for i, name in enumerate(names)},
         clear=seconds_of(statement.clear, repeats),
     )
+
+
+def _processor() -> float:
+    return sum(processor_seconds(process) for process in family(os.getpid()))
 
 
 def compare(statement: Statement) -> None:
@@ -203,12 +214,13 @@ def _memory(found: Findings, asked: list[Statement]) -> None:
 
 def text(found: Findings) -> str:
     """Return the tables of a run."""
-    head = ["statement on sf.demo('nafld'), warm", "s, median", "least", "rounds", "MB", "of it dealt", "pandas, ms", "ratio"]
+    head = ["statement on sf.demo('nafld'), warm", "s, median", "least", "processor s", "rounds", "MB", "of it dealt", "pandas, ms", "ratio"]
     rows = [
         [
             each.name,
             f"{each.seconds.median:.3f}",
             f"{each.seconds.least:.3f}",
+            f"{each.processor:.2f}",
             f"{each.rounds}",
             f"{each.bytes / 1e6:.2f}",
             f"{each.dealt / 1e6:.2f}",

@@ -7,6 +7,7 @@ protects anybody: everything is in one memory.
 from __future__ import annotations
 
 import secrets
+import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -153,4 +154,7 @@ def start_in_memory(
 ) -> Backend:
     """Start an `InMemoryBackend`; the signature that every backend's entry point has."""
     progress("registering tables")
-    return InMemoryBackend(declarations=declarations, policies=policies, analyst=analyst)
+    try:
+        return InMemoryBackend(declarations=declarations, policies=policies, analyst=analyst)
+    finally:
+        shutil.rmtree(directory)  # everything has been read

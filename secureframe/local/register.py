@@ -6,6 +6,8 @@ travel to an analyst.
 
 from __future__ import annotations
 
+import hmac
+import io
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -109,7 +111,7 @@ class _Registration:
             person_domain=str(self.declaration["person_domain"]),
             roster_size=roster_size,
             rows_per_person=rows_per_person,
-            version=secrets.token_hex(16),
+            version=_version(frame, self.declaration.get("version_key")),
         )
         return RegisteredTable(
             schema=schema, frame=frame.rechunk(), warnings=tuple(self.warnings), owner_counts=self.owner_counts
@@ -245,6 +247,18 @@ class _Registration:
 
     def _size_warning(self, what: str, argument: str) -> str:
         return f"{what} of {self.where} was taken from the data, which reveals it; declare it: sf.Table(source, {argument}=...)"
+
+
+def _version(frame: pl.DataFrame, key: str | None) -> str:
+    """Return what names these data and says nothing about them: keyed with the owner's secret, or random without one.
+
+    With the key, an institution that registers the same data again after a restart publishes the same version.
+    """
+    if key is None:
+        return secrets.token_hex(16)
+    content = io.BytesIO()
+    frame.rechunk().write_ipc(content)
+    return hmac.new(bytes.fromhex(key), content.getbuffer(), "sha256").hexdigest()[:32]
 
 
 def _suggestion(name: str) -> str:

@@ -102,7 +102,15 @@ def test_a_stage_that_fails_ends_the_job_for_good() -> None:
     jobs, _ = _jobs(channels)
     _together(lambda index: jobs[index].run_stage("share"))
     channels[1].close()
-    failures = _together(lambda index: jobs[index].run_stage("release"))
+
+    def last(index: int) -> Any:
+        try:
+            return jobs[index].run_stage("release")
+        except LinkClosed:
+            channels[index].close()
+            raise
+
+    failures = _together(last)
     assert all(isinstance(failure, LinkClosed) for failure in failures)
     for job in jobs:
         with pytest.raises(RuntimeError, match="forgotten"):

@@ -48,7 +48,7 @@ def rows(draw: st.DrawFn, schema: Schema) -> dict[str, Any]:
     return row
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data(), schemas())
 def test_values_lie_in_the_inferred_range_and_on_the_inferred_grid(data: st.DataObject, schema: Schema) -> None:
     draw = Expressions(data.draw, schema)
@@ -64,7 +64,7 @@ def test_values_lie_in_the_inferred_range_and_on_the_inferred_grid(data: st.Data
         assert value is None or value in LEVELS or grid_of(value, type_) is not None
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data(), schemas())
 def test_an_expression_allows_what_all_its_columns_allow(data: st.DataObject, schema: Schema) -> None:
     fields = list(schema)
@@ -211,7 +211,7 @@ def test_expressions_read_as_they_are_typed() -> None:
     assert e.show(e.Binary("&", e.IsNull(S), e.IsIn(W, ("low",)))) == "(s.isna() & w.isin(['low']))"
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data(), schemas())
 def test_substitution_keeps_the_value(data: st.DataObject, schema: Schema) -> None:
     draw = Expressions(data.draw, schema, parameters=False)

@@ -216,3 +216,27 @@ class Frames:
         left = self.step(n.Merge(people, first, key, "id", how[0], suffixes))
         key = next((name for name in ("id", "id_l") if name in left.schema), "id") if key == "id" else key
         return n.Merge(left, second, key, "id", how[1], ("_p", "_q"))
+
+
+def asked(draw: Draw, frame: n.Node) -> n.Summarise:
+    """A release of a frame: up to two keys, several statistics."""
+    fields = {name: f.type for name, f in frame.schema.items() if name != frame.person_key and f.type.kind is not Kind.KEY}
+    keys = [name for name, t in fields.items() if t.levels is not None and len(t.levels) <= 16]
+    numbers = [name for name, t in fields.items() if t.is_numeric and t.width < 30]
+    ordered = [name for name, t in fields.items() if t.is_ordered and t.width < 30]
+    statistics = [n.Statistic(kind="size")]
+    for _ in range(draw(st.integers(1, 4))):
+        kind = draw(st.sampled_from(["count", "sum", "mean", "var", "std", "quantile", "quantile", "corr"]))
+        match kind:
+            case "count":
+                columns = (draw(st.sampled_from(sorted(fields))),)
+            case "quantile":
+                columns = (draw(st.sampled_from(ordered)),)
+            case "corr":
+                columns = (draw(st.sampled_from(numbers)), draw(st.sampled_from(numbers)))
+            case _:
+                columns = (draw(st.sampled_from(numbers)),)
+        q = draw(st.sampled_from(n.QUANTILES)) if kind == "quantile" else None
+        statistics.append(n.Statistic(kind=kind, columns=columns, q=q))
+    by = draw(st.lists(st.sampled_from(keys), max_size=2, unique=True)) if keys else []
+    return n.Summarise(frame, tuple(by), tuple(dict.fromkeys(statistics)))

@@ -14,10 +14,8 @@ from secureframe.mpc.program import Value
 from secureframe.plan import nodes as n
 from secureframe.plan.envelope import parameters_of
 from secureframe.plan.parts import Piece
-from secureframe.results.released import SUPPRESSED
-from secureframe.schema.types import Kind
 from tests.planner.statistics import differences, pooled
-from tests.planner.strategies import Frames
+from tests.planner.strategies import Frames, asked
 from tests.planner.study import Study, random_tables, start
 
 FAST = settings(
@@ -48,30 +46,6 @@ def run(study: Study, nodes: list[n.Summarise], parameters: dict[str, Any]) -> N
     values = {name: value for name, value in parameters.items() if name in used}
     for node, released in zip(nodes, study.federation.run(nodes, values), strict=True):
         assert differences(node, released.values, pooled(node.frame, study.tables, parameters)) == []
-
-
-def asked(draw: Any, frame: n.Node) -> n.Summarise:
-    """A release of a frame: up to two keys, several statistics."""
-    fields = {name: f.type for name, f in frame.schema.items() if name != frame.person_key and f.type.kind is not Kind.KEY}
-    keys = [name for name, t in fields.items() if t.levels is not None and len(t.levels) <= 16]
-    numbers = [name for name, t in fields.items() if t.is_numeric and t.width < 30]
-    ordered = [name for name, t in fields.items() if t.is_ordered and t.width < 30]
-    statistics = [n.Statistic(kind="size")]
-    for _ in range(draw(st.integers(1, 4))):
-        kind = draw(st.sampled_from(["count", "sum", "mean", "var", "std", "quantile", "quantile", "corr"]))
-        match kind:
-            case "count":
-                columns = (draw(st.sampled_from(sorted(fields))),)
-            case "quantile":
-                columns = (draw(st.sampled_from(ordered)),)
-            case "corr":
-                columns = (draw(st.sampled_from(numbers)), draw(st.sampled_from(numbers)))
-            case _:
-                columns = (draw(st.sampled_from(numbers)),)
-        q = draw(st.sampled_from(n.QUANTILES)) if kind == "quantile" else None
-        statistics.append(n.Statistic(kind=kind, columns=columns, q=q))
-    by = draw(st.lists(st.sampled_from(keys), max_size=2, unique=True)) if keys else []
-    return n.Summarise(frame, tuple(by), tuple(dict.fromkeys(statistics)))
 
 
 @pytest.mark.usefixtures("nothing_withheld")
