@@ -14,7 +14,7 @@ help: ## list what people do here
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 demo: $(STAMP) ## the NAFLD study over three institutions, on this machine
-	@$(PY) -m secureframe.demo
+	@$(PY) -m secureframe.demonstration
 
 test: $(STAMP) ## every test that this machine can run, after ruff and mypy
 	@$(MAKE) --no-print-directory check

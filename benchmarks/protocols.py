@@ -44,8 +44,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What a protocol took: seconds of the slowest party over queues and over TLS, processor seconds of all three parties (over
-    queues: what does not depend on who else uses the machine), rounds, bytes over all parties, and the yardstick's seconds."""
+    """What a protocol took: seconds of the slowest party over queues and over TLS, rounds, bytes over all parties, yardstick.
+
+    Processor seconds are those of all three parties over queues: what hardly depends on who else uses the machine.
+    """
 
     name: str
     seconds: Seconds
@@ -265,7 +267,7 @@ def run(scale: int, repeats: int, progress: Callable[[str], None]) -> list[Measu
 
 def text(found: list[Measured]) -> str:
     """Return the table of all cases."""
-    head = ["three parties as threads", "queues, s", "least", "TLS, s", "least", "processor s", "rounds", "MB", "in the clear, ms", "ratio"]
+    head = ["three threads", "queues, s", "least", "TLS, s", "least", "processor s", "rounds", "MB", "in the clear, ms", "ratio"]
     rows = [
         [
             each.name,

@@ -34,8 +34,10 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What a statement took: seconds at the notebook, processor seconds of all processes (a mean, which hardly depends on who
-    else uses the machine), and what the job reported of itself, as medians."""
+    """What a statement took: seconds at the notebook, and what the job reported of itself, as medians.
+
+    Processor seconds are those of all processes, a mean: what hardly depends on who else uses the machine.
+    """
 
     name: str
     seconds: Seconds
@@ -214,7 +216,7 @@ def _memory(found: Findings, asked: list[Statement]) -> None:
 
 def text(found: Findings) -> str:
     """Return the tables of a run."""
-    head = ["statement on sf.demo('nafld'), warm", "s, median", "least", "processor s", "rounds", "MB", "of it dealt", "pandas, ms", "ratio"]
+    head = ["statement, warm", "s, median", "least", "processor s", "rounds", "MB", "of it dealt", "pandas, ms", "ratio"]
     rows = [
         [
             each.name,

@@ -59,16 +59,16 @@ def describe_failure(error: BaseException, institution: str, *, cancelled: bool,
 
 
 def _dispute(error: InconsistentOpening, hosts: Sequence[str]) -> str:
-    """Say who is in dispute about an opened value: a pair, or one party that both others name."""
+    """Say who is in dispute about an opened value: a pair, or one party that both others name. A name is no proof."""
     names = dict(enumerate(hosts))
     if error.party is not None:
-        who = f"{names.get(error.party, error.party)} told both other parties"
+        what = f"both other parties dispute what {names.get(error.party, error.party)} told them of an opened value"
     elif error.pair is not None:
         first, second = error.pair
-        who = f"{names.get(first, first)} and {names.get(second, second)} told"
+        what = f"{names.get(first, first)} and {names.get(second, second)} told different things of an opened value"
     else:
-        who = "the parties told each other"
-    return f"the job was stopped: {who} different things about an opened value; nothing was released"
+        what = "the parties told each other different things of an opened value"
+    return f"the job was stopped: {what}; nothing was released"
 
 
 def failure(cause: Cause, message: str, institution: str) -> dict[str, Any]:

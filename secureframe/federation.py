@@ -88,7 +88,7 @@ class MemberView:
         return tuple(name for owner, name in self._federation.catalog.tables if owner == self.name)
 
     def __getitem__(self, table: str) -> SecureFrame:
-        return self._federation[f"{self.name}.{table}"]
+        return self._federation.frame(self.name, table)
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self.tables)
@@ -148,7 +148,12 @@ class Federation:
             if member.name == name:
                 return MemberView(self, member)
         owner, _, table = name.rpartition(".")
-        found = [key for key in self._catalog.tables if key[1] == table and (not owner or key[0] == owner)]
+        return self.frame(owner or None, table)
+
+    def frame(self, owner: str | None, table: str) -> SecureFrame:
+        """Return an institution's table as a frame; without an owner, the one table of that name."""
+        name = f"{owner}.{table}" if owner else table
+        found = [key for key in self._catalog.tables if key[1] == table and owner in (None, key[0])]
         if not found:
             known = ", ".join(f"{o}.{t}" for o, t in self._catalog.tables)
             raise PlanError(f"there is no {name!r} in this federation", hint=f"its tables are {known}")

@@ -20,7 +20,7 @@ from secureframe.engine.institution import AdmittedJob, Institution
 from secureframe.engine.party_job import PartyJob
 from secureframe.errors import ProtocolAborted
 from secureframe.governance.identity import AnalystIdentity
-from secureframe.mpc.channel import Channel, MemoryChannel, Recorder
+from secureframe.mpc.channel import Channel, LinkClosed, MemoryChannel, Recorder
 from secureframe.mpc.randomness import SECRET_BYTES, PartyKeys
 
 WrapChannel = Callable[[MemoryChannel], Channel]
@@ -105,8 +105,8 @@ class InMemoryBackend(Backend):
             errors = [f.exception() for f in futures]
             failed = [e for e in errors if e is not None]
             if failed:
-                first = next((e for e in failed if type(e).__name__ != "LinkClosed"), failed[0])
-                raise ProtocolAborted(f"the job was stopped ({type(first).__name__})") from first
+                cause = next((e for e in failed if not isinstance(e, LinkClosed)), failed[0])
+                raise ProtocolAborted(f"the job was stopped ({type(cause).__name__})") from cause
             results = [f.result() for f in futures]
         stages = [
             {

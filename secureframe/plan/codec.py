@@ -184,6 +184,8 @@ def decode(record: Any, tables: Tables, expected: type[Any]) -> Any:
     cls = CLASSES.get(name)
     if cls is None or not issubclass(cls, expected):
         raise PlanError("the plan holds an unknown node")
+    if cls is nodes.Summarise and expected is not nodes.Summarise:
+        raise PlanError("a release is no frame")
     if cls is nodes.Table:
         _exact(record, {"node", "owner", "name"})
         key = (record["owner"], record["name"])

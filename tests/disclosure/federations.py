@@ -6,7 +6,9 @@ person 6 alone has w = 100. Site d has four people, site c nobody with the sensi
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,7 +45,7 @@ def people(seed: int = 1, count: int = PEOPLE) -> Frames:
             "cost": generator.integers(0, 10_000, count),
         }
     )
-    patients.loc[0, "age"] = 99
+    patients.loc[0, ["age", "male"]] = 99, 1
     patients.loc[[10, 11, 12], "y"] = pd.NA
     patients.loc[np.arange(20, 60), "z"] = pd.NA
     patients.loc[[1, 2, 3, 4], "site"] = "d"
@@ -131,9 +133,6 @@ class Direct:
     def __init__(self, policy: str | Mapping[str, Policy] = "open-research") -> None:
         self.analyst = AnalystIdentity.generate("mallory", "university")
         self.other = AnalystIdentity.generate("bob", "elsewhere")
-        import tempfile
-        from pathlib import Path
-
         with tempfile.TemporaryDirectory() as directory:
             declared = {
                 owner: {name: table.declare(f"{owner}-{name}", Path(directory)) for name, table in owned.items()}

@@ -178,7 +178,9 @@ MASKS: dict[str, Column] = {
 @pytest.mark.parametrize("name", list(MASKS))
 def test_a_mask_hidden_in_an_aggregated_expression(patients: sf.SecureFrame, name: str) -> None:
     hidden = MASKS[name](patients)
-    assert is_withheld(hidden.sum()) and is_withheld(hidden.mean())
+    with sf.defer():
+        asked = hidden.sum(), hidden.mean()
+    assert all(map(is_withheld, sf.collect(*asked)))
 
 
 def test_masks_that_divide_many_from_many_are_answered(patients: sf.SecureFrame) -> None:
@@ -194,7 +196,7 @@ def test_a_mask_over_columns_of_two_institutions(merged: sf.SecureFrame) -> None
         merged["x"].where(~narrow),
         merged["w"].clip(upper=99),
         narrow,
-        (merged["w"] + merged["age"]) > 185,
+        (merged["age"] - merged["w"]) > 95,
     ):
         assert is_withheld(hidden.sum()), hidden
     assert not is_withheld(sf.where(merged["w"] < 50, merged["x"], 0).sum())
@@ -269,7 +271,7 @@ def test_join_multiplicity(fed: sf.Federation, patients: sf.SecureFrame) -> None
 # -- tables ------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_table_and_then_its_margins(fed: sf.Federation, patients: sf.SecureFrame, clear: Frames) -> None:
+def test_a_table_and_then_its_margins(patients: sf.SecureFrame, clear: Frames) -> None:
     """Site d has four people; site e nobody. Whatever margins are asked for next, they stay hidden among others."""
     table = sf.crosstab(patients["site"], patients["male"])
     rows, columns = patients["site"].value_counts(sort=False), patients["male"].value_counts(sort=False)
@@ -297,28 +299,23 @@ def test_proportions_and_the_mode(patients: sf.SecureFrame) -> None:
     assert "d" not in described.astype(str).tolist()
 
 
-def test_missing_value_counts(fed: sf.Federation, patients: sf.SecureFrame) -> None:
+def test_missing_value_counts(patients: sf.SecureFrame) -> None:
     """Three of y are missing, forty of z: ``standard`` withholds the count that tells three, ``open-research`` allows it."""
-    strict = dict(fed.catalog.policies)["hospital"].rounding if hasattr(fed.catalog, "policies") else None
-    described = patients["y"].count()
-    assert is_withheld(described) == (described.release["policy"] == "standard"), strict
+    count = patients["y"].count()
+    assert is_withheld(count) == (count.release["policy"] == "standard")
     assert not is_withheld(patients["z"].count())
     assert is_withheld(patients["y"].isna().sum()) and not is_withheld(patients["z"].isna().sum())
 
 
-def test_a_sensitive_class_that_a_group_does_not_have(fed: sf.Federation, patients: sf.SecureFrame) -> None:
+def test_a_sensitive_class_that_a_group_does_not_have(patients: sf.SecureFrame) -> None:
     """Nobody at site c has it: a zero says so of everybody there. Withheld under ``standard``, as a table and as a mean."""
     table = sf.crosstab(patients["site"], patients["hiv"])
     standard = table.attrs["release"]["policy"] == "standard"
-    means = patients[patients["site"] != "d"].groupby("site")["hiv"].mean()
-    everyone = patients[patients["site"].isin(["a", "b", "c"])]
-    assert is_withheld(everyone["x"].count()), "site d is the complement"
     assert pd.isna(table.loc["c"]).all() or not standard
     only = patients[patients["site"] == "c"]
     assert is_withheld(only["hiv"].mean()) == standard
     assert is_withheld(only["hiv"].sum()) == standard
     assert not is_withheld(only["male"].mean())
-    assert means.size == 5
 
 
 # -- policy ------------------------------------------------------------------------------------------------------------------
@@ -359,7 +356,7 @@ def test_ratios_with_a_tiny_denominator(patients: sf.SecureFrame) -> None:
     assert not is_withheld((patients["x"] / (patients["age"] + 1)).mean())
 
 
-def test_degrees_of_freedom(clear: Frames) -> None:
+def test_degrees_of_freedom() -> None:
     """A deviation of ten persons and a correlation of nineteen are withheld, their mean is not."""
     frames = people()
     frames["patients"]["site"] = ["a"] * 10 + ["b"] * 19 + ["c"] * 20 + ["e"] * 191

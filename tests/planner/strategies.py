@@ -30,10 +30,7 @@ def accepted(expr: e.Expr, schema: Schema) -> bool:
 
 
 class Expressions:
-    """Draws expressions over a schema; every one of them has a type.
-
-    ``quotients`` names the columns of one owner, over which alone a quotient may be asked for.
-    """
+    """Draws expressions over a schema; every one of them has a type."""
 
     def __init__(self, draw: Draw, schema: Schema, *, parameters: bool = True) -> None:
         self.draw = draw
@@ -74,7 +71,7 @@ class Expressions:
             case "where":
                 branches = [self._operand(depth - 1), self._operand(depth - 1), e.Literal(None)]
                 then, otherwise = self._pick((0, 1), (0, 2), (2, 1))
-                return self._checked(e.Where(self.truth(depth - 1), branches[then], branches[otherwise]))
+                return e.Where(self.truth(depth - 1), branches[then], branches[otherwise])
             case "fill":
                 return e.FillNull(self.number(depth - 1), self._constant())
             case "clip":
@@ -94,7 +91,7 @@ class Expressions:
         return self.number(depth) if self.draw(st.booleans()) else self._constant()
 
     def quotient(self, depth: int) -> e.Expr:
-        """A number that is rounded onto a grid; over columns of one owner only."""
+        """A number that is rounded onto a grid."""
         inner = self.number(depth)
         step = self._pick(Fraction(1, 4), Fraction(1, 10), Fraction(2))
         if self.draw(st.booleans()):
@@ -127,7 +124,7 @@ class Expressions:
     def truth(self, depth: int) -> e.Expr:
         if depth == 0:
             return self._column("truth")
-        kind = self._pick("column", "compare", "compare", "dates", "words", "logic", "logic", "not", "null", "in", "fill", "where")
+        kind = self._pick("column", "compare", "compare", "dates", "words", "logic", "logic", "not", "null", "in", "fill", "choice")
         match kind:
             case "compare":
                 operator = self._pick(*e.COMPARISONS)
@@ -147,11 +144,12 @@ class Expressions:
                 return e.IsNull(self._pick(self.truth, self.number, self.word, self.day)(depth - 1))
             case "in":
                 if self.draw(st.booleans()):
-                    return e.IsIn(self.number(depth - 1), tuple(self.draw(st.lists(st.sampled_from([0, 1, 20, -2.5]), max_size=3))))
+                    values = self.draw(st.lists(st.sampled_from([0, 1, 20, -2.5]), max_size=3))
+                    return e.IsIn(self.number(depth - 1), tuple(values))
                 return e.IsIn(self.word(depth - 1), tuple(self.draw(st.lists(st.sampled_from(LEVELS), max_size=2))))
             case "fill":
                 return e.FillNull(self.truth(depth - 1), e.Literal(self.draw(st.booleans())))
-            case "where":
+            case "choice":
                 return self._checked(e.Where(self.truth(depth - 1), self._branch(depth - 1), self._branch(depth - 1)))
             case _:
                 return self._column("truth")
@@ -163,8 +161,8 @@ class Expressions:
         return self.truth(depth) if self.draw(st.integers(0, 3)) else e.Literal(self._pick(True, False, None))
 
     def _checked(self, expr: e.Expr) -> e.Expr:
-        """A where whose branches are both missing has no type: the condition itself, or a column, in its place."""
-        return expr if accepted(expr, self.schema) else self._column("truth" if isinstance(expr.condition, e.Not) else "truth")
+        """A where whose branches are both missing has no type: a column in its place."""
+        return expr if accepted(expr, self.schema) else self._column("truth")
 
     def any(self, depth: int) -> e.Expr:
         return self._pick(self.number, self.truth, self.truth, self.word, self.day)(depth)
@@ -188,7 +186,7 @@ class Frames:
         if self._maybe():
             kept = tuple((name, e.ColumnRef(name)) for name in node.schema)
             name = f"made_{len(kept)}"
-            expr = draw.quotient(depth) if len(node.owners) == 1 and self._maybe() else draw.any(depth)
+            expr = draw.quotient(depth) if self._maybe(3) else draw.any(depth)
             node = n.Project(node, (*kept, (name, expr)))
         return node
 

@@ -1,0 +1,231 @@
+"""``python -m benchmarks.protocol_costs``: the table of ``docs/protocols.md``, rounds and bytes of every protocol.
+
+Nothing is run: the numbers are those that ``secureframe.mpc.cost`` foretells, which equal what is measured (exactly, but for
+sorts, which are estimated from one random order). Formulas are Python, so that the tests can hold them against the numbers,
+unless they say "about".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from benchmarks.measuring import table
+from secureframe.mpc import numeric
+from secureframe.mpc.comparison import less_than_planes_cost
+from secureframe.mpc.cost import cost
+from secureframe.mpc.joining import join_unique
+from secureframe.mpc.opening import open_bits_cost
+from secureframe.mpc.program import Builder, Value
+from secureframe.mpc.quantile import ranks_lower, select_ranks
+from secureframe.mpc.traffic import Traffic
+
+COLUMN = 100_000
+PERSONS = 17_549
+Measured = tuple[int, tuple[int, int, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A protocol at one size: formulas of rounds and of bytes that party 0 and each other party send, and the numbers.
+
+    In the formulas n is the number of elements, w their width in bits and P = 8 ceil(n / 64) the bytes of a bit plane.
+    """
+
+    name: str
+    n: int
+    width: int
+    rounds: str
+    first: str
+    others: str
+    measured: Measured
+
+    def evaluated(self, formula: str) -> int | None:
+        """Return what a formula gives; None where it is only described."""
+        if formula.startswith("about") or "sort" in formula:
+            return None
+        functions = {"ceil": math.ceil, "floor": math.floor, "log2": math.log2}
+        known = {"n": self.n, "w": self.width, "P": 8 * -(-self.n // 64), **functions}
+        return int(eval(formula, {"__builtins__": {}}, known))  # only ever a formula of this file
+
+
+def _emitted(build: Callable[[Builder], object]) -> Measured:
+    b = Builder()
+    build(b)
+    report = cost(b.program())
+    return report.rounds, report.bytes_sent
+
+
+def _sent(rounds: Sequence[Traffic]) -> Measured:
+    total = Traffic()
+    for traffic in rounds:
+        total += traffic
+    a, b, c = (8 * (back + forth) for back, forth in zip(total.to_previous, total.to_next, strict=True))
+    return len(rounds), (a, b, c)
+
+
+def _arith(b: Builder, n: int, limbs: int = 1) -> Value:
+    return b.input("owner", "numbers", "arith", 1, n, limbs)
+
+
+def _bits(b: Builder, rows: int, n: int) -> Value:
+    return b.input("owner", "bits", "bits", rows, n)
+
+
+def _words(b: Builder, n: int) -> Value:
+    return b.input("owner", "words", "words", 1, n)
+
+
+def _there_and_back(b: Builder, n: int) -> None:
+    handle, moved = b.shuffle([_words(b, n)])
+    b.unshuffle(handle, moved)
+
+
+def _sort(b: Builder, n: int, width: int) -> None:
+    _, (moved,) = b.shuffle([b.input("owner", "records", "words", -(-width // 64), n)])
+    b.sort(moved, width)
+
+
+def _join(b: Builder, n: int, width: int, *, unique: bool) -> None:
+    join_unique(
+        b,
+        left_key=_bits(b, width, n),
+        left_present=_bits(b, 1, n),
+        right_key=_bits(b, width, n),
+        right_present=_bits(b, 1, n),
+        words=[_words(b, n)],
+        ariths=[],
+        left_unique=unique,
+    )
+
+
+def _median(b: Builder, n: int, width: int) -> None:
+    mask = _bits(b, 1, n)
+    select_ranks(b, _bits(b, width, n), mask, ranks_lower(b, b.count_bits(mask), [Fraction(1, 2)], n))
+
+
+def rows() -> list[Row]:
+    """Every protocol, at the sizes of the documentation."""
+    n = COLUMN
+
+    def row(
+        name: str, rounds: str, first: str, others: str, measured: Measured, *, size: int = n, width: int = 64
+    ) -> Row:
+        return Row(name=name, n=size, width=width, rounds=rounds, first=first, others=others, measured=measured)
+
+    def one(build: Callable[[Builder], object]) -> Measured:
+        return _emitted(build)
+
+    return [
+        row("multiply, 1 limb", "1", "8 * n", "8 * n", one(lambda b: b.multiply(_arith(b, n), _arith(b, n)))),
+        row("multiply, 2 limbs", "1", "16 * n", "16 * n", one(lambda b: b.multiply(_arith(b, n, 2), _arith(b, n, 2)))),
+        row("inner", "1", "8", "8", one(lambda b: b.inner(_arith(b, n), _arith(b, n)))),
+        row("refresh", "1", "8 * n", "8 * n", one(lambda b: b.refresh(_arith(b, n)))),
+        row("and, one plane", "1", "P", "P", one(lambda b: b.and_(_bits(b, 1, n), _bits(b, 1, n)))),
+        row("mask_words", "1", "8 * n", "8 * n", one(lambda b: b.mask_words(_words(b, n), _bits(b, 1, n)))),
+        row(
+            "all_planes, 64", "ceil(log2(w))", "(w - 1) * P", "(w - 1) * P", one(lambda b: b.all_planes(_bits(b, 64, n)))
+        ),
+        row(
+            "to_bits, 64",
+            "2 + ceil(log2(w - 1))",
+            "about P w (1 + log2 w)",
+            "about P w log2 w",
+            one(lambda b: b.to_bits(_arith(b, n), 64)),
+        ),
+        row(
+            "is_negative, 64",
+            "2 + ceil(log2(w - 1))",
+            "(4 * w - 5 - ceil(log2(w - 1))) * P",
+            "(3 * w - 5 - ceil(log2(w - 1))) * P",
+            one(lambda b: b.is_negative(_arith(b, n), 64)),
+        ),
+        row(
+            "is_zero, 64",
+            "1 + ceil(log2(w))",
+            "(2 * w - 1) * P",
+            "(w - 1) * P",
+            one(lambda b: b.is_zero(_arith(b, n), 64)),
+        ),
+        row(
+            "less_than_planes, 64",
+            "1 + ceil(log2(w))",
+            "(3 * w - 2 - ceil(log2(w))) * P",
+            "(3 * w - 2 - ceil(log2(w))) * P",
+            _sent(less_than_planes_cost(64, n)),
+        ),
+        row("to_arith, one plane", "2", "16 * n", "8 * n", one(lambda b: b.to_arith(_bits(b, 1, n)))),
+        row("count_bits, one plane", "2", "8 * n + 8", "8", one(lambda b: b.count_bits(_bits(b, 1, n)))),
+        row(
+            "select, arith",
+            "3",
+            "24 * n",
+            "16 * n",
+            one(lambda b: numeric.select(b, _bits(b, 1, n), _arith(b, n), _arith(b, n))),
+        ),
+        row(
+            "round to base 5, 64 counts",
+            "4 + ceil(log2(w - 1))",
+            "about 16 n w",
+            "about 8 n w",
+            one(lambda b: numeric.round_to_base(b, _arith(b, 64), 5, 15)),
+            size=64,
+            width=33,
+        ),
+        row("shuffle, one word", "3", "16 * n", "16 * n", one(lambda b: b.shuffle([_words(b, n)]))),
+        row("shuffle and unshuffle", "6", "32 * n", "32 * n", one(lambda b: _there_and_back(b, n))),
+        row("open_bits, one plane", "2", "P + 48", "P + 48", _sent(open_bits_cost(1, n))),
+        row(
+            "shuffle and sort, 64 + 17",
+            "about 3 + 2 log2 n (3 + ceil(log2 w))",
+            "about 3 P w log2 n",
+            "about 3 P w log2 n",
+            one(lambda b: _sort(b, n, 81)),
+            width=81,
+        ),
+        row(
+            "join 1:1, key of 20 bits, n to n",
+            "7 + ceil(log2(w + 3)) + sort",
+            "sort + about 144 n",
+            "sort + about 144 n",
+            one(lambda b: _join(b, PERSONS, 20, unique=True)),
+            size=PERSONS,
+            width=20,
+        ),
+        row(
+            "join n:1, key of 20 bits, n to n",
+            "8 + ceil(log2(w + 1)) + floor(log2 n) + sort",
+            "sort + about 170 n + 32 n log2 n",
+            "sort + about 170 n + 32 n log2 n",
+            one(lambda b: _join(b, PERSONS, 20, unique=False)),
+            size=PERSONS,
+            width=20,
+        ),
+        row(
+            "median under a mask, 7 bits",
+            "about w (6 + ceil(log2(floor(log2 n) + 1)))",
+            "about 8 n w",
+            "about 2 P w",
+            one(lambda b: _median(b, PERSONS, 7)),
+            size=PERSONS,
+            width=7,
+        ),
+    ]
+
+
+def text() -> str:
+    """Return the table."""
+    head = ["protocol", "n", "rounds", "bytes of party 0", "bytes of parties 1, 2", "rounds", "party 0", "party 1", "party 2"]
+    lines = []
+    for each in rows():
+        rounds, sent = each.measured
+        lines.append(
+            [each.name, f"{each.n:,}", each.rounds, each.first, each.others, f"{rounds:,}", *(f"{count:,}" for count in sent)]
+        )
+    return table(head, lines)
+
+
+if __name__ == "__main__":
+    print(text())
