@@ -32,7 +32,7 @@ def test_a_closed_link_is_somebody_elses_failure(error: Exception) -> None:
     assert describe_failure(error, "hospital", cancelled=True)["cause"] == Cause.CANCELLED
 
 
-@pytest.mark.parametrize(("disputing", "named"), [((0,), "laboratory and registry told"), ((0, 1), "registry told both")])
+@pytest.mark.parametrize(("disputing", "named"), [((0,), "laboratory and registry told"), ((0, 1), "dispute what registry told")])
 def test_a_dispute_names_the_institutions(disputing: tuple[int, ...], named: str) -> None:
     failure = describe_failure(InconsistentOpening(disputing), "hospital", cancelled=False, hosts=HOSTS)
     assert failure["error"]["class"] == "ProtocolAborted"
