@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import statistics
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -47,9 +48,16 @@ def seconds_of(call: Callable[[], object], repeats: int) -> Seconds:
     return Seconds(all=tuple(measured))
 
 
-def load() -> float:
-    """Return how many threads wanted a processor in the last minute; 0 where the system does not say."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+def load() -> list[float]:
+    """Return how many threads wanted a processor in the last 1, 5 and 15 minutes; nothing where the system does not say."""
+    return [round(each, 1) for each in os.getloadavg()] if hasattr(os, "getloadavg") else []
+
+
+def commit() -> str:
+    """Return the commit that is measured, marked where files differ from it; empty outside a repository."""
+    call = ["git", "describe", "--always", "--dirty"]
+    found = subprocess.run(call, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    return found.stdout.strip()
 
 
 def machine() -> dict[str, Any]:
@@ -61,6 +69,7 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "commit": commit(),
         "day": datetime.now(UTC).date().isoformat(),
     }
 

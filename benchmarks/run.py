@@ -7,6 +7,7 @@ import json
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 from benchmarks import protocols, statements, timeline
 from benchmarks.measuring import load, machine
@@ -33,7 +34,7 @@ def main() -> None:
     chosen = arguments()
     parts = chosen.only or PARTS
     repeats = 3 if chosen.quick else 5
-    record = {"machine": machine(), "quick": chosen.quick, "load_before": load()}
+    record: dict[str, Any] = {"machine": machine(), "quick": chosen.quick, "load_before": load()}
     tables = []
     # A cell is withheld now and then; that is no news here.
     warnings.simplefilter("ignore", SuppressedWarning)
@@ -56,7 +57,8 @@ def main() -> None:
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     on = record["machine"]
     print(f"{on['processor']}, {on['cores']} cores, {on['memory_gib']} GiB, {on['system']}, Python {on['python']}, {on['day']};")
-    print(f"threads that wanted a processor: {record['load_before']:.1f} before, {record['load_after']:.1f} after\n")
+    print(f"commit {on['commit']}; threads that wanted a processor in the last 1, 5 and 15 minutes, our own among them:")
+    print(f"{record['load_before']} before, {record['load_after']} after\n")
     print("\n\n".join(tables))
     print(f"\nwritten to {path}")
 

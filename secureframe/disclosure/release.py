@@ -282,13 +282,12 @@ class Rules:
 
     def _two_values(self, piece: Piece, count: Ranged, type_: ColumnType) -> list[tuple[ReleasedField, Ranged]]:
         """Frequencies of all and of the higher value, both rounded, and the total that follows from them."""
-        moment = self._exact(Moment(columns=piece.statistic.columns, powers=(1,)))
-        low = type_.low if type_.high > type_.low else 0
-        higher = moment if type_.centre == low else rounding.combine(self.b, moment, 1, count, type_.centre - low)
+        # The centre of two values is the lower one.
+        higher = self._exact(Moment(columns=piece.statistic.columns, powers=(1,)))
         everyone, total = self._to_base(count), self._to_base(replace(higher, lo=0, hi=count.hi))
         # A deviation is that of zeros and ones.
-        if low and piece.statistic.kind in ("sum", "mean"):
-            total = rounding.combine(self.b, total, 1, everyone, low)
+        if type_.low and piece.statistic.kind in ("sum", "mean"):
+            total = rounding.combine(self.b, total, 1, everyone, type_.low)
         return [self._field("count", everyone), self._field("total", total)]
 
     def _rounded_sum(self, total: Ranged, count: Ranged, type_: ColumnType) -> tuple[ReleasedField, Ranged]:

@@ -27,7 +27,7 @@ from tests.mpc.harness import Job
 
 T = 10
 HI = 4000
-FEW = settings(max_examples=6, deadline=None)
+FEW = settings(max_examples=4, deadline=None)
 SPARSE = st.sampled_from([0, 0, 0, 1, 2, 5, 9, 10, 11, 14, 40, 200])
 
 
@@ -130,33 +130,33 @@ def test_rectangles_equal_the_reference(found: list[Table], overlap: bool) -> No
 
 def test_no_cell_of_a_line_can_be_recovered() -> None:
     generator = np.random.default_rng(11)
-    lines = [generator.choice([0, 0, 1, 4, 9, 10, 12, 60], generator.integers(2, 9)) for _ in range(80)]
+    lines = [generator.choice([0, 0, 1, 4, 9, 10, 12, 60], generator.integers(2, 9)) for _ in range(50)]
     cases = [(line, primary_cells(line, T)) for line in map(np.asarray, lines) if is_small(int(line.sum()), T) is False]
     partly = 0
     for (line, primary), pattern in zip(cases, closed_on_shares(cases), strict=True):
         too_small = primary & (line < T)
         assert not audit(line, pattern, too_small, T), (line, pattern)
         partly += int(too_small.any() and not pattern.all())
-    assert partly > 15
+    assert partly > 9
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_no_cell_of_a_table_with_known_margins_can_be_recovered(seed: int) -> None:
     """A table that is withheld whole releases nothing; what its margins alone say is a matter of their own release."""
-    cases = [(table, primary_cells(table, T)) for table in many_tables(np.random.default_rng(seed), 60)]
+    cases = [(table, primary_cells(table, T)) for table in many_tables(np.random.default_rng(seed), 40)]
     partly = 0
     for (table, primary), pattern in zip(cases, closed_on_shares(cases), strict=True):
         assert not (primary & ~pattern).any()
         if not pattern.all():
             assert not audit(table, pattern, primary & (table < T), T), (table, pattern)
             partly += int(primary.any())
-    assert partly > 10
+    assert partly > 6
 
 
 def test_zeros_that_are_withheld_cannot_be_recovered() -> None:
     """Empty cells of a sensitive column are primary too: 0 must not be told from the threshold."""
     cases = []
-    for table in many_tables(np.random.default_rng(5), 60):
+    for table in many_tables(np.random.default_rng(5), 40):
         cases.append((table, primary_cells(table, T) | (table == 0)))
         cases.append((table[0], primary_cells(table[0], T) | (table[0] == 0)))
     partly = 0
@@ -164,7 +164,7 @@ def test_zeros_that_are_withheld_cannot_be_recovered() -> None:
         if not pattern.all():
             assert not audit(table, pattern, primary & (table < T), T), (table, pattern)
             partly += int((primary & (table == 0)).any())
-    assert partly > 5
+    assert partly > 3
 
 
 def test_the_audit_sees_a_table_that_is_not_closed() -> None:
@@ -226,7 +226,8 @@ def test_the_same_few_persons_in_two_cells_do_not_hide_each_other() -> None:
 
 def test_messages_say_nothing_of_the_table() -> None:
     shapes, rounds = [], []
-    for table in (np.zeros((3, 4), dtype=np.int64), np.full((3, 4), 500), np.array([[3, 0, 9, 1], [40, 0, 2, 77], [10, 11, 12, 0]])):
+    sparse = np.array([[3, 0, 9, 1], [40, 0, 2, 77], [10, 11, 12, 0]])
+    for table in (np.zeros((3, 4), dtype=np.int64), np.full((3, 4), 500), sparse):
         job, recorder = Job(), Recorder()
         counts = job.arith(table.reshape(-1))
         b = job.builder

@@ -12,6 +12,7 @@ import pytest
 from secureframe.disclosure.sealing import KEY_BYTES, open_packages, seal, unseal
 from secureframe.errors import PolicyError, ProtocolAborted
 from secureframe.governance.identity import AnalystIdentity
+from secureframe.plan.envelope import job_id
 from secureframe.plan.nodes import Statistic, Summarise
 from secureframe.plan.nodes import Table as TableNode
 from secureframe.planner.compile import compile_plan
@@ -103,9 +104,8 @@ def test_inconsistent_shares_are_detected(direct: Direct, asked: Summarise) -> N
     plan = direct.plan(asked)
     compiled = compile_plan(plan, direct.catalog.policies)
     outcome = direct.run(plan)
-    shares = open_packages(
-        outcome.packages, direct.analyst.sealing_key, job_id=outcome.report["job"], plan_digest=plan.digest
-    )
+    job = job_id(plan.to_bytes())
+    shares = open_packages(outcome.packages, direct.analyst.sealing_key, job_id=job, plan_digest=plan.digest)
     table = decode_release(compiled.releases[0], open_outputs(compiled, shares), plan)
     assert len(table.values[0]) == 2
     for party in range(3):

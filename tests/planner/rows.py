@@ -42,7 +42,9 @@ def rows_of(node: n.Node, tables: Mapping[str, RegisteredTable], parameters: Map
             frame = tables[f"{schema.owner}.{schema.name}"].frame
             return [{name: value_of(v, types[name]) for name, v in row.items()} for row in frame.iter_rows(named=True)]
         case n.Project(frame=below, columns=columns):
-            return [None if row is None else {c: exact(with_values(x, values), row) for c, x in columns} for row in rows_of(below, tables, values)]
+            made = {name: with_values(expr, values) for name, expr in columns}
+            rows = rows_of(below, tables, values)
+            return [None if row is None else {name: exact(expr, row) for name, expr in made.items()} for row in rows]
         case n.Filter(frame=below, predicate=predicate):
             kept = with_values(predicate, values)
             return [row if row is not None and exact(kept, row) is True else None for row in rows_of(below, tables, values)]
@@ -51,10 +53,9 @@ def rows_of(node: n.Node, tables: Mapping[str, RegisteredTable], parameters: Map
         case n.GroupPersons():
             return _persons(node, tables, values)
         case n.SortRows(frame=below, by=by, ascending=ascending):
-            rows = [row for row in rows_of(below, tables, values) if row is not None]
-            present = [r for r in rows if all(r[c] is not None for c in by)]
-            assert len(present) == len(rows), "the oracle orders by columns without missing values"
-            return sorted(rows, key=lambda r: tuple(r[c] for c in by), reverse=not ascending)
+            valid = [row for row in rows_of(below, tables, values) if row is not None]
+            assert all(r[c] is not None for c in by for r in valid), "the oracle orders by columns without missing values"
+            return sorted(valid, key=lambda r: tuple(r[c] for c in by), reverse=not ascending)
         case _:
             raise AssertionError(node)
 

@@ -124,7 +124,8 @@ class Expressions:
     def truth(self, depth: int) -> e.Expr:
         if depth == 0:
             return self._column("truth")
-        kind = self._pick("column", "compare", "compare", "dates", "words", "logic", "logic", "not", "null", "in", "fill", "choice")
+        kinds = ("column", "compare", "compare", "dates", "words", "logic", "logic", "not", "null", "in", "fill", "choice")
+        kind = self._pick(*kinds)
         match kind:
             case "compare":
                 operator = self._pick(*e.COMPARISONS)
@@ -197,7 +198,10 @@ class Frames:
             visits = n.SortRows(visits, ("day",), self.draw(st.booleans()))
         hows = self.draw(st.lists(st.sampled_from(n.HOWS[:-1]), min_size=1, max_size=3, unique=True))
         reductions = [n.Aggregation(name=f"value_{how}", column="value", how=how) for how in hows]
-        return n.GroupPersons(visits, "id", (*reductions, n.Aggregation(name="any_high", column="high", how="any")))
+        end = self.draw(st.sampled_from(["first", "last"]))
+        others = (("any_high", "high", "any"), ("site", "site", end), ("day", "booked", "min"))
+        reductions += [n.Aggregation(name=name, column=column, how=how) for name, column, how in others]
+        return n.GroupPersons(visits, "id", tuple(reductions))
 
     def merged(self) -> n.Merge:
         """A frame over two or three institutions."""
