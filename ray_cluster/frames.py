@@ -12,7 +12,6 @@ import ssl
 import struct
 import threading
 from contextlib import suppress
-from typing import Any
 
 _HEADER = struct.Struct("<4sIQQ")
 _MAGIC = b"SFL1"
@@ -34,13 +33,11 @@ class FrameSender:
         self._done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._pending = False
-        self.bytes = 0
 
     def start(self, payload: memoryview) -> None:
         """Begin to send one frame; `finish` waits until it has left."""
         header = _HEADER.pack(_MAGIC, 0, self._sequence, payload.nbytes)
         self._sequence += 1
-        self.bytes += payload.nbytes
         if payload.nbytes <= DIRECT_LIMIT:
             try:
                 self._connection.sendall(header + payload.tobytes() if payload.nbytes else header)
@@ -99,7 +96,6 @@ class FrameReceiver:
         self._connection = connection
         self._sequence = 0
         self._scratch = memoryview(bytearray(_HEADER.size + DIRECT_LIMIT))
-        self.bytes = 0
 
     def receive_into(self, buffer: memoryview) -> None:
         """Fill ``buffer`` (bytes) with the next frame, which must have exactly its length."""
@@ -114,28 +110,20 @@ class FrameReceiver:
             self._fill(header)
             self._check(header, size)
             self._fill(buffer)
-        self.bytes += size
 
-    def receive(self, limit: int) -> bytes:
-        """Return the next frame, whatever its length up to ``limit`` bytes."""
-        header = self._scratch[: _HEADER.size]
-        self._fill(header)
-        size = self._check(header, None)
-        if size > limit:
-            raise FrameError("a frame is longer than allowed")
+    def receive(self, size: int) -> bytes:
+        """Return the next frame, which must have exactly ``size`` bytes."""
         payload = bytearray(size)
-        self._fill(memoryview(payload))
-        self.bytes += size
+        self.receive_into(memoryview(payload))
         return bytes(payload)
 
-    def _check(self, header: memoryview, size: int | None) -> int:
+    def _check(self, header: memoryview, size: int) -> None:
         magic, reserved, sequence, length = _HEADER.unpack(header)
         if magic != _MAGIC or reserved != 0 or sequence != self._sequence:
             raise FrameError("a frame is out of order or no frame")
-        if size is not None and length != size:
+        if length != size:
             raise FrameError("a frame has another length than the program says")
         self._sequence += 1
-        return int(length)
 
     def _fill(self, buffer: memoryview) -> None:
         read_into(self._connection, buffer)
@@ -168,12 +156,8 @@ def shut(connection: socket.socket) -> None:
         socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
-def tune(connection: socket.socket, *, idle_seconds: float | None) -> None:
+def tune(connection: socket.socket, *, idle_seconds: float) -> None:
     """Set no delay for small frames, and how long a link may be silent."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.settimeout(None)
-    if idle_seconds is not None:
-        # A limit of the socket itself: a timeout of Python's costs a poll before each read.
-        limit: Any = struct.pack("ll", int(idle_seconds), 0)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+    # A limit of the socket's own (SO_RCVTIMEO) would never end a read: ssl takes it for an interruption and reads on.
+    connection.settimeout(idle_seconds)

@@ -23,14 +23,13 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Kind = Literal["arith", "bits", "words", "shuffle", "order"]
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A secret value of a program: its number and its public shape."""
+class Value(NamedTuple):
+    """A secret value of a program: its number and its public shape. A tuple, because a program has thousands."""
 
     number: int
     kind: Kind
@@ -71,6 +70,46 @@ class Program:
     instructions: tuple[Instruction, ...]
     outputs: tuple[Value, ...]
     stages: tuple[str, ...]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel inside an institution as flat tuples: several times faster than object by object."""
+        made = [r for i in self.instructions for r in i.results]
+        values = [(v.number, v.kind, v.rows, v.n, v.limbs) for v in (*(spec.value for spec in self.inputs), *made)]
+        return _unpacked, (
+            values,
+            [(spec.owner, spec.label, spec.value.number) for spec in self.inputs],
+            [
+                (i.operation, [a.number for a in i.arguments], [r.number for r in i.results], i.attributes, i.stage)
+                for i in self.instructions
+            ],
+            [v.number for v in self.outputs],
+            self.stages,
+        )
+
+
+def _unpacked(
+    values: list[tuple[int, Kind, int, int, int]],
+    inputs: list[tuple[str, str, int]],
+    instructions: list[tuple[str, list[int], list[int], dict[str, Any], str]],
+    outputs: list[int],
+    stages: tuple[str, ...],
+) -> Program:
+    known = {fields[0]: Value(*fields) for fields in values}
+    return Program(
+        inputs=tuple(InputSpec(owner=owner, label=label, value=known[number]) for owner, label, number in inputs),
+        instructions=tuple(
+            Instruction(
+                operation=operation,
+                arguments=tuple([known[n] for n in arguments]),
+                results=tuple([known[n] for n in results]),
+                attributes=attributes,
+                stage=stage,
+            )
+            for operation, arguments, results, attributes, stage in instructions
+        ),
+        outputs=tuple(known[number] for number in outputs),
+        stages=stages,
+    )
 
 
 class ProgramError(ValueError):

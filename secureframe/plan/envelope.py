@@ -11,6 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from secureframe.errors import PlanError, RangeError
@@ -22,7 +23,7 @@ from secureframe.schema.types import Scalar, as_fraction
 VERSION = "1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """What a request asks for, parsed and checked.
 
@@ -61,7 +62,7 @@ class Plan:
             raise PlanError("nothing is asked for")
         check_parameters(self.releases, self.parameters)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Digest of body and parameters."""
         return digest(self._body())

@@ -520,6 +520,23 @@ class Summarise(Node):
         return count
 
 
+def _hash_once(cls: type[Node]) -> None:
+    """Keep a node's hash once it is known: the compiler looks nodes up far more often than it makes them."""
+    compute = cls.__hash__
+
+    def cached(self: Node) -> int:
+        known = self.__dict__.get("_hash")
+        if known is None:
+            known = self.__dict__["_hash"] = compute(self)
+        return int(known)
+
+    setattr(cls, "__hash__", cached)  # noqa: B010 - mypy knows no other way to replace a generated method
+
+
+for _cls in (Table, Project, Filter, SortRows, GroupPersons, Merge, Summarise):
+    _hash_once(_cls)
+
+
 def require_use(found: Field, use: Use, expr: Expr, schema: Schema) -> None:
     """Refuse a use that an owner does not allow, naming column and owner."""
     if use in found.uses:

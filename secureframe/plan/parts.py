@@ -7,28 +7,33 @@ disclosure rules see parts and nothing else, and so do the formulas that turn re
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from secureframe.plan.expressions import (
+    ARITHMETIC,
     COMPARISONS,
     Binary,
     Clip,
     ColumnRef,
     Cut,
+    Divide,
     Expr,
     FillNull,
     IsIn,
     IsNull,
     Literal,
     Not,
+    Quantise,
     Where,
     column_names,
+    infer,
     substitute,
     walk,
 )
 from secureframe.plan.nodes import PREDICATE, Filter, GroupPersons, Merge, Node, Project, Statistic, Summarise
-from secureframe.schema.types import Kind
+from secureframe.schema.types import ColumnType, Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,17 +125,21 @@ def nullable_columns(frame: Node, columns: tuple[str, ...]) -> tuple[str, ...]:
 def breakdown(node: Summarise) -> Breakdown:
     """Return the pieces of a release."""
     columns = sorted({c for s in node.statistics for c in s.columns})
+    asked_for_values = {c for s in node.statistics for c in s.columns if s.kind != "count"}
     found = {column: _inner_predicates(node.frame, column) for column in columns}
-    distinct: list[Expr] = []
-    for group in found.values():
-        distinct += [p for p in group if p not in distinct]
-    names = {_key(p): f"{PREDICATE}{i}" for i, p in enumerate(distinct)}
-    frame = _with_columns(node.frame, {names[_key(p)]: p for p in distinct})
+    hidden = {column: _hidden_frequencies(node.frame, column) if column in asked_for_values else [] for column in columns}
+    distinct: dict[str, Expr] = {}
+    for group in (*found.values(), *hidden.values()):
+        for predicate in group:
+            distinct.setdefault(_key(predicate), predicate)
+    names = {key: f"{PREDICATE}{i}" for i, key in enumerate(distinct)}
+    frame = _with_columns(node.frame, {names[key]: predicate for key, predicate in distinct.items()})
     pieces = []
     for statistic in node.statistics:
         sides: dict[Count, None] = {}
         for column in statistic.columns:
-            for side in _sides(node.frame, column, [names[_key(p)] for p in found[column]], statistic.kind):
+            predicates = found[column] if statistic.kind == "count" else [*found[column], *hidden[column]]
+            for side in _sides(node.frame, column, [names[_key(p)] for p in predicates], statistic.kind):
                 sides[side] = None
         pieces.append(
             Piece(
@@ -169,12 +178,18 @@ def _sides(frame: Node, column: str, predicates: list[str], kind: str) -> list[C
         return sides
     if type_.kind is Kind.BOOL:
         sides += [Count(where=ColumnRef(column)), Count(where=Not(ColumnRef(column)))]
-    elif (type_.low, type_.high) == (0, 1) or _has_predicates(frame, column):
-        # A count in disguise: 0 and 1 as numbers, or a mask multiplied in. Where the range is 0..1 both sides count.
+    elif has_two_values(type_):
+        # A count in disguise: 0 and 1, or 1 and 2, as numbers.
+        sides += [Count(where=Binary(operator, ColumnRef(column), Literal(type_.low * type_.step))) for operator in ("!=", "==")]
+    elif _has_predicates(frame, column):
+        # A mask multiplied in.
         sides.append(Count(where=Binary("!=", ColumnRef(column), Literal(0))))
-        if (type_.low, type_.high) == (0, 1):
-            sides.append(Count(where=Binary("==", ColumnRef(column), Literal(0))))
     return sides
+
+
+def has_two_values(type_: ColumnType) -> bool:
+    """Whether a sum of such a column gives away how many persons have either value."""
+    return type_.is_numeric and type_.high - type_.low == 1
 
 
 def _key(expr: Expr) -> str:
@@ -218,10 +233,42 @@ def _inner_predicates(frame: Node, column: str) -> list[Expr]:
     return found
 
 
-def _has_predicates(frame: Node, column: str) -> bool:
-    """Whether the definition of a column holds a predicate anywhere, reductions and merged frames included."""
+def _hidden_frequencies(frame: Node, column: str) -> list[Expr]:
+    """Conditions that a column is arithmetic on: two values, scaled or added to others, are still a frequency."""
     expr, root = _resolve(frame, ColumnRef(column))
-    if any(_split(e) for e in walk(expr)):
+    if isinstance(expr, ColumnRef):
+        return []
+    found = {_key(condition): condition for condition in _two_valued(expr, root, whole=True)}
+    return list(found.values())
+
+
+def _two_valued(expr: Expr, root: Node, *, whole: bool = False) -> Iterator[Expr]:
+    """Yield a condition for every operand of arithmetic that has two values; the whole is looked at as a column of its own."""
+    type_ = infer(expr, root.schema).type
+    if has_two_values(type_):
+        if not whole:
+            high = Literal(type_.high * type_.step)
+            yield expr if type_.kind is Kind.BOOL else Binary("==", expr, high)
+        return
+    match expr:
+        case Binary(operator, left, right) if operator in ARITHMETIC:
+            operands = [left, right]
+        case Divide(left, right, _):
+            operands = [left, right]
+        case Where(_, then, otherwise):
+            operands = [e for e in (then, otherwise) if e != Literal(None)]
+        case FillNull(operand) | Clip(operand) | Quantise(operand):
+            operands = [operand]
+        case _:
+            operands = []
+    for operand in operands:
+        yield from _two_valued(operand, root)
+
+
+def _has_predicates(frame: Node, column: str) -> bool:
+    """Whether the definition of a column holds a condition anywhere, reductions and merged frames included."""
+    expr, root = _resolve(frame, ColumnRef(column))
+    if any(_split(e) for e in walk(expr)) or _hidden_frequencies(frame, column):
         return True
     for name in column_names(expr):
         if isinstance(root, GroupPersons):
