@@ -23,6 +23,7 @@ from ray_cluster.identities import ProcessIdentity
 from ray_cluster.job_report import job_report
 from secureframe.backend import Outcome, Progress
 from secureframe.errors import PartyUnavailable, ProtocolAborted, SecureFrameError
+from secureframe.plan.envelope import job_id
 
 SIGNATURE_HEADER = "x-secureframe-signature"
 READY_SECONDS = 60.0
@@ -54,7 +55,7 @@ class GatewayClient:
         try:
             answer = self._http.get("/health", timeout=5.0)
             return answer.status_code == 200 and answer.json().get("state") == "ready"
-        except (httpx.HTTPError, ValueError):
+        except (httpx.HTTPError, ValueError, RuntimeError):
             return False
 
     def catalog(self) -> dict[str, Any]:
@@ -78,10 +79,10 @@ class GatewayClient:
                     put(self.name, {"event": "error", "cause": Cause.OWN, "error": self._refusal(answer).to_json()})
                     return
                 for line in answer.iter_lines():
-                    event = json.loads(line)
+                    event = _read_event(line)
                     ended = event["event"] in ("result", "error")
                     put(self.name, event)
-        except (httpx.HTTPError, ValueError, KeyError):
+        except Exception:  # noqa: BLE001  # a connection that another thread closes fails in ways of its own
             pass
         if not ended:
             put(self.name, {"event": "error", "cause": Cause.LOST, "error": self._lost().to_json()})
@@ -90,7 +91,7 @@ class GatewayClient:
         """Cancel a job at this institution; a gateway that is gone runs none."""
         try:
             self._http.delete(f"/jobs/{job_id}", timeout=_GRACE_SECONDS)
-        except httpx.HTTPError:
+        except (httpx.HTTPError, RuntimeError):
             return
 
     def close(self) -> None:
@@ -157,9 +158,9 @@ class FederationClient:
         """Run a signed plan; see `Backend.run`."""
         self.wait_ready()
         started = time.perf_counter()
-        job = _Job(self._gateways)
-        job.start(request, signature)
+        job = _Job(self._gateways, request)
         try:
+            job.start(signature)
             self._follow(job, progress)
         except BaseException:
             job.cancel()
@@ -171,8 +172,11 @@ class FederationClient:
             self._check()
             raise _first_cause(list(job.failures.values()))
         hosts = [self._description.host(party).name for party in range(3)]
-        packages = [base64.b64decode(job.results[host]["package"], validate=True) for host in hosts]
-        report = {"job": job.job_id, **job_report(job.stages, job.results, hosts, time.perf_counter() - started)}
+        try:
+            packages = [base64.b64decode(job.results[host]["package"], validate=True) for host in hosts]
+            report = {"job": job.job_id, **job_report(job.stages, job.results, hosts, time.perf_counter() - started)}
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ProtocolAborted("what the institutions answered does not fit together") from error
         return Outcome(packages=(packages[0], packages[1], packages[2]), report=report)
 
     def _follow(self, job: _Job, progress: Progress) -> None:
@@ -200,19 +204,20 @@ class FederationClient:
 class _Job:
     """One statement at all gateways: a thread a gateway owns its connection and puts its events here."""
 
-    def __init__(self, gateways: list[GatewayClient]) -> None:
+    def __init__(self, gateways: list[GatewayClient], request: bytes) -> None:
         self._gateways = gateways
+        self._request = request
         self._events: queue.SimpleQueue[tuple[str, Event]] = queue.SimpleQueue()
-        self.job_id: str | None = None
+        self.job_id = job_id(request)
         self._cancelling = threading.Event()
         self.stage_count = 0
         self.stages: dict[str, list[Event]] = {}
         self.results: dict[str, Event] = {}
         self.failures: dict[str, Event] = {}
 
-    def start(self, request: bytes, signature: bytes) -> None:
+    def start(self, signature: bytes) -> None:
         for gateway in self._gateways:
-            arguments = (request, signature, lambda name, event: self._events.put((name, event)))
+            arguments = (self._request, signature, lambda name, event: self._events.put((name, event)))
             threading.Thread(target=gateway.stream, args=arguments, name=f"job at {gateway.name}", daemon=True).start()
 
     def over(self) -> bool:
@@ -225,7 +230,6 @@ class _Job:
             return None
         match event["event"]:
             case "admitted":
-                self.job_id = str(event["job"])
                 self.stage_count = len(event["stages"])
             case "stage":
                 self.stages.setdefault(name, []).append(event)
@@ -245,8 +249,7 @@ class _Job:
     def _cancel_at(self, gateway: GatewayClient) -> None:
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline and gateway.name not in self.results and gateway.name not in self.failures:
-            if self.job_id is not None:
-                gateway.cancel(self.job_id)
+            gateway.cancel(self.job_id)
             time.sleep(_CANCEL_INTERVAL)
 
     def collect(self, seconds: float) -> None:
@@ -260,6 +263,19 @@ class _Job:
         deadline = time.monotonic() + READY_SECONDS
         while not self.over() and time.monotonic() < deadline:
             self.next_event(timeout=1.0)
+
+
+def _read_event(line: str) -> Event:
+    """Read one event of a job; `ValueError` where it is none."""
+    match json.loads(line):
+        case (
+            {"event": "admitted", "stages": [*_]}
+            | {"event": "stage", "name": str()}
+            | {"event": "result", "package": str() | None, "report": {"sent_to_parties": {}}}
+            | {"event": "error", "cause": str(), "error": {}}
+        ) as event:
+            return dict(event)
+    raise ValueError("a line that is no event")
 
 
 def _first_cause(failures: list[Event]) -> SecureFrameError:

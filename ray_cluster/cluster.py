@@ -13,7 +13,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from secureframe.engine.institution import AdmittedJob
 
 _THREADS_OF_AN_ACTOR = 24
-_CANCEL_SECONDS = 3.0
+_ANSWER_SECONDS = 3.0
 _OBJECT_STORE = 80 * 1024 * 1024
 _ONE_THREAD = (
     "POLARS_MAX_THREADS",
@@ -42,6 +42,10 @@ class ActorLost(Exception):
     """An actor's process has exited."""
 
 
+class ActorBusy(Exception):
+    """An actor has not answered in time; the call stands, and is done once the actor comes to it."""
+
+
 def prepare_environment(directory: Path) -> None:
     """Set what Ray and its workers read from the environment; before ray is imported.
 
@@ -51,6 +55,9 @@ def prepare_environment(directory: Path) -> None:
     descriptor = os.open(token, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(secrets.token_hex(32))
+    # The notebook may run inside a cluster of its own, whose settings mean another Ray than this one.
+    for name in [each for each in os.environ if each.startswith("RAY_")]:
+        del os.environ[name]
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     os.environ.update(
         RAY_AUTH_MODE="token",
@@ -66,7 +73,6 @@ def prepare_environment(directory: Path) -> None:
         RAY_worker_niceness="0",
         RAY_task_events_report_interval_ms="0",
     )
-    os.environ.pop("RAY_ADDRESS", None)
 
 
 @contextmanager
@@ -105,15 +111,19 @@ def wait(reference: Any, *, timeout: float | None = None) -> Any:
     Raises
     ------
     ActorLost
-        If the actor's process has exited, or does not answer in time.
+        If the actor's process has exited.
+    ActorBusy
+        If it has not answered in time.
     """
     import ray
     from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError, WorkerCrashedError
 
     try:
         return ray.get(reference, timeout=timeout)
-    except (RayActorError, WorkerCrashedError, GetTimeoutError) as error:
+    except (RayActorError, WorkerCrashedError) as error:
         raise ActorLost(type(error).__name__) from None
+    except GetTimeoutError:
+        raise ActorBusy from None
     except RayTaskError as error:
         # Its text is a remote traceback, which may hold anything; the actor's own log has it.
         raise RuntimeError(f"a call to an actor failed: {type(error.cause).__name__}") from None
@@ -134,7 +144,7 @@ class RemoteParty:
         self._actor = actor
 
     def ping(self) -> None:
-        self._call("ping", timeout=_CANCEL_SECONDS)
+        self._call("ping", timeout=_ANSWER_SECONDS)
 
     def open(self, job: AdmittedJob) -> dict[str, Any]:
         return cast(dict[str, Any], self._call("open", job))
@@ -146,10 +156,12 @@ class RemoteParty:
         return cast(dict[str, Any], self._call("seal", job_id))
 
     def cancel(self, job_id: str) -> None:
-        self._call("cancel", job_id, timeout=_CANCEL_SECONDS)
+        with suppress(ActorBusy):
+            self._call("cancel", job_id, timeout=_ANSWER_SECONDS)
 
     def finish(self, job_id: str) -> None:
-        self._call("finish", job_id, timeout=_CANCEL_SECONDS)
+        with suppress(ActorBusy):
+            self._call("finish", job_id, timeout=_ANSWER_SECONDS)
 
     def _call(self, method: str, *arguments: Any, timeout: float | None = None) -> Any:
         try:
@@ -273,6 +285,8 @@ class Cluster:
 
         with _lean():
             ray.init(
+                # A new cluster, whatever other one this machine knows of.
+                address="local",
                 # Actors reserve no processor; the number only says how many workers may start at once.
                 num_cpus=max(2, actors),
                 include_dashboard=False,

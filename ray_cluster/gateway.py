@@ -29,9 +29,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ray_cluster.identities import ProcessIdentity, public_key
 from ray_cluster.institution import InstitutionHost, TooManyJobs
+from ray_cluster.links import HANDSHAKE_SECONDS
 from secureframe.errors import PartyUnavailable, PolicyError, SecureFrameError
 
 LARGEST_REQUEST = 1 << 20
+_MOST_CONNECTIONS = 128
 _EXTENSION = "secureframe.certificate"
 _END = ("result", "error")
 
@@ -164,6 +166,30 @@ async def _lines(events: asyncio.Queue[dict[str, Any]]) -> AsyncIterator[bytes]:
             return
 
 
+class _Door(socket.socket):
+    """A listening socket that keeps few connections open: whoever has shown no certificate yet costs memory already."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        super().__init__(fileno=listener.detach())
+        self._inside: set[socket.socket] = set()
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        connection, address = super().accept()
+        self._inside = {each for each in self._inside if each.fileno() != -1}
+        if len(self._inside) >= _MOST_CONNECTIONS:
+            connection.close()
+            raise ConnectionAbortedError
+        self._inside.add(connection)
+        return connection, address
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """An event loop whose servers wait for a handshake no longer than a link does."""
+
+    async def create_server(self, *arguments: Any, **options: Any) -> asyncio.Server:
+        return await super().create_server(*arguments, **options, ssl_handshake_timeout=HANDSHAKE_SECONDS)
+
+
 class GatewayServer:
     """Serves an application from a thread of this process, to the holders of pinned certificates only.
 
@@ -176,7 +202,7 @@ class GatewayServer:
     clients : list of bytes
         The certificates (DER) of the analysts who may connect.
     listener : socket.socket
-        A bound socket.
+        A bound socket, which the server takes over.
     """
 
     def __init__(self, application: ASGIApp, identity: ProcessIdentity, clients: list[bytes], listener: socket.socket) -> None:
@@ -190,7 +216,7 @@ class GatewayServer:
             http=CertificateProtocol,
             ws="none",
             lifespan="off",
-            loop="asyncio",
+            loop=f"{__name__}:{_Loop.__name__}",
             ssl_context_factory=factory,
             log_config=None,
             access_log=False,
@@ -199,7 +225,7 @@ class GatewayServer:
             timeout_graceful_shutdown=1,
             limit_concurrency=64,
         )
-        self._listener = listener
+        self._listener = _Door(listener)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, name="gateway", daemon=True)
 

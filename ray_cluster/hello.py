@@ -17,7 +17,7 @@ from typing import Literal
 
 from cryptography.exceptions import InvalidSignature
 
-from ray_cluster.frames import FrameError, read_into
+from ray_cluster.frames import read_into
 from ray_cluster.identities import ProcessIdentity, public_key
 
 Purpose = Literal["party", "dealer"]
@@ -28,7 +28,9 @@ _PREFIX = struct.Struct("<4sI")
 _MAGIC = b"SFH1"
 _LIMIT = 2048
 _SIGNATURE = 64
+_JOB = 32
 NONCE = 32
+EPHEMERAL = 32
 
 
 class HelloRefused(Exception):
@@ -66,10 +68,11 @@ class Hello:
                 listener=record["listener"],
                 ephemeral=bytes.fromhex(record["ephemeral"]),
             )
-            canonical = hello.encode() == text
+            texts = (hello.job, hello.purpose, hello.caller, hello.listener)
+            valid = hello.encode() == text and all(isinstance(each, str) for each in texts) and len(hello.job) == _JOB
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise HelloRefused("a hello is malformed") from error
-        if not canonical or hello.purpose not in ("party", "dealer") or len(hello.ephemeral) != 32 or len(hello.job) != 32:
+        if not valid or hello.purpose not in ("party", "dealer") or len(hello.ephemeral) != EPHEMERAL:
             raise HelloRefused("a hello is malformed")
         return hello
 
@@ -88,9 +91,9 @@ def say(connection: ssl.SSLSocket, identity: ProcessIdentity, peer_certificate: 
     text = hello.encode()
     signature = identity.key.sign(_CALLER + _context(bytes(nonce), identity.certificate, peer_certificate) + text)
     connection.sendall(_PREFIX.pack(_MAGIC, len(text)) + text + signature)
-    answer = bytearray(NONCE + _SIGNATURE)
+    answer = bytearray(EPHEMERAL + _SIGNATURE)
     read_into(connection, memoryview(answer))
-    ephemeral, answered = bytes(answer[:NONCE]), bytes(answer[NONCE:])
+    ephemeral, answered = bytes(answer[:EPHEMERAL]), bytes(answer[EPHEMERAL:])
     _verify(peer_certificate, answered, _answer_text(bytes(nonce), identity.certificate, peer_certificate, text, ephemeral))
     return ephemeral
 
@@ -130,6 +133,3 @@ def _verify(certificate: bytes, signature: bytes, message: bytes) -> None:
         public_key(certificate).verify(signature, message)
     except InvalidSignature as error:
         raise HelloRefused("a hello is not signed by the holder of the pinned certificate") from error
-
-
-__all__ = ["FrameError", "Hello", "HelloRefused", "Purpose", "answer", "challenge", "listen", "say"]

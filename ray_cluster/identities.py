@@ -28,7 +28,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_LIFETIME = timedelta(days=30)
+_MARGIN = timedelta(days=1)
+_LIFETIME = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +122,9 @@ def public_key(certificate: bytes) -> Ed25519PublicKey:
 
 
 def _self_signed(name: str, key: Ed25519PrivateKey) -> bytes:
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
+    # Whoever reads a certificate goes by its bytes: the name is for people, and X.509 wants 1 to 64 bytes of it.
+    shown = name.encode("utf-8")[:64].decode("utf-8", errors="ignore") or "unnamed"
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, shown)])
     now = datetime.now(UTC)
     loopback = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
     purposes = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
@@ -131,7 +134,7 @@ def _self_signed(name: str, key: Ed25519PrivateKey) -> bytes:
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_before(now - _MARGIN)
         .not_valid_after(now + _LIFETIME)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName(loopback), critical=False)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ray_cluster.federation import FederationDescription
 from ray_cluster.identities import ProcessIdentity
-from ray_cluster.job_run import Emit, JobRun, PartyHandle, PartyLost
+from ray_cluster.job_run import Emit, JobRun, PartyHandle
 from ray_cluster.links import Dialer
 from secureframe.errors import PartyUnavailable, PolicyError
 from secureframe.governance.identity import verify
@@ -47,6 +47,7 @@ class InstitutionHost:
         self._dialer: Dialer | None = None
         self._party: PartyHandle | None = None
         self._runs: dict[str, tuple[str, JobRun]] = {}
+        self._admitting = 0
         self._lock = threading.Lock()
 
     def register(self, tables: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -86,7 +87,7 @@ class InstitutionHost:
             return True
         try:
             self._party.ping()
-        except PartyLost:
+        except Exception:  # noqa: BLE001  # lost, or too busy to answer
             return False
         return True
 
@@ -113,15 +114,19 @@ class InstitutionHost:
                 hint="sign the plan with the identity that opens the connection",
                 institution=self.name,
             )
+        # A place is taken before any work is done: what is refused for want of one costs nothing, and may be sent again.
         with self._lock:
-            if len(self._runs) >= MOST_JOBS:
+            if len(self._runs) + self._admitting >= MOST_JOBS:
                 raise TooManyJobs
-        job = self._institution.admit(request, signature)
-        run = JobRun(self._institution, job, self._party, self._dialer, self.name)
-        with self._lock:
-            if len(self._runs) >= MOST_JOBS:
-                raise TooManyJobs
-            self._runs[job.job_id] = (verify_key, run)
+            self._admitting += 1
+        try:
+            job = self._institution.admit(request, signature)
+            run = JobRun(self._institution, job, self._party, self._dialer, self.name)
+            with self._lock:
+                self._runs[job.job_id] = (verify_key, run)
+        finally:
+            with self._lock:
+                self._admitting -= 1
         return job.job_id, run
 
     def run(self, job_id: str, emit: Emit) -> None:

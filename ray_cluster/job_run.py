@@ -105,7 +105,9 @@ class JobRun:
         with self._lock:
             if self._ended:
                 return
-        self._stop(Cause.CANCELLED)
+            if self._first is None:
+                self._first = describe_failure(RuntimeError(), self._name, cancelled=True)
+        self._stop()
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -138,13 +140,18 @@ class JobRun:
                 self._institution.deal(self._job)
                 return {}
             with ThreadPoolExecutor(max_workers=PARTIES, thread_name_prefix="dealing link") as pool:
-                calls = [pool.submit(self._call, party) for party in range(PARTIES)]
-                messages = self._institution.deal(self._job)
-                if messages is None:
-                    raise RuntimeError("an owner of inputs has dealt none")
-                sent = [pool.submit(self._send, made, message) for made, message in zip(calls, messages, strict=True)]
-                for each in sent:
-                    each.result()
+                try:
+                    calls = [pool.submit(self._call, party) for party in range(PARTIES)]
+                    messages = self._institution.deal(self._job)
+                    if messages is None:
+                        raise RuntimeError("an owner of inputs has dealt none")
+                    sent = [pool.submit(self._send, made, message) for made, message in zip(calls, messages, strict=True)]
+                    for each in sent:
+                        each.result()
+                except BaseException:
+                    # A call may wait long for its answer, and nobody needs it any more.
+                    self._sockets.cancel()
+                    raise
         except BaseException as error:
             self._failed(error)
             raise
@@ -182,14 +189,10 @@ class JobRun:
             # A party's exit is the cause of whatever else failed here, even where that was noticed before.
             if self._first is None or noted["cause"] == Cause.LOST:
                 self._first = noted
-        self._stop(None)
+        self._stop()
         return self._first
 
-    def _stop(self, cause: Cause | None) -> None:
-        if cause is not None:
-            with self._lock:
-                if self._first is None:
-                    self._first = describe_failure(RuntimeError(), self._name, cancelled=True)
+    def _stop(self) -> None:
         self._sockets.cancel()
         if self._party is not None:
             try:
@@ -199,10 +202,12 @@ class JobRun:
                     known = self._first is not None and self._first["cause"] == Cause.LOST
                 if not known:
                     self._failed(error)
+            except Exception:  # noqa: BLE001  # the end of the job must be told, whatever becomes of its party
+                _log.exception("job %s could not be cancelled", self._job.job_id)
 
     def _forget(self) -> None:
         if self._party is not None:
             try:
                 self._party.finish(self._job.job_id)
-            except PartyLost:
-                _log.warning("the compute party was lost")
+            except Exception as error:  # noqa: BLE001  # as above: what the party still holds ends with its process
+                _log.warning("job %s could not be finished: %s", self._job.job_id, type(error).__name__)

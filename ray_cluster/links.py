@@ -7,6 +7,7 @@ job that this party has not opened yet waits for it, so that an answered hello m
 from __future__ import annotations
 
 import logging
+import select
 import socket
 import ssl
 import threading
@@ -21,8 +22,10 @@ from ray_cluster.identities import ProcessIdentity
 
 HANDSHAKE_SECONDS = 5.0
 IDLE_SECONDS = 300.0
+_AGAIN_SECONDS = 0.1
 _MOST_HANDSHAKES = 32
 _MOST_WAITING = 64
+_GLANCE_SECONDS = 0.5
 _REMEMBERED_JOBS = 4096
 
 _log = logging.getLogger("secureframe.links")
@@ -35,16 +38,8 @@ class LinkFailed(Exception):
 
 
 @dataclass(slots=True)
-class Call:
-    """A link that this side made, and the listener's fresh public key."""
-
-    connection: ssl.SSLSocket
-    ephemeral: bytes
-
-
-@dataclass(slots=True)
-class Arrival:
-    """A link that was made to this side, and the caller's fresh public key."""
+class Link:
+    """A connection whose hello was answered, and the fresh public key of the other side."""
 
     connection: ssl.SSLSocket
     ephemeral: bytes
@@ -56,7 +51,7 @@ class _Desk:
 
     expected: set[Caller]
     ephemeral: bytes
-    arrivals: dict[Caller, Arrival] = field(default_factory=dict)
+    arrivals: dict[Caller, Link] = field(default_factory=dict)
     closed: bool = False
 
 
@@ -101,7 +96,7 @@ class Dialer:
         """Return the name of the member that hosts a compute party."""
         return self._hosts[party].name
 
-    def call(self, party: int, job: str, purpose: Purpose, ephemeral: bytes, sockets: OpenSockets) -> Call:
+    def call(self, party: int, job: str, purpose: Purpose, ephemeral: bytes, sockets: OpenSockets) -> Link:
         """Connect, handshake and say hello; return once the listener has answered.
 
         Parameters
@@ -129,7 +124,7 @@ class Dialer:
                 raise LinkFailed("another certificate than the pinned one")
             # Until the other institution has admitted the job there is no answer; a refusal or a cancellation closes the link.
             tune(connection, idle_seconds=IDLE_SECONDS)
-            return Call(connection, say(connection, self._identity, host.certificate, hello))
+            return Link(connection, say(connection, self._identity, host.certificate, hello))
         except (OSError, ValueError, FrameError, HelloRefused) as error:
             raise LinkFailed(f"no link to party {party}") from error
 
@@ -164,6 +159,7 @@ class Listener:
         self._changed = threading.Condition()
         self._handshakes = threading.BoundedSemaphore(_MOST_HANDSHAKES)
         self._waiting = threading.BoundedSemaphore(_MOST_WAITING)
+        self._closing = threading.Event()
         self._socket = bind(port)
         self.address: tuple[str, int] = self._socket.getsockname()[:2]
 
@@ -178,6 +174,7 @@ class Listener:
 
     def close(self) -> None:
         """Stop accepting, and close what has arrived."""
+        self._closing.set()
         shut(self._socket)
         self._socket.close()
         for job in list(self._desks):
@@ -193,7 +190,7 @@ class Listener:
             self._desks[job] = _Desk(expected=set(expected), ephemeral=ephemeral)
             self._changed.notify_all()
 
-    def arrivals(self, job: str, callers: Iterable[Caller]) -> dict[Caller, Arrival]:
+    def arrivals(self, job: str, callers: Iterable[Caller]) -> dict[Caller, Link]:
         """Wait until all ``callers`` have called, and hand their links over."""
         wanted = set(callers)
         deadline = time.monotonic() + IDLE_SECONDS
@@ -227,12 +224,21 @@ class Listener:
         while True:
             try:
                 plain, _ = self._socket.accept()
-            except OSError:
-                return
+            except OSError as error:
+                # No descriptor may be free just now, or a caller went away at once: neither makes this party deaf.
+                if self._closing.wait(_AGAIN_SECONDS):
+                    return
+                _log.warning("a connection could not be accepted: %s", type(error).__name__)
+                continue
             if not self._handshakes.acquire(blocking=False):
                 plain.close()
                 continue
-            threading.Thread(target=self._greet, args=(plain,), name="greeting", daemon=True).start()
+            try:
+                threading.Thread(target=self._greet, args=(plain,), name="greeting", daemon=True).start()
+            except RuntimeError:
+                _log.warning("no thread is left for a connection")
+                self._handshakes.release()
+                plain.close()
 
     def _greet(self, plain: socket.socket) -> None:
         connection: socket.socket = plain
@@ -265,13 +271,24 @@ class Listener:
             raise HelloRefused("a hello of another member or to another member")
         return hello, nonce, certificate
 
+    def _await_job(self, connection: ssl.SSLSocket, job: str) -> None:
+        """Wait until a job is opened or finished here; a caller that gives up in the meantime holds no place."""
+        deadline = time.monotonic() + IDLE_SECONDS
+        poll = select.poll()
+        poll.register(connection, select.POLLIN)
+        with self._changed:
+            while not self._changed.wait_for(lambda: job in self._desks or job in self._finished, _GLANCE_SECONDS):
+                # A caller says nothing before it is answered: what can be read now is the end of the stream.
+                if poll.poll(0) or time.monotonic() > deadline:
+                    raise LinkFailed("a caller did not wait for the job")
+
     def _admit(self, connection: ssl.SSLSocket, hello: Hello, nonce: bytes, certificate: bytes) -> bool:
         caller: Caller = (hello.purpose, hello.caller)
         if not self._waiting.acquire(blocking=False):
             raise LinkFailed("too many connections wait")
         try:
+            self._await_job(connection, hello.job)
             with self._changed:
-                self._changed.wait_for(lambda: hello.job in self._desks or hello.job in self._finished, IDLE_SECONDS)
                 desk = self._desks.get(hello.job)
                 if desk is None or caller not in desk.expected:
                     raise LinkFailed("a hello for no open job, or a second one")
@@ -283,7 +300,7 @@ class Listener:
         with self._changed:
             if desk.closed or self._desks.get(hello.job) is not desk:
                 return False
-            desk.arrivals[caller] = Arrival(connection, hello.ephemeral)
+            desk.arrivals[caller] = Link(connection, hello.ephemeral)
             self._changed.notify_all()
         return True
 

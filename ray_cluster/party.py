@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from ray_cluster.failures import Cause, describe_failure
 from ray_cluster.federation import PARTIES, FederationDescription
 from ray_cluster.frames import FrameReceiver, FrameSender
 from ray_cluster.identities import ProcessIdentity
-from ray_cluster.links import Arrival, Call, Caller, Dialer, LinkFailed, Listener, OpenSockets
+from ray_cluster.links import Caller, Dialer, Link, LinkFailed, Listener, OpenSockets
 from ray_cluster.records import save_payloads
 from ray_cluster.tls_channel import TlsChannel
 from secureframe.mpc.channel import Recorder
@@ -31,8 +31,6 @@ from secureframe.mpc.randomness import PartyKeys
 if TYPE_CHECKING:
     from secureframe.engine.institution import AdmittedJob
     from secureframe.engine.party_job import PartyJob
-
-LARGEST_DEALING = 1 << 32
 
 _log = logging.getLogger("secureframe.party")
 
@@ -133,14 +131,13 @@ class PartyHost:
         self.finish(job_id)
         return answer
 
-    def cancel(self, job_id: str) -> bool:
+    def cancel(self, job_id: str) -> None:
         """Close a job's links, which aborts it here and at the other parties; from any thread, and also before it is opened."""
         with self._lock:
             running = self._jobs.get(job_id)
         if running is not None:
             running.cancel()
         self._listener.finish(job_id)
-        return running is not None
 
     def cancel_all(self) -> None:
         """Abort whatever runs: the institution that drove it is gone."""
@@ -197,17 +194,33 @@ class PartyHost:
         callers: list[Caller] = [("party", name) for name in neighbours.values()]
         callers += [("dealer", owner) for owner in job.owners]
         self._listener.open(job.job_id, callers, public)
+
+        def ended(call: Future[Link]) -> None:
+            if call.exception() is not None:
+                # Nobody need wait for the links that were to come, once one cannot be made.
+                self._listener.finish(job.job_id)
+
         with ThreadPoolExecutor(max_workers=2, thread_name_prefix="open") as pool:
-            calls = {party: pool.submit(dialer.call, party, job.job_id, "party", public, running.sockets) for party in neighbours}
-            arrivals = self._listener.arrivals(job.job_id, callers)
-            for arrival in arrivals.values():
-                running.sockets.add(arrival.connection)
-            made = {party: made_call.result() for party, made_call in calls.items()}
+            try:
+                calls = {
+                    party: pool.submit(dialer.call, party, job.job_id, "party", public, running.sockets) for party in neighbours
+                }
+                for each in calls.values():
+                    each.add_done_callback(ended)
+                arrivals = self._listener.arrivals(job.job_id, callers)
+                for arrival in arrivals.values():
+                    running.sockets.add(arrival.connection)
+                made = {party: call.result() for party, call in calls.items()}
+            except BaseException:
+                running.sockets.cancel()
+                raise
         previous, following = (self.index - 1) % 3, (self.index + 1) % 3
         came = {party: arrivals["party", name] for party, name in neighbours.items()}
+        own = bytes.fromhex(self._identity.fingerprint) + public
+        prints = {party: bytes.fromhex(self._description.host(party).fingerprint) for party in neighbours}
         keys = PartyKeys(
-            previous=_pair_secret(secret, public, made[previous], came[previous], job.job_id),
-            next=_pair_secret(secret, public, made[following], came[following], job.job_id),
+            previous=pair_secret(secret, own, prints[previous], made[previous], came[previous], job.job_id),
+            next=pair_secret(secret, own, prints[following], made[following], came[following], job.job_id),
         )
         running.recorder = Recorder() if self._records is not None else None
         running.channel = TlsChannel(
@@ -219,7 +232,7 @@ class PartyHost:
         dealt = {}
         for owner in job.owners:
             receiver = FrameReceiver(arrivals["dealer", owner].connection)
-            dealt[owner] = receiver.receive(LARGEST_DEALING)
+            dealt[owner] = receiver.receive(job.dealt_bytes(owner, self.index))
             receiver.release()
         running.dealt = {owner: len(message) for owner, message in dealt.items()}
         running.computation = self._compute(job, self.index, running.channel, keys, dealt)
@@ -239,14 +252,29 @@ class PartyHost:
         }
 
 
-def _pair_secret(secret: X25519PrivateKey, public: bytes, made: Call, came: Arrival, job_id: str) -> bytes:
+def pair_secret(secret: X25519PrivateKey, own: bytes, peer: bytes, made: Link, came: Link, job_id: str) -> bytes:
     """Return the secret that a pair of parties shares for one job.
 
     Both ephemeral keys are signed within the hellos of both connections of the pair, each bound to the job and both
-    certificates; the two connections must show the same ones.
+    certificates; the two connections must show the same ones. The secret is bound to both certificates as well: else a
+    party that shows its neighbour's ephemeral key as its own would make the two secrets of the third party equal, and
+    what those mask would cancel.
+
+    Parameters
+    ----------
+    secret : X25519PrivateKey
+        This party's ephemeral key.
+    own : bytes
+        The digest of this party's certificate, and its ephemeral public key.
+    peer : bytes
+        The digest of the other party's certificate.
+    made, came : Link
+        The two connections of the pair.
+    job_id : str
+        The job, in hexadecimal characters.
     """
     if made.ephemeral != came.ephemeral:
         raise LinkFailed("the two links of a pair show different keys")
     shared = secret.exchange(X25519PublicKey.from_public_bytes(made.ephemeral))
-    pair = b"".join(sorted((public, made.ephemeral)))
-    return HKDF(algorithm=SHA256(), length=32, salt=bytes.fromhex(job_id), info=b"secureframe pair v1\x00" + pair).derive(shared)
+    pair = b"".join(sorted((own, peer + made.ephemeral)))
+    return HKDF(algorithm=SHA256(), length=32, salt=bytes.fromhex(job_id), info=b"secureframe pair v2\x00" + pair).derive(shared)

@@ -137,7 +137,11 @@ class Simulation:
     def _read(self) -> None:
         assert self._guardian.stdout is not None
         for line in self._guardian.stdout:
-            event = json.loads(line)
+            try:
+                event = json.loads(line)
+            except ValueError:
+                # The launcher was killed in the middle of a word.
+                break
             if event["event"] == "failed":
                 self._failure = SecureFrameError.from_json(event["error"])
             self._events.put(event)
@@ -218,5 +222,6 @@ class SimulationBackend(Backend):
         return self._client.run(request, signature, progress)
 
     def close(self) -> None:
-        self._client.close()
+        # In this order: a statement that runs in another thread is told of the end before its connections go.
         self._simulation.close()
+        self._client.close()

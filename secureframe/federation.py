@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import itertools
+import os
 import shutil
 import sys
 import tempfile
@@ -340,7 +341,7 @@ def _as_table(source: Any) -> Table:
 
 def _short_directory() -> str | None:
     """A place with a short path: socket paths below it end at 107 bytes."""
-    return "/tmp" if sys.platform != "win32" and Path("/tmp").is_dir() else None
+    return "/tmp" if sys.platform != "win32" and os.access("/tmp", os.W_OK | os.X_OK) else None
 
 
 def demo(name: str = "nafld", *, policy: str | Policy = "open-research", quiet: bool = False, start: Start | None = None) -> Federation:

@@ -24,7 +24,7 @@ from secureframe.local.lower import LocalFrame, lower, pad, table_id
 from secureframe.local.parts import local_parts
 from secureframe.local.register import RegisteredTable, register
 from secureframe.mpc.program import Program, Value
-from secureframe.mpc.sharing import deal
+from secureframe.mpc.sharing import deal, message_bytes
 from secureframe.plan.envelope import Plan, job_id, read_plan
 from secureframe.plan.forms import Form
 from secureframe.plan.nodes import Node
@@ -65,6 +65,10 @@ class AdmittedJob:
     stages: tuple[str, ...]
     recipient_key: str
     program: Program
+
+    def dealt_bytes(self, owner: str, index: int) -> int:
+        """Return the exact length of the message that an owner deals to party ``index``."""
+        return message_bytes((spec.value for spec in self.program.inputs if spec.owner == owner), index)
 
 
 class Institution:

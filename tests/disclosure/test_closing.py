@@ -147,6 +147,7 @@ def test_no_cell_of_a_table_with_known_margins_can_be_recovered(seed: int) -> No
     partly = 0
     for (table, primary), pattern in zip(cases, closed_on_shares(cases), strict=True):
         assert not (primary & ~pattern).any()
+        assert pattern.tolist() == closed_rectangle(table, primary, T).tolist()
         if not pattern.all():
             assert not audit(table, pattern, primary & (table < T), T), (table, pattern)
             partly += int(primary.any())

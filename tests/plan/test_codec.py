@@ -343,7 +343,7 @@ def test_mutated_plans_are_refused_by_name_or_are_plans(data: st.DataObject) -> 
         source: Any = record
         for step in data.draw(st.sampled_from(others)):
             source = source[step]
-        place[path[-1]] = data.draw(st.sampled_from(JUNK)) if data.draw(st.booleans()) else copy.deepcopy(source)
+        place[path[-1]] = copy.deepcopy(data.draw(st.sampled_from(JUNK)) if data.draw(st.booleans()) else source)
     try:
         node = decode(parse(canonical(record)), tables(), Summarise)
     except SecureFrameError:

@@ -204,6 +204,29 @@ def test_floats_are_the_decimals_that_they_print_as() -> None:
     assert e.IsIn(N, (0.5,)).values == (Fraction(1, 2),)
 
 
+@pytest.mark.parametrize(
+    ("edges", "right", "lowest", "nullable"),
+    [
+        ((-1, 9), True, False, False),
+        ((0, 9), True, False, True),
+        ((0, 9), True, True, False),
+        ((0, 8), True, True, True),
+        ((0, 10), False, False, False),
+        ((0, 10), False, True, False),
+        ((0, 9), False, False, True),
+        ((0, 9), False, True, True),
+        ((1, 10), False, True, True),
+    ],
+)
+def test_bands_are_missing_only_where_values_may_lie_outside(
+    edges: tuple[int, int], right: bool, lowest: bool, nullable: bool
+) -> None:
+    schema = {"n": field(number_type(0, 9, Fraction(1), False))}
+    cut = e.Cut(N, tuple(map(Fraction, edges)), ("all",), right, lowest)
+    assert e.infer(cut, schema).type.nullable == nullable
+    assert any(exact(cut, {"n": Fraction(i)}) is None for i in range(10)) == nullable
+
+
 def test_expressions_read_as_they_are_typed() -> None:
     assert e.show(e.Where(e.Not(T), e.Clip(N, Fraction(1), None), e.FillNull(X, e.Literal(0.5)))) == (
         "where(~t, n.clip(lower=1), x.fillna(0.5))"

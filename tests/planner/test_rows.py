@@ -24,6 +24,7 @@ from tests.planner.strategies import Expressions, Frames
 from tests.planner.study import FIRST_DAY, LEVELS, Study, random_tables, start
 
 STUDIES: dict[int, Study] = {}
+LARGE = 99
 
 
 def study(seed: int) -> Study:
@@ -190,7 +191,10 @@ ON_THE_RIGHT: list[e.Expr] = [
     *(binary(SCORE, operator, 2) for operator in e.COMPARISONS),
     *(binary(e.FillNull(SCORE, e.Literal(2)), operator, 2) for operator in e.COMPARISONS),
     binary(HIT, "&", binary(SCORE, ">", 0)),
+    binary(HIT, "&", e.Not(e.IsNull(SCORE))),
+    binary(e.Not(e.IsNull(SCORE)), "&", HIT),
     binary(HIT, "|", e.IsNull(SCORE)),
+    binary(HIT, "|", binary(HIT, "&", e.Not(e.IsNull(LEVEL)))),
     e.Not(binary(HIT, "|", e.Not(e.IsNull(SCORE)))),
     e.Not(HIT),
     e.IsNull(LEVEL),
@@ -232,32 +236,39 @@ ON_THE_RIGHT: list[e.Expr] = [
 ]
 
 
+def large() -> Study:
+    """Rows enough that every edge and every pair of missing and present values occurs."""
+    if LARGE not in STUDIES:
+        STUDIES[LARGE] = start(random_tables(LARGE, persons=45), persons=48)
+    return STUDIES[LARGE]
+
+
 def linked(study: Study, how: str) -> n.Merge:
     return n.Merge(study.table("clinic.people"), study.table("labor.scores"), "id", "id", how)
 
 
 @pytest.mark.parametrize("how", n.MERGES)
 def test_every_expression_over_columns_of_two_institutions(how: str) -> None:
-    check(study(5), linked(study(5), how), ACROSS, {"cutoff": Fraction(39, 2)})
+    check(large(), linked(large(), how), ACROSS, {"cutoff": Fraction(39, 2)})
 
 
 @pytest.mark.parametrize("how", n.MERGES)
 def test_every_expression_over_columns_of_the_right_side(how: str) -> None:
-    check(study(6), linked(study(6), how), ON_THE_RIGHT, {"cutoff": Fraction(-3, 2)})
+    check(large(), linked(large(), how), ON_THE_RIGHT, {"cutoff": Fraction(-3, 2)})
 
 
 def test_keys_of_two_institutions() -> None:
     """A case's own row at the other institution: the left key repeats, is missing, or has no match."""
-    frame = n.Merge(study(7).table("clinic.people"), study(7).table("labor.scores"), "case_id", "id", "left", ("_l", "_r"))
+    frame = n.Merge(large().table("clinic.people"), large().table("labor.scores"), "case_id", "id", "left", ("_l", "_r"))
     same = [e.Binary(operator, e.ColumnRef(a), e.ColumnRef("id_r")) for a in ("id_l", "case_id") for operator in ("==", "!=")]
-    check(study(7), frame, [*same, SCORE, e.IsNull(e.ColumnRef("id_r"))])
+    check(large(), frame, [*same, SCORE, e.IsNull(e.ColumnRef("id_r"))])
 
 
 def test_categories_of_two_institutions_beside_a_shared_one() -> None:
-    base = linked(study(8), "left")
+    base = linked(large(), "left")
     made = n.Project(base, (("band", CUTS[0]), ("grade", GRADE), ("rank", RANK), ("id", e.ColumnRef("id"))))
-    frame = n.Merge(made, study(8).table("register.events"), "id", "id", "left")
-    check(study(8), frame, [binary(e.ColumnRef(a), "==", e.ColumnRef("kind")) for a in ("band", "grade", "rank")])
+    frame = n.Merge(made, large().table("register.events"), "id", "id", "left")
+    check(large(), frame, [binary(e.ColumnRef(a), "==", e.ColumnRef("kind")) for a in ("band", "grade", "rank")])
 
 
 # -- refused -----------------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """An institution and a party's computation that do just enough to drive processes, links and gateways in tests.
 
 The request is JSON: ``owners``, ``stages``, and ``words`` to exchange in each of ``rounds``. Stages mean what they are called:
-``hold`` exchanges until a link closes, ``fail`` raises with a secret in its message at party 1, anything else ends.
+``hold`` exchanges until a link closes, ``fail`` raises with a secret in its message at party 1, ``undealt`` raises where inputs
+are dealt, ``overlong`` deals party 1 too many bytes, anything else ends.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from secureframe.mpc.channel import Channel
 from secureframe.mpc.randomness import PartyKeys
 
 SECRET = "a value of a row"
+DEALT = (800, 1600, 100_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,9 @@ class AdmittedJob:
     words: int
     rounds: int
     marks: str | None
+
+    def dealt_bytes(self, owner: str, index: int) -> int:
+        return DEALT[index]
 
 
 class Institution:
@@ -86,7 +91,8 @@ class Institution:
     def deal(self, job: AdmittedJob) -> tuple[bytes, bytes, bytes] | None:
         if "undealt" in job.stages:
             raise ValueError(SECRET)
-        return os.urandom(800), os.urandom(1600), os.urandom(100_000)
+        first, second, third = (os.urandom(size) for size in DEALT)
+        return first, second + b"more" if "overlong" in job.stages else second, third
 
 
 class PartyJob:

@@ -49,7 +49,7 @@ def assert_still_serves(wires: Wiring) -> None:
     arrival = wires.listeners[1].arrivals(job, [("party", "hospital")])["party", "hospital"]
     assert (call.ephemeral, arrival.ephemeral) == (b"L" * 32, b"C" * 32)
     FrameSender(call.connection).send(memoryview(b"dealt"))
-    assert FrameReceiver(arrival.connection).receive(10) == b"dealt"
+    assert FrameReceiver(arrival.connection).receive(5) == b"dealt"
     wires.listeners[1].finish(job)
     arrival.connection.close()
 

@@ -1,0 +1,212 @@
+"""Conditions inside columns: what splits persons in two within an aggregated column, wherever it was defined.
+
+A sum of ``where(narrow, cost, 0)``, of ``2 * flag`` or of a clipped column says how many persons are on either side of a
+condition. The conditions are found in the definition of the column, through projections, filters, orders and merges, and are
+added to the frame as columns of their own, so that the rules can count both sides. Through a reduction to one row a person they
+are not taken apart: there the persons count whose result is not zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from secureframe.plan.expressions import (
+    ARITHMETIC,
+    COMPARISONS,
+    Binary,
+    Clip,
+    ColumnRef,
+    Cut,
+    Divide,
+    Expr,
+    FillNull,
+    IsIn,
+    IsNull,
+    Literal,
+    Quantise,
+    Where,
+    column_names,
+    infer,
+    substitute,
+    walk,
+)
+from secureframe.plan.nodes import Filter, GroupPersons, Merge, Node, Project, SortRows
+from secureframe.schema.types import ColumnType, Kind
+
+_PASSING = (Filter, SortRows)
+"""Nodes whose columns are those of the frame below."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """A condition over the columns of a frame.
+
+    Parameters
+    ----------
+    path : tuple of str
+        The sides (``left`` or ``right``) of the merges that lead down to the frame.
+    expr : Expr
+        The condition, over the first node there that is neither a projection nor a filter nor an order.
+    """
+
+    path: tuple[str, ...]
+    expr: Expr
+
+    @property
+    def key(self) -> str:
+        """What tells conditions apart; Python finds 1 equal to True, and they are not."""
+        return repr((self.path, self.expr))
+
+
+def has_two_values(type_: ColumnType) -> bool:
+    """Whether a sum of such a column gives away how many persons have either value."""
+    return type_.is_numeric and type_.high - type_.low == 1
+
+
+def inner_conditions(frame: Node, column: str) -> list[Condition]:
+    """Return the comparisons, masks, clips and fills inside a column's definition."""
+    return _unique(_found(frame, column, lambda expr, _: (p for e in walk(expr) for p in _split(e))))
+
+
+def hidden_frequencies(frame: Node, column: str) -> list[Condition]:
+    """Return conditions that a column is arithmetic on: two values, scaled or added to others, are still a frequency."""
+    return _unique(_found(frame, column, lambda expr, root: _two_valued(expr, root, whole=True)))
+
+
+def counts_persons(frame: Node, column: str) -> bool:
+    """Whether a column counts rows, or masks them, below a reduction to one row a person."""
+    expr, root = _resolve(frame, ColumnRef(column))
+    for name in column_names(expr):
+        if isinstance(root, Merge):
+            side, origin = root.origins[name]
+            if counts_persons(_side(root, side), origin):
+                return True
+        if isinstance(root, GroupPersons):
+            for a in root.aggregations:
+                below = root.frame
+                if a.name == name and (
+                    a.how == "count"
+                    or has_two_values(below.schema[a.column].type)
+                    or inner_conditions(below, a.column)
+                    or hidden_frequencies(below, a.column)
+                    or counts_persons(below, a.column)
+                ):
+                    return True
+    return False
+
+
+def with_columns(frame: Node, columns: Mapping[str, Condition]) -> Node:
+    """Return the same frame with conditions as further columns, each defined where its own columns are."""
+    if not columns:
+        return frame
+    if isinstance(frame, _PASSING):
+        return replace(frame, frame=with_columns(frame.frame, columns))
+    if isinstance(frame, Project) and isinstance(_below(frame), Project):
+        return Project(with_columns(frame.frame, columns), frame.columns + _passed(columns))
+    here = tuple((name, c.expr) for name, c in columns.items() if not c.path)
+    deeper = {name: c for name, c in columns.items() if c.path}
+    if isinstance(frame, Project):
+        return Project(_with_deeper(frame.frame, deeper), frame.columns + here + _passed(deeper))
+    frame = _with_deeper(frame, deeper)
+    return Project(frame, _passed(frame.schema) + here) if here else frame
+
+
+def _with_deeper(frame: Node, columns: Mapping[str, Condition]) -> Node:
+    """The same frame with conditions that lie below its merge."""
+    if not columns:
+        return frame
+    if isinstance(frame, _PASSING):
+        return replace(frame, frame=_with_deeper(frame.frame, columns))
+    assert isinstance(frame, Merge)
+    left, right = (
+        with_columns(_side(frame, side), {name: replace(c, path=c.path[1:]) for name, c in columns.items() if c.path[0] == side})
+        for side in ("left", "right")
+    )
+    return replace(frame, left=left, right=right)
+
+
+def _passed(names: Iterable[str]) -> tuple[tuple[str, Expr], ...]:
+    return tuple((name, ColumnRef(name)) for name in names)
+
+
+def _below(frame: Project) -> Node:
+    """The next node below that has columns of its own."""
+    below = frame.frame
+    while isinstance(below, _PASSING):
+        below = below.frame
+    return below
+
+
+def _side(merge: Merge, side: str) -> Node:
+    return merge.left if side == "left" else merge.right
+
+
+def _unique(found: Iterable[Condition]) -> list[Condition]:
+    return list({c.key: c for c in found}.values())
+
+
+def _resolve(frame: Node, expr: Expr) -> tuple[Expr, Node]:
+    """Rewrite an expression to the columns of the first node below that is neither a projection nor a filter nor an order."""
+    while isinstance(frame, Project | Filter | SortRows):
+        if isinstance(frame, Project):
+            expr = substitute(expr, frame.definitions)
+        frame = frame.frame
+    return expr, frame
+
+
+def _found(frame: Node, column: str, look: Callable[[Expr, Node], Iterable[Expr]]) -> Iterator[Condition]:
+    """Yield what ``look`` finds in a column's definition, and in those of the merged columns that it reads."""
+    expr, root = _resolve(frame, ColumnRef(column))
+    for found in look(expr, root):
+        yield Condition(path=(), expr=found)
+    if not isinstance(root, Merge):
+        return
+    for name in sorted(column_names(expr)):
+        side, origin = root.origins[name]
+        below = _side(root, side)
+        # Two values are counted as a column of their own, which says as much as the condition that made them.
+        if not has_two_values(below.schema[origin].type):
+            for condition in _found(below, origin, look):
+                yield replace(condition, path=(side, *condition.path))
+
+
+def _split(expr: Expr) -> list[Expr]:
+    """Conditions that one node of an expression splits persons by."""
+    match expr:
+        case Binary(operator=operator) if operator in COMPARISONS:
+            return [expr]
+        case IsIn() | IsNull():
+            return [expr]
+        case Where(condition=condition):
+            return [condition]
+        case FillNull(operand=operand) | Cut(operand=operand):
+            return [IsNull(operand)]
+        case Clip(operand=operand, low=low, high=high):
+            ends = (("<", low), (">", high))
+            return [Binary(operator, operand, Literal(end)) for operator, end in ends if end is not None]
+        case _:
+            return []
+
+
+def _two_valued(expr: Expr, root: Node, *, whole: bool = False) -> Iterator[Expr]:
+    """Yield a condition for every operand of arithmetic that has two values; the whole is looked at as a column of its own."""
+    type_ = infer(expr, root.schema).type
+    if has_two_values(type_):
+        if not whole:
+            high = Literal(type_.high * type_.step)
+            yield expr if type_.kind is Kind.BOOL else Binary("==", expr, high)
+        return
+    match expr:
+        case Binary(operator, left, right) if operator in ARITHMETIC:
+            operands = [left, right]
+        case Divide(left, right, _):
+            operands = [left, right]
+        case Where(_, then, otherwise):
+            operands = [e for e in (then, otherwise) if e != Literal(None)]
+        case FillNull(operand) | Clip(operand) | Quantise(operand):
+            operands = [operand]
+        case _:
+            operands = []
+    for operand in operands:
+        yield from _two_valued(operand, root)
