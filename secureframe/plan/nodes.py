@@ -235,8 +235,10 @@ class SortRows(Node):
                 hint="labs.sort_values('days').groupby('id').agg(last=('value', 'last'))",
             )
         for name in self.by:
-            if not infer(ColumnRef(name), self.frame.schema).type.is_ordered:
+            found = infer(ColumnRef(name), self.frame.schema)
+            if not found.type.is_ordered:
                 raise PlanError(f"{name} has no order")
+            require_use(found, Use.FILTER, ColumnRef(name), self.frame.schema)
 
     @property
     def inputs(self) -> tuple[Node, ...]:

@@ -88,7 +88,7 @@ def test_points_reached_are_counted_exactly(pairs: list[tuple[int, int]], thresh
 @given(st.lists(st.tuples(st.integers(-(2**70), 2**70), st.integers(-(2**40), 2**40)), min_size=1, max_size=8))
 def test_products_and_combinations_grow_their_ring(pairs: list[tuple[int, int]]) -> None:
     job = Job()
-    x = Ranged(value=job.arith([p for p, _ in pairs], 2), lo=-(2**70), hi=2**70)
+    x = Ranged(value=job.arith(np.array([p for p, _ in pairs], dtype=object), 2), lo=-(2**70), hi=2**70)
     y = Ranged(value=job.arith([q for _, q in pairs]), lo=-(2**40), hi=2**40)
     product, total = rounding.multiply(job.builder, x, y), rounding.combine(job.builder, x, 3, y, -7)
     products, totals = job.run(product.value, total.value)

@@ -163,6 +163,11 @@ def test_other_bytes_are_refused(raw: bytes) -> None:
     refuses(raw)
 
 
+def test_a_key_that_occurs_twice_is_named_as_such() -> None:
+    with pytest.raises(PlanError, match="occurs twice"):
+        parse(b'{"a":"b","a":"b"}')
+
+
 def test_what_is_accepted_is_canonical() -> None:
     assert parse(b'{"a":["]]]]",null,true],"b":"\xc3\xa4"}') == {"a": ["]]]]", None, True], "b": "ä"}
 

@@ -121,8 +121,8 @@ def test_conditions_are_found_below_merges() -> None:
 
 
 def test_an_order_hides_no_condition() -> None:
-    ordered = n.SortRows(made(times(e.ColumnRef("high"), 2), VISITS), ("value",), True)
-    assert conditions(asked(ordered)) == {"high"}
+    doubled = n.Project(VISITS, (("value", e.ColumnRef("value")), ("new", times(e.ColumnRef("high"), 2))))
+    assert conditions(asked(n.SortRows(doubled, ("value",), True))) == {"high"}
 
 
 def test_a_mask_below_a_reduction_is_counted_by_what_it_leaves() -> None:
