@@ -18,7 +18,7 @@ from secureframe.disclosure.rounding import Ranged
 from secureframe.mpc.numeric import round_to_base
 from secureframe.mpc.program import Builder, Value, bit_length
 from secureframe.plan.expressions import Binary, ColumnRef, Not, column_names
-from secureframe.plan.nodes import Statistic
+from secureframe.plan.nodes import Node, Statistic
 from secureframe.plan.parts import Breakdown, Count, Moment, Part, Piece, Quantile
 from secureframe.schema.types import ColumnType
 
@@ -149,13 +149,21 @@ class Rules:
         return b.or_(*(b.is_zero(x.value, bit_length(0, x.hi)) for x in spreads))
 
     def _frame(self) -> Value:
-        """One bit: the frame itself, or what its base table has beyond it, is too small."""
+        """One bit: the frame itself, or what its base table has beyond it, is too small; so for each frame it is made of."""
         if self._frame_bad is None:
             b = self.b
-            frame, base = self.parts[Count(scope="frame")], self.parts[Count(scope="base")]
-            both = b.concat([frame.value, b.subtract(base.value, frame.value)])
-            self._frame_bad = closing.any_element(b, closing.small(b, both, self.policy.threshold, base.hi))
+            counts = [self.parts[Count(scope="frame")], self._complement(None)]
+            for frame in (None, *self.breakdown.thinned):
+                outside = self.parts.get(Count(scope="outside", of=frame))
+                counts.append(self._complement(frame) if outside is None else outside)
+            both, hi = b.concat([c.value for c in counts]), max(c.hi for c in counts)
+            self._frame_bad = closing.any_element(b, closing.small(b, both, self.policy.threshold, hi))
         return self._frame_bad
+
+    def _complement(self, frame: Node | None) -> Ranged:
+        """Persons of a frame's base table that are not in the frame."""
+        base, inside = self.parts[Count(scope="base", of=frame)], self.parts[Count(scope="frame", of=frame)]
+        return Ranged(value=self.b.subtract(base.value, inside.value), lo=0, hi=base.hi)
 
     def _pattern(self, evidence: Count) -> Value:
         """Cells withheld on account of one count of persons, closed against recovery from its margins."""

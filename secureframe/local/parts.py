@@ -40,14 +40,16 @@ def local_parts(breakdown: Breakdown, tables: Tables, parameters: Parameters | N
         scopes ``frame`` and ``base``. Rows with a missing key are in no cell.
     """
     frame = breakdown.frame
-    rows = lower(frame, tables, parameters).rows.filter(pl.col(VALID))
-    cells = _Cells(breakdown, rows, parameters or {})
+    everything = lower(frame, tables, parameters).rows
+    cells = _Cells(breakdown, everything.filter(pl.col(VALID)), parameters or {})
     found: dict[Part, list[int]] = {}
     for part in breakdown.parts:
         match part:
             case Count(scope="base"):
                 base = base_table(frame, tables)
                 found[part] = [base.frame[base.schema.person_key].n_unique()]
+            case Count(scope="outside"):
+                found[part] = [everything.filter(~pl.col(VALID))[PERSON].n_unique()]
             case Quantile():
                 found[part] = cells.quantile(part)
             case Moment() if cells.exceeds(part):

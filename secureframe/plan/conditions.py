@@ -2,8 +2,8 @@
 
 A sum of ``where(narrow, cost, 0)``, of ``2 * flag`` or of a clipped column says how many persons are on either side of a
 condition. The conditions are found in the definition of the column, through projections, filters, orders and merges, and are
-added to the frame as columns of their own, so that the rules can count both sides. Through a reduction to one row a person they
-are not taken apart: there the persons count whose result is not zero.
+added to the frame as columns of their own, so that the rules can count both sides. Below a reduction to one row a person the two
+sides are two columns, since a person may have rows on either: whether any row fulfils the condition, whether any does not.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from secureframe.plan.expressions import (
     IsIn,
     IsNull,
     Literal,
+    Not,
     Quantise,
     Where,
     column_names,
@@ -31,9 +32,12 @@ from secureframe.plan.expressions import (
     substitute,
     walk,
 )
-from secureframe.plan.nodes import Filter, GroupPersons, Merge, Node, Project, SortRows
-from secureframe.schema.types import ColumnType, Kind
+from secureframe.plan.nodes import Aggregation, Filter, GroupPersons, Merge, Node, Project, SortRows
+from secureframe.schema.table import Schema
+from secureframe.schema.types import MAX_LEVELS, ColumnType, Kind
 
+ROUNDED_LEVELS = 16
+"""A rounding onto so few points divides persons as a comparison would: every point counts."""
 _PASSING = (Filter, SortRows)
 """Nodes whose columns are those of the frame below."""
 
@@ -45,13 +49,18 @@ class Condition:
     Parameters
     ----------
     path : tuple of str
-        The sides (``left`` or ``right``) of the merges that lead down to the frame.
+        The sides (``left`` or ``right``) of the merges, and ``rows`` for the reductions, that lead down to the frame.
     expr : Expr
         The condition, over the first node there that is neither a projection nor a filter nor an order.
     """
 
     path: tuple[str, ...]
     expr: Expr
+
+    @property
+    def has_two_sides(self) -> bool:
+        """Whether its negation is not a condition of its own."""
+        return "rows" not in self.path
 
     @property
     def key(self) -> str:
@@ -66,7 +75,7 @@ def has_two_values(type_: ColumnType) -> bool:
 
 def inner_conditions(frame: Node, column: str) -> list[Condition]:
     """Return the comparisons, masks, clips and fills inside a column's definition."""
-    return _unique(_found(frame, column, lambda expr, _: (p for e in walk(expr) for p in _split(e))))
+    return _unique(_found(frame, column, lambda expr, root: (p for e in walk(expr) for p in _split(e, root.schema))))
 
 
 def hidden_frequencies(frame: Node, column: str) -> list[Condition]:
@@ -118,12 +127,20 @@ def _with_deeper(frame: Node, columns: Mapping[str, Condition]) -> Node:
         return frame
     if isinstance(frame, _PASSING):
         return replace(frame, frame=_with_deeper(frame.frame, columns))
+    if isinstance(frame, GroupPersons):
+        rows = with_columns(frame.frame, {name: replace(c, path=c.path[1:]) for name, c in columns.items()})
+        return replace(frame, frame=rows, aggregations=(*frame.aggregations, *map(_any, columns)))
     assert isinstance(frame, Merge)
     left, right = (
         with_columns(_side(frame, side), {name: replace(c, path=c.path[1:]) for name, c in columns.items() if c.path[0] == side})
         for side in ("left", "right")
     )
     return replace(frame, left=left, right=right)
+
+
+def _any(name: str) -> Aggregation:
+    """Whether a condition holds in any row of a person."""
+    return Aggregation(name=name, column=name, how="any")
 
 
 def _passed(names: Iterable[str]) -> tuple[tuple[str, Expr], ...]:
@@ -160,6 +177,12 @@ def _found(frame: Node, column: str, look: Callable[[Expr, Node], Iterable[Expr]
     expr, root = _resolve(frame, ColumnRef(column))
     for found in look(expr, root):
         yield Condition(path=(), expr=found)
+    if isinstance(root, GroupPersons):
+        for source in sorted({a.column for a in root.aggregations if a.name in column_names(expr)}):
+            for condition in _found(root.frame, source, look):
+                either = [condition] if not condition.has_two_sides else [condition, replace(condition, expr=Not(condition.expr))]
+                yield from (replace(c, path=("rows", *c.path)) for c in either)
+        return
     if not isinstance(root, Merge):
         return
     for name in sorted(column_names(expr)):
@@ -171,7 +194,7 @@ def _found(frame: Node, column: str, look: Callable[[Expr, Node], Iterable[Expr]
                 yield replace(condition, path=(side, *condition.path))
 
 
-def _split(expr: Expr) -> list[Expr]:
+def _split(expr: Expr, schema: Schema) -> list[Expr]:
     """Conditions that one node of an expression splits persons by."""
     match expr:
         case Binary(operator=operator) if operator in COMPARISONS:
@@ -179,14 +202,27 @@ def _split(expr: Expr) -> list[Expr]:
         case IsIn() | IsNull():
             return [expr]
         case Where(condition=condition):
-            return [condition]
+            # Missing counts as false there.
+            return [FillNull(condition, Literal(False)) if infer(condition, schema).type.nullable else condition]
         case FillNull(operand=operand) | Cut(operand=operand):
             return [IsNull(operand)]
         case Clip(operand=operand, low=low, high=high):
             ends = (("<", low), (">", high))
             return [Binary(operator, operand, Literal(end)) for operator, end in ends if end is not None]
+        case Binary("*", left, right) if column_names(left) and column_names(right):
+            # A factor with few values is a mask: 0 takes persons out.
+            return [Binary("!=", e, Literal(0)) for e in (left, right) if _is_mask(infer(e, schema).type)]
+        case Quantise(operand=operand):
+            type_, finer = infer(expr, schema).type, infer(operand, schema).type
+            if type_.high - type_.low < min(ROUNDED_LEVELS, finer.high - finer.low):
+                return [Binary("==", expr, Literal(i * type_.step)) for i in range(type_.low, type_.high + 1)]
+            return []
         case _:
             return []
+
+
+def _is_mask(type_: ColumnType) -> bool:
+    return type_.low <= 0 <= type_.high and 1 < type_.high - type_.low < MAX_LEVELS
 
 
 def _two_valued(expr: Expr, root: Node, *, whole: bool = False) -> Iterator[Expr]:

@@ -13,6 +13,7 @@ from fractions import Fraction
 from secureframe.plan.conditions import counts_persons, has_two_values, hidden_frequencies, inner_conditions, with_columns
 from secureframe.plan.expressions import Binary, ColumnRef, Expr, Literal, Not
 from secureframe.plan.nodes import PREDICATE, Node, Statistic, Summarise
+from secureframe.plan.thinning import thinned_frames
 from secureframe.schema.types import Kind
 
 
@@ -24,19 +25,23 @@ class Count:
     ----------
     scope : str
         ``cell``: for every cell; ``frame``: over all valid rows of the frame, whatever its keys; ``base``: over the
-        valid rows of the frame's base table, before any filter or merge.
+        valid rows of the frame's base table, before any filter or merge; ``outside``: over the rows of the base table that
+        the frame leaves out, where a person has many rows and may be in and outside of it.
     unit : str
         ``persons`` or ``rows``; rows only for frames with many rows a person.
     columns : tuple of str
         Columns of the frame that must not be missing.
     where : Expr or None
         A predicate over columns of the frame; where it is missing the row does not count.
+    of : Node or None
+        Another frame that is meant: one that was reduced or merged in on the way.
     """
 
     scope: str = "cell"
     unit: str = "persons"
     columns: tuple[str, ...] = ()
     where: Expr | None = None
+    of: Node | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +92,8 @@ class Breakdown:
     def parts(self) -> tuple[Part, ...]:
         """Every part once, in a fixed order; the counts that every release needs come first."""
         ordered: dict[Part, None] = {Count(scope="base"): None, Count(scope="frame"): None, Count(): None}
+        if self.frame.rows_per_person > 1:
+            ordered[Count(scope="outside")] = None
         for piece in self.pieces:
             for evidence in (piece.persons, *piece.sides):
                 ordered[evidence] = None
@@ -95,6 +102,17 @@ class Breakdown:
             for part in piece.parts:
                 ordered[part] = None
         return tuple(ordered)
+
+    @property
+    def thinned(self) -> tuple[Node, ...]:
+        """Frames that were reduced or merged in after rows were left out of them; the rules count these too."""
+        return thinned_frames(self.node.frame)
+
+
+def frame_counts(frame: Node) -> tuple[Count, ...]:
+    """Return what the rules ask of a frame that was reduced or merged in."""
+    scopes = ("outside",) if frame.rows_per_person > 1 else ("base", "frame")
+    return tuple(Count(scope=scope, of=frame) for scope in scopes)
 
 
 def nullable_columns(frame: Node, columns: tuple[str, ...]) -> tuple[str, ...]:
@@ -116,7 +134,7 @@ def breakdown(node: Summarise) -> Breakdown:
         sides: dict[Count, None] = {}
         for column in statistic.columns:
             conditions = found[column] if statistic.kind == "count" else [*found[column], *hidden[column]]
-            for side in _sides(node.frame, column, [names[c.key] for c in conditions], statistic.kind):
+            for side in _sides(node.frame, column, [(names[c.key], c.has_two_sides) for c in conditions], statistic.kind):
                 sides[side] = None
         pieces.append(
             Piece(
@@ -148,8 +166,8 @@ def _parts(node: Summarise, statistic: Statistic) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _sides(frame: Node, column: str, predicates: list[str], kind: str) -> list[Count]:
-    sides = [Count(where=side) for name in predicates for side in (ColumnRef(name), Not(ColumnRef(name)))]
+def _sides(frame: Node, column: str, conditions: list[tuple[str, bool]], kind: str) -> list[Count]:
+    sides = [Count(where=side) for name, both in conditions for side in (ColumnRef(name), Not(ColumnRef(name)))[: 1 + both]]
     type_ = frame.schema[column].type
     if kind == "count" or not type_.is_numeric:
         return sides
@@ -158,7 +176,7 @@ def _sides(frame: Node, column: str, predicates: list[str], kind: str) -> list[C
     elif has_two_values(type_):
         # A count in disguise: 0 and 1, or 1 and 2, as numbers.
         sides += [Count(where=Binary(operator, ColumnRef(column), Literal(type_.low * type_.step))) for operator in ("!=", "==")]
-    elif predicates or counts_persons(frame, column):
+    elif conditions or counts_persons(frame, column):
         # A mask multiplied in, or rows that are counted for every person and then added up.
         sides.append(Count(where=Binary("!=", ColumnRef(column), Literal(0))))
     return sides

@@ -7,14 +7,16 @@ however many rows there are.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from secureframe.disclosure.rounding import Ranged
 from secureframe.errors import RangeError
 from secureframe.mpc.program import Value, bit_length, limbs_for
 from secureframe.mpc.quantile import ranks_lower, select_ranks
 from secureframe.plan.expressions import ColumnRef, Expr
 from secureframe.plan.forms import ONEHOT, PLANES, PRESENT, TRUTH, VALID, arith
-from secureframe.plan.nodes import Node, Statistic, Summarise, Table
-from secureframe.plan.parts import Breakdown, Count, Moment, Part, Quantile, nullable_columns
+from secureframe.plan.nodes import Node, Statistic, Summarise
+from secureframe.plan.parts import Breakdown, Count, Moment, Part, Quantile, frame_counts, nullable_columns
 from secureframe.plan.parts import breakdown as break_down
 from secureframe.planner.frames import AGGREGATE, FrameCompiler, LocalPart
 from secureframe.schema.types import ColumnType
@@ -76,19 +78,38 @@ def emit_parts(c: FrameCompiler, breakdown: Breakdown) -> Parts:
         lo, hi = part_range(breakdown, part)
         if shared is None or (isinstance(part, Count) and part.scope == "base"):
             (owner,) = frame.base.owners
-            source = breakdown if shared is None else _of_base(frame.base)
+            source = breakdown if shared is None else _size_of(frame.base)
             local = LocalPart(owner=owner, breakdown=source, part=part, values=cells_of(breakdown, part))
             value = c.deal(local, "arith", 1, local.values, part_limbs(breakdown, part))
         else:
             with c.builder.stage(AGGREGATE):
                 value = shared.emit(part)
         parts[part] = Ranged(value=value, lo=lo, hi=hi)
+    for thinned in breakdown.thinned:
+        parts |= _frame_parts(c, thinned)
     return parts
 
 
-def _of_base(base: Table) -> Breakdown:
-    """The release whose base count is that of a table: what its owner counts for a frame that others add to."""
-    return break_down(Summarise(base, (), (Statistic(kind="size"),)))
+def _frame_parts(c: FrameCompiler, frame: Node) -> Parts:
+    """Counts of a frame that was reduced or merged in, by its owner or on shares."""
+    whole = _size_of(frame)
+    parts: Parts = {}
+    for part in frame_counts(frame):
+        own = replace(part, of=None)
+        if len(frame.owners) > 1 and part.scope == "frame":
+            with c.builder.stage(AGGREGATE):
+                value = c.builder.count_bits(c.value(whole.frame, None, VALID))
+        else:
+            source = whole if len(frame.owners) == 1 else _size_of(frame.base)
+            (owner,) = source.frame.owners
+            value = c.deal(LocalPart(owner=owner, breakdown=source, part=own, values=1), "arith", 1, 1)
+        parts[part] = Ranged(value=value, lo=0, hi=persons_bound(frame))
+    return parts
+
+
+def _size_of(frame: Node) -> Breakdown:
+    """The release of a frame's size: its parts are the counts that an owner makes of it."""
+    return break_down(Summarise(frame, (), (Statistic(kind="size"),)))
 
 
 class _SharedParts:

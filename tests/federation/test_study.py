@@ -5,6 +5,7 @@ Counts, sums, quantiles and tables equal pandas exactly; means, deviations and c
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -198,4 +199,4 @@ def test_a_key_that_is_not_unique_on_the_left(fed: sf.Federation, pooled: dict[s
 
 def test_bands_keep_pandas_labels(cohort: sf.SecureFrame) -> None:
     counts = cohort.groupby("band").size()
-    assert list(map(str, counts.index)) == [f"[{a}, {b})" for a, b in zip(BANDS, BANDS[1:], strict=False)]
+    assert list(map(str, counts.index)) == [f"[{a}, {b})" for a, b in itertools.pairwise(BANDS)]

@@ -49,10 +49,14 @@ def grid(values: pd.Series, type_: ColumnType) -> list[int]:
     return [int(v) for v in exact if v is not None]
 
 
-def expected_part(part: Any, node: Summarise, valid: pd.DataFrame, base: pd.DataFrame, schema: Any) -> list[int]:
+def expected_part(
+    part: Any, node: Summarise, valid: pd.DataFrame, base: pd.DataFrame, schema: Any, left_out: int
+) -> list[int]:
     match part:
         case Count(scope="base"):
             return [base["id"].nunique()]
+        case Count(scope="outside"):
+            return [left_out]
         case Count():
             scopes = [valid] if part.scope == "frame" else rows_of_cells(valid, node)
             counted = []
@@ -94,9 +98,10 @@ def check(node: Summarise, registered: Any) -> None:
     found = local_parts(broken, clinic(registered))
     assert tuple(found) == broken.parts
     base = tables.natural(registered)
+    left_out = local.rows.filter(~local.valid)["__person"].n_unique()
     for part, values in found.items():
         assert all(type(v) is int for v in values)
-        assert values == expected_part(part, node, valid, base, broken.frame.schema), part
+        assert values == expected_part(part, node, valid, base, broken.frame.schema, left_out), part
 
 
 @settings(max_examples=12, deadline=None)

@@ -131,7 +131,7 @@ def test_a_mask_below_a_reduction_is_counted_by_what_it_leaves() -> None:
     reduced = [(visits, "sum", "new"), (VISITS, "sum", "high"), (VISITS, "count", "value")]
     for frame in [n.GroupPersons(frame, "id", (by(how, column),)) for frame, how, column in reduced]:
         (piece,) = asked(frame).pieces
-        assert {side.where for side in piece.sides} == nonzero
+        assert nonzero <= {side.where for side in piece.sides}
     plain = n.GroupPersons(VISITS, "id", (by("sum", "value"),))
     assert asked(plain).pieces[0].sides == ()
 

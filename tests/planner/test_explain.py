@@ -54,6 +54,7 @@ COSTS = """\
     ~v.isna(): one bit a row, 16 rows
     v: one bit a row: not missing, 16 rows
     v: ring elements, 16 rows
+    3 totals computed from its own rows
 computed among clinic, labor, register:
   share: N rounds, N bytes
   join: about N rounds, about N MB
