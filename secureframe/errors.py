@@ -51,9 +51,8 @@ class SecureFrameError(Exception):
     @staticmethod
     def from_json(record: dict[str, Any]) -> SecureFrameError:
         cls = SecureFrameError._classes.get(str(record.get("class")), SecureFrameError)
-        return cls(
-            str(record.get("message", "an error without a message")), hint=record.get("hint"), institution=record.get("institution")
-        )
+        message = str(record.get("message", "an error without a message"))
+        return cls(message, hint=record.get("hint"), institution=record.get("institution"))
 
 
 def _rebuild(record: dict[str, Any]) -> SecureFrameError:

@@ -344,7 +344,9 @@ def _short_directory() -> str | None:
     return "/tmp" if sys.platform != "win32" and os.access("/tmp", os.W_OK | os.X_OK) else None
 
 
-def demo(name: str = "nafld", *, policy: str | Policy = "open-research", quiet: bool = False, start: Start | None = None) -> Federation:
+def demo(
+    name: str = "nafld", *, policy: str | Policy = "open-research", quiet: bool = False, start: Start | None = None
+) -> Federation:
     """Start a federation with real data on this machine.
 
     Parameters

@@ -19,9 +19,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 def frames() -> tuple[pd.DataFrame, pd.DataFrame]:
     rng = np.random.default_rng(1)
     left = pd.DataFrame({"id": np.arange(PEOPLE), "x": pd.array(rng.integers(-50, 51, PEOPLE), dtype="Int64")})
-    right = pd.DataFrame(
-        {"id": np.arange(PEOPLE)[::-1], "y": pd.array(rng.integers(1, 10, PEOPLE), dtype="Int64"), "z": -rng.integers(1, 10, PEOPLE)}
-    )
+    y, z = pd.array(rng.integers(1, 10, PEOPLE), dtype="Int64"), -rng.integers(1, 10, PEOPLE)
+    right = pd.DataFrame({"id": np.arange(PEOPLE)[::-1], "y": y, "z": z})
     left.loc[rng.random(PEOPLE) < 0.1, "x"] = pd.NA
     right.loc[rng.random(PEOPLE) < 0.1, "y"] = pd.NA
     return left, right.iloc[:350]
