@@ -71,6 +71,8 @@ class FrameCompiler:
         self.parameters = parameters
         self.locals: list[Local] = []
         self.noted: dict[Merge, list[Demand]] = {}
+        self.counts: dict[tuple[Node, str], Value] = {}
+        self.sizes: dict[Node, Breakdown] = {}
         self._demands = demands
         self._values: dict[tuple[Node, Expr | None, Encoding], Value] = {}
         self._joined: dict[Merge, tuple[Value, dict[Demand, Value]]] = {}

@@ -7,8 +7,6 @@ however many rows there are.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from secureframe.disclosure.rounding import Ranged
 from secureframe.errors import RangeError
 from secureframe.mpc.program import Value, bit_length, limbs_for
@@ -76,11 +74,12 @@ def emit_parts(c: FrameCompiler, breakdown: Breakdown) -> Parts:
         shared.prepare([p for p in breakdown.parts if isinstance(p, Moment)])
     for part in breakdown.parts:
         lo, hi = part_range(breakdown, part)
-        if shared is None or (isinstance(part, Count) and part.scope == "base"):
-            (owner,) = frame.base.owners
-            source = breakdown if shared is None else _size_of(frame.base)
-            local = LocalPart(owner=owner, breakdown=source, part=part, values=cells_of(breakdown, part))
+        if shared is None:
+            (owner,) = frame.owners
+            local = LocalPart(owner=owner, breakdown=breakdown, part=part, values=cells_of(breakdown, part))
             value = c.deal(local, "arith", 1, local.values, part_limbs(breakdown, part))
+        elif isinstance(part, Count) and part.scope == "base":
+            value = _frame_count(c, frame, "base")
         else:
             with c.builder.stage(AGGREGATE):
                 value = shared.emit(part)
@@ -91,25 +90,31 @@ def emit_parts(c: FrameCompiler, breakdown: Breakdown) -> Parts:
 
 
 def _frame_parts(c: FrameCompiler, frame: Node) -> Parts:
-    """Counts of a frame that was reduced or merged in, by its owner or on shares."""
-    whole = _size_of(frame)
-    parts: Parts = {}
-    for part in frame_counts(frame):
-        own = replace(part, of=None)
-        if len(frame.owners) > 1 and part.scope == "frame":
+    """Counts of a frame that was reduced or merged in."""
+    hi = persons_bound(frame)
+    return {part: Ranged(value=_frame_count(c, frame, part.scope), lo=0, hi=hi) for part in frame_counts(frame)}
+
+
+def _frame_count(c: FrameCompiler, frame: Node, scope: str) -> Value:
+    """A count over a whole frame, by its owner or on shares; once, however many releases ask for it."""
+    if scope == "base":
+        frame = frame.base
+    if (frame, scope) not in c.counts:
+        if len(frame.owners) > 1:
             with c.builder.stage(AGGREGATE):
-                value = c.builder.count_bits(c.value(whole.frame, None, VALID))
+                c.counts[frame, scope] = c.builder.count_bits(c.value(frame, None, VALID))
         else:
-            source = whole if len(frame.owners) == 1 else _size_of(frame.base)
-            (owner,) = source.frame.owners
-            value = c.deal(LocalPart(owner=owner, breakdown=source, part=own, values=1), "arith", 1, 1)
-        parts[part] = Ranged(value=value, lo=0, hi=persons_bound(frame))
-    return parts
+            (owner,) = frame.owners
+            local = LocalPart(owner=owner, breakdown=_size_of(c, frame), part=Count(scope=scope), values=1)
+            c.counts[frame, scope] = c.deal(local, "arith", 1, 1)
+    return c.counts[frame, scope]
 
 
-def _size_of(frame: Node) -> Breakdown:
-    """The release of a frame's size: its parts are the counts that an owner makes of it."""
-    return break_down(Summarise(frame, (), (Statistic(kind="size"),)))
+def _size_of(c: FrameCompiler, frame: Node) -> Breakdown:
+    """The release of a frame's size: its parts are the counts that an owner makes of it, all in one go."""
+    if frame not in c.sizes:
+        c.sizes[frame] = break_down(Summarise(frame, (), (Statistic(kind="size"),)))
+    return c.sizes[frame]
 
 
 class _SharedParts:
