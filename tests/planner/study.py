@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import shutil
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -143,6 +144,7 @@ def start(
 
     def begin(*, declarations: Any, policies: Any, directory: Any, analyst: Any, progress: Any) -> InMemoryBackend:
         backends.append(InMemoryBackend(declarations=declarations, policies=policies, analyst=analyst))
+        shutil.rmtree(directory)
         return backends[-1]
 
     owned: dict[str, dict[str, sf.Table]] = {}
