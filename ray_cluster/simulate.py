@@ -14,7 +14,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ from secureframe.governance.identity import AnalystIdentity
 
 START_SECONDS = 180.0
 _CLOSE_SECONDS = 20.0
+_LONGEST_DIRECTORY = 38
+"""Bytes: Ray adds up to 69 for its sockets, whose paths end at 107."""
 
 
 def members_for(institutions: list[str]) -> list[dict[str, Any]]:
@@ -81,6 +83,11 @@ def start(
     SecureFrameError
         Where an institution refuses a table (`RegistrationError`), or a process could not be started; all is cleaned up.
     """
+    if len(os.fsencode(directory)) > _LONGEST_DIRECTORY:
+        raise PartyUnavailable(
+            f"the temporary directory {directory} has too long a path: sockets are made in it",
+            hint=f"make /tmp writable, or set TMPDIR to a directory of at most {_LONGEST_DIRECTORY - 12} bytes",
+        )
     identity = ProcessIdentity.of(analyst.name, analyst.signing_key)
     members = members_for(list(declarations))
     # A neutral host has no table that a policy could bind; it still runs the same code, which wants one.
@@ -105,6 +112,15 @@ def start(
     except BaseException:
         simulation.close()
         raise
+
+
+def read_events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    """Yield what a launcher tells, up to its end, which may come in the middle of a line."""
+    for line in lines:
+        try:
+            yield json.loads(line)
+        except ValueError:
+            return
 
 
 class Simulation:
@@ -136,12 +152,7 @@ class Simulation:
 
     def _read(self) -> None:
         assert self._guardian.stdout is not None
-        for line in self._guardian.stdout:
-            try:
-                event = json.loads(line)
-            except ValueError:
-                # The launcher was killed in the middle of a word.
-                break
+        for event in read_events(self._guardian.stdout):
             if event["event"] == "failed":
                 self._failure = SecureFrameError.from_json(event["error"])
             self._events.put(event)

@@ -5,110 +5,24 @@ from __future__ import annotations
 import base64
 import json
 import queue
+import socket
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
-from ray_cluster.client import SIGNATURE_HEADER, FederationClient
+from ray_cluster import gateway as gateway_module
+from ray_cluster.client import SIGNATURE_HEADER
 from ray_cluster.failures import Cause
-from ray_cluster.federation import FederationDescription
-from ray_cluster.gateway import LARGEST_REQUEST, GatewayServer, create_application
+from ray_cluster.gateway import LARGEST_REQUEST, GatewayServer
 from ray_cluster.identities import ProcessIdentity
-from ray_cluster.institution import InstitutionHost
 from ray_cluster.job_run import PartyLost
 from ray_cluster.links import bind
-from secureframe.errors import PartyUnavailable, PolicyError
-from secureframe.governance.identity import AnalystIdentity
-from tests.ray_cluster.engine_double import SECRET, AdmittedJob, Institution
-from tests.ray_cluster.wiring import wiring
-
-
-class PartyDouble:
-    """A compute party in this process: it does as the test says."""
-
-    def __init__(self) -> None:
-        self.lost = False
-        self.calls: list[str] = []
-        self.on_cancel: Callable[[], None] = lambda: None
-        self.on_stage: Callable[[str], dict[str, Any]] = lambda name: {"report": {"rounds": 1, "bytes": 8, "seconds": 0.0}}
-
-    def _note(self, call: str) -> None:
-        self.calls.append(call)
-        if self.lost:
-            raise PartyLost
-
-    def ping(self) -> None:
-        self._note("ping")
-
-    def open(self, job: AdmittedJob) -> dict[str, Any]:
-        self._note("open")
-        return {"seconds": 0.0}
-
-    def run_stage(self, job_id: str, name: str) -> dict[str, Any]:
-        self._note(name)
-        return self.on_stage(name)
-
-    def seal(self, job_id: str) -> dict[str, Any]:
-        self._note("seal")
-        return {"package": b"sealed", "report": {"links": {}, "rounds": 1}}
-
-    def cancel(self, job_id: str) -> None:
-        self._note("cancel")
-        self.on_cancel()
-
-    def finish(self, job_id: str) -> None:
-        self._note("finish")
-
-
-@dataclass
-class Served:
-    description: FederationDescription
-    ana: AnalystIdentity
-    ben: AnalystIdentity
-    certificates: dict[str, ProcessIdentity]
-    party: PartyDouble
-
-    def client(self, name: str = "ana") -> httpx.Client:
-        member = self.description.members[0]
-        assert member.gateway is not None
-        context = self.certificates[name].client_context(member.certificate)
-        return httpx.Client(base_url=f"https://127.0.0.1:{member.gateway[1]}", verify=context, trust_env=False, timeout=10)
-
-
-@pytest.fixture
-def served() -> Iterator[Served]:
-    ana, ben = AnalystIdentity.generate("ana"), AnalystIdentity.generate("ben")
-    certificates = {each.name: ProcessIdentity.of(each.name, each.signing_key) for each in (ana, ben)}
-    party = PartyDouble()
-    with wiring() as wires:
-        identity = wires.identities[0]
-        host = InstitutionHost(identity, Institution(name=identity.name, policy={}, members=[]))  # type: ignore[arg-type]
-        entry = host.register({"visits": {}})
-        for analyst in (ana, ben):
-            host.trust(analyst.public())
-        listener = bind(0)
-        first = replace(wires.description.members[0], gateway=listener.getsockname()[:2])
-        description = FederationDescription(members=(first, *wires.description.members[1:]), catalog={"hospital": entry})
-        host.configure(description, party)  # type: ignore[arg-type]  # it takes another record of a job
-        clients = [each.certificate for each in certificates.values()]
-        server = GatewayServer(create_application(host), identity, clients, listener)
-        server.start()
-        try:
-            yield Served(description, ana, ben, certificates, party)
-        finally:
-            server.stop()
-
-
-def plan(**record: Any) -> bytes:
-    return json.dumps({"owners": [], "stages": ["share", "release"], "words": 1, **record}).encode()
-
-
-def post(client: httpx.Client, body: bytes, signature: bytes) -> httpx.Response:
-    return client.post("/jobs", content=body, headers={SIGNATURE_HEADER: base64.b64encode(signature).decode()})
+from secureframe.errors import PartyUnavailable
+from tests.ray_cluster.engine_double import SECRET
+from tests.ray_cluster.serving import Served, events_of, plan, post
 
 
 def test_a_signed_plan_runs(served: Served) -> None:
@@ -245,11 +159,51 @@ def test_an_analyst_who_goes_away_cancels(served: Served) -> None:
     assert cancelled.wait(20)
 
 
-def test_the_client_raises_what_the_institution_raised(served: Served) -> None:
-    alone = FederationDescription(members=served.description.members[:1], catalog={})
-    client = FederationClient(alone, served.certificates["ana"])
-    body = plan(refused_by="hospital")
-    with pytest.raises(PolicyError, match="the policy forbids it") as caught:
-        client.run(body, served.ana.sign(body), lambda name, number, count: None)
-    assert caught.value.institution == "hospital"
-    client.close()
+def failing(*arguments: Any) -> Any:
+    raise RuntimeError(SECRET)
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_job_is_told_of_to_its_end_whatever_becomes_of_its_party(served: Served, fails: bool) -> None:
+    served.party.on_cancel = served.party.on_finish = failing
+    if fails:
+        served.party.on_stage = failing
+    with served.client() as client:
+        answer = post(client, plan(), served.ana.sign(plan()))
+    assert events_of(answer)[-1]["event"] == ("error" if fails else "result")
+    assert SECRET not in answer.text
+
+
+def test_a_failed_dealing_does_not_wait_for_its_links(served: Served) -> None:
+    """No party has opened the job, so that no call is answered."""
+    body = plan(owners=["hospital"], stages=["share", "undealt"])
+    with served.client() as client:
+        events = events_of(post(client, body, served.ana.sign(body)))
+    assert events[-1]["cause"] == Cause.OWN
+    assert "ValueError" in events[-1]["error"]["message"]
+
+
+def test_who_shows_no_certificate_keeps_few_connections(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_module, "_MOST_CONNECTIONS", 3)
+    address = served.description.members[0].gateway
+    assert address is not None
+    waiting = [socket.create_connection(address, timeout=10) for _ in range(3)]
+    with socket.create_connection(address, timeout=10) as refused:
+        assert refused.recv(1) == b""
+    for each in waiting:
+        each.close()
+    with served.client() as client:
+        assert client.get("/health").status_code == 200
+
+
+def test_who_shows_no_certificate_has_little_time(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_module, "HANDSHAKE_SECONDS", 0.1)
+    listener = bind(0)
+    address = listener.getsockname()
+    server = GatewayServer(FastAPI(), ProcessIdentity.generate("hospital"), [], listener)
+    server.start()
+    try:
+        with socket.create_connection(address, timeout=20) as connection:
+            assert connection.recv(1) == b""
+    finally:
+        server.stop()

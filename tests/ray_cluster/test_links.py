@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import socket
 import ssl
@@ -12,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from ray_cluster import links
 from ray_cluster.federation import FederationDescription
-from ray_cluster.frames import FrameError, FrameReceiver, FrameSender, read_into
+from ray_cluster.frames import FrameError, FrameReceiver, FrameSender, read_into, tune
 from ray_cluster.hello import NONCE, Hello, HelloRefused, challenge, listen, say
 from ray_cluster.identities import ProcessIdentity, fingerprint, public_key
 from ray_cluster.links import Dialer, LinkFailed
@@ -185,6 +188,74 @@ def test_finishing_wakes_a_waiting_listener(wires: Wiring) -> None:
         wires.listeners[1].finish(job)
         with pytest.raises(LinkFailed):
             waiting.result(timeout=10)
+
+
+class Deaf:
+    """A connection that hears the nonce only, so that what is said gets no answer."""
+
+    def __init__(self, connection: ssl.SSLSocket) -> None:
+        self._connection = connection
+        self._heard = 0
+        self.sendall = connection.sendall
+
+    def recv_into(self, buffer: memoryview) -> int:
+        if self._heard == NONCE:
+            raise OSError
+        count = self._connection.recv_into(buffer)
+        self._heard += count
+        return count
+
+
+def test_a_caller_that_gives_up_holds_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its job is never opened here, as where this institution alone refused it."""
+    monkeypatch.setattr(links, "_MOST_WAITING", 1)
+    with wiring() as wires:
+        hello = Hello(job=new_job(), purpose="party", caller="hospital", listener="laboratory", ephemeral=bytes(32))
+        with tls(wires, wires.identities[0], 1) as connection:
+            with pytest.raises(FrameError):
+                say(Deaf(connection), wires.identities[0], wires.identities[1].certificate, hello)  # type: ignore[arg-type]
+            socket.socket.shutdown(connection, socket.SHUT_WR)
+            assert is_closed(connection)
+        assert_still_serves(wires)
+
+
+def test_a_listener_survives_what_accept_raises(wires: Wiring, monkeypatch: pytest.MonkeyPatch) -> None:
+    accept, failures = socket.socket.accept, [errno.EMFILE, errno.ECONNABORTED]
+
+    def fail_first(listener: socket.socket) -> tuple[socket.socket, object]:
+        if failures:
+            raise OSError(failures.pop(), "no descriptor is free")
+        return accept(listener)
+
+    # The first call wakes the accept that waits already.
+    monkeypatch.setattr(socket.socket, "accept", fail_first)
+    assert_still_serves(wires)
+    assert_still_serves(wires)
+    assert failures == []
+
+
+def test_a_silent_link_ends(wires: Wiring) -> None:
+    job, sockets = new_job(), wires.sockets
+    wires.listeners[1].open(job, [("party", "hospital")], bytes(32))
+    connection = wires.dialer(0).call(1, job, "party", bytes(32), sockets).connection
+    tune(connection, idle_seconds=0.05)
+    with pytest.raises(FrameError) as caught:
+        read_into(connection, memoryview(bytearray(1)))
+    assert isinstance(caught.value.__cause__, TimeoutError)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"job": 1}, {"job": ["a"] * 32}, {"caller": None}, {"listener": 5}, {"purpose": []}, {"job": "a"}]
+)
+def test_the_fields_of_a_hello_are_texts(wrong: dict[str, object]) -> None:
+    fields = {"job": new_job(), "purpose": "party", "caller": "a", "listener": "b", "ephemeral": bytes(32).hex(), **wrong}
+    with pytest.raises(HelloRefused):
+        Hello.decode(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode())
+
+
+@pytest.mark.parametrize("name", ["", "患" * 40, "x" * 200])
+def test_a_name_of_any_length_has_an_identity(name: str) -> None:
+    assert ProcessIdentity.generate(name).name == name
 
 
 @pytest.mark.parametrize(

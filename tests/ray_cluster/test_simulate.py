@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from ray_cluster.cluster import prepare_environment
 from ray_cluster.records import load_payloads
-from ray_cluster.simulate import members_for
+from ray_cluster.simulate import members_for, read_events, start
 from secureframe.backend import Progress
 from secureframe.errors import PartyUnavailable, PolicyError, RegistrationError, SecureFrameError
+from secureframe.governance.identity import AnalystIdentity
 from tests.ray_cluster.engine_double import SECRET
 from tests.ray_cluster.federations import INSTITUTIONS, ROOT, Federation, launcher_of, wait_for_end
 
@@ -26,6 +29,32 @@ def test_the_first_three_institutions_host_the_parties() -> None:
     assert members_for(["a", "b"])[2] == {"name": "neutral", "party": 2, "data": False}
     assert [each["name"] for each in members_for(["a", "neutral"])] == ["a", "neutral", "neutral-2"]
     assert [each["party"] for each in members_for(["a", "b", "c", "d"])] == [0, 1, 2, None]
+
+
+def test_a_path_that_is_too_long_for_sockets_is_refused_at_once(tmp_path: Path) -> None:
+    directory = tmp_path / "with a name that is too long"
+    directory.mkdir()
+    with pytest.raises(PartyUnavailable, match="too long a path"):
+        start(
+            declarations={},
+            policies={},
+            directory=directory,
+            analyst=AnalystIdentity.generate("ana"),
+            progress=lambda text: None,
+        )
+    assert list(directory.iterdir()) == []
+
+
+def test_a_launcher_killed_in_mid_word_has_ended() -> None:
+    assert list(read_events([b'{"event": "progress"}\n', b'{"event": "rea'])) == [{"event": "progress"}]
+
+
+def test_ray_takes_no_setting_of_another_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"RAY_ADDRESS": "elsewhere", "RAY_RUNTIME_ENV_HOOK": "module.hook", "HOME": "/home/ana"})
+    prepare_environment(tmp_path)
+    assert not {"RAY_ADDRESS", "RAY_RUNTIME_ENV_HOOK"} & set(os.environ)
+    assert os.environ["HOME"] == "/home/ana"
+    assert Path(os.environ["RAY_AUTH_TOKEN_PATH"]).stat().st_mode & 0o777 == 0o600
 
 
 pytestmark = pytest.mark.timeout(180)
@@ -96,6 +125,11 @@ class TestJobs:
             with pytest.raises(SecureFrameError, match="ValueError") as caught:
                 federation.run(stages=stages)
             assert SECRET not in str(caught.value)
+        federation.run()
+
+    def test_a_dealt_message_has_the_size_that_the_program_says(self, federation: Federation) -> None:
+        with pytest.raises(SecureFrameError):
+            federation.run(stages=["share", "overlong"])
         federation.run()
 
     def test_several_jobs_at_once(self, federation: Federation) -> None:
@@ -205,6 +239,24 @@ def test_a_killed_guardian_leaves_nothing() -> None:
     federation.backend.close()
     assert federation.processes() == []
     assert not federation.directory.exists()
+
+
+@pytest.mark.ray
+def test_closing_ends_a_statement_that_runs(tmp_path: Path) -> None:
+    federation = Federation({"hospital": {}})
+    running = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        statement = pool.submit(
+            federation.run, lambda name, number, count: running.set(), owners=["hospital"], stages=["share", "hold"]
+        )
+        assert running.wait(60)
+        federation.backend.close()
+        with pytest.raises(PartyUnavailable, match="is closed"):
+            statement.result(timeout=30)
+    federation.backend.close()
+    assert federation.processes() == []
+    with pytest.raises(PartyUnavailable, match="is closed"):
+        federation.run()
 
 
 _KERNEL = """
