@@ -24,7 +24,7 @@ from secureframe.errors import (
     SuppressedWarning,
 )
 from secureframe.frame import SecureFrame
-from secureframe.functions import crosstab, cut, table_one, where
+from secureframe.functions import concat, crosstab, cut, table_one, where
 from secureframe.operands import parameter
 from secureframe.pending import Pending, collect, collect_async, defer
 from secureframe.series import SecureSeries
@@ -45,6 +45,7 @@ __all__ = [
     "SuppressedWarning",
     "collect",
     "collect_async",
+    "concat",
     "crosstab",
     "cut",
     "defer",

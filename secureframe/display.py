@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any, TextIO
 
+from secureframe.plan.combining import Concat, Distinct, Merge, keys_text
 from secureframe.plan.expressions import ColumnRef, Expr, infer, show
-from secureframe.plan.nodes import Filter, GroupPersons, Merge, Node, Project, SortRows, Summarise, Table
+from secureframe.plan.nodes import Filter, GroupPersons, Node, Project, SortRows, Summarise, Table
 from secureframe.refusals import REFUSED
 from secureframe.results.record import footnote_text
 from secureframe.schema.table import Field
@@ -45,12 +46,11 @@ def place(owners: Iterable[str]) -> str:
 
 
 def _facts(node: Node) -> list[str]:
-    base = node.base.table
-    lines = [f"rows of {base.owner}.{base.name}, never shown; at most {node.length:,} (public), their number is hidden"]
+    tables = ", ".join(f"{base.table.owner}.{base.table.name}" for base in node.bases)
+    domains = ", ".join(dict.fromkeys(base.table.person_domain for base in node.bases))
+    lines = [f"rows of {tables}, never shown; at most {node.length:,} (public), their number is hidden"]
     key = node.person_key
-    lines.append(
-        f"person key: {key} in {base.person_domain}" if key else f"persons of {base.person_domain}; the key is not a column"
-    )
+    lines.append(f"person key: {key} in {domains}" if key else f"persons of {domains}; the key is not a column")
     lines.append(f"place: {place(node.owners)}")
     return lines
 
@@ -125,7 +125,12 @@ def _step(node: Node) -> str:
         case GroupPersons(key=key, aggregations=aggregations):
             return f"one row a {key}: {', '.join(f'{a.name} = {a.how}({a.column})' for a in aggregations)}"
         case Merge(left_on=left, right_on=right, how=how):
-            return f"{how} merge on {left if left == right else f'{left} = {right}'}"
+            return f"{how} merge on {keys_text(left, right)}"
+        case Concat(frames=frames):
+            persons = "nobody in two of them" if node.disjoint else "a person may be in several"
+            return f"rows of {len(frames)} frames, {persons}"
+        case Distinct(subset=subset):
+            return f"first of the rows with equal {', '.join(subset)}"
         case Project(columns=columns):
             made = [f"{name} = {show(e)}" for name, e in columns if e != ColumnRef(name)]
             kept = [name for name, e in columns if e == ColumnRef(name)]

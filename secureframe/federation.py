@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from secureframe.backend import Backend, Member
+from secureframe.combine import stacked
 from secureframe.disclosure.policy import Policy, preset
 from secureframe.disclosure.sealing import open_packages
 from secureframe.display import ProgressLine
@@ -138,12 +139,12 @@ class Federation:
         return CatalogView(self._catalog)
 
     def __getitem__(self, name: str) -> Any:
-        """Return a member, a table as ``owner.table``, or the one table of that name.
+        """Return a member, a table as ``owner.table``, or the rows of all institutions' tables of that name.
 
         Raises
         ------
         PlanError
-            If there is none, or several institutions have one.
+            If there is none, or those of several institutions do not have one schema.
         """
         for member in self._backend.members:
             if member.name == name:
@@ -152,18 +153,24 @@ class Federation:
         return self.frame(owner or None, table)
 
     def frame(self, owner: str | None, table: str) -> SecureFrame:
-        """Return an institution's table as a frame; without an owner, the one table of that name."""
+        """Return an institution's table as a frame; without an owner, the rows of all tables of that name."""
         name = f"{owner}.{table}" if owner else table
         found = [key for key in self._catalog.tables if key[1] == table and owner in (None, key[0])]
         if not found:
             known = ", ".join(f"{o}.{t}" for o, t in self._catalog.tables)
             raise PlanError(f"there is no {name!r} in this federation", hint=f"its tables are {known}")
-        if len(found) > 1:
-            raise PlanError(
-                f"{name!r} lies at several institutions, and one frame over their rows is not offered yet",
-                hint=" or ".join(f"fed['{o}.{t}']" for o, t in found),
-            )
-        return SecureFrame(self, TableNode(self._catalog.tables[found[0]]))
+        nodes = [TableNode(self._catalog.tables[key]) for key in found]
+        if len(nodes) == 1:
+            return SecureFrame(self, nodes[0])
+        first = set(nodes[0].schema)
+        for key, node in zip(found, nodes, strict=True):
+            if set(node.schema) != first:
+                differ = ", ".join(sorted(first ^ set(node.schema)))
+                raise PlanError(
+                    f"{name!r} of {key[0]} has other columns than that of {found[0][0]}: {differ}",
+                    hint=f"sf.concat([{', '.join(f'fed[{o + chr(46) + t!r}]' for o, t in found)}], join='inner')",
+                )
+        return SecureFrame(self, stacked(nodes, join="outer", keys=None, name="centre"))
 
     def _ipython_key_completions_(self) -> list[str]:
         return [m.name for m in self._backend.members] + [f"{o}.{t}" for o, t in self._catalog.tables]

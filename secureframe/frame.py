@@ -10,28 +10,18 @@ from typing import Any, NoReturn
 import pandas as pd
 
 from secureframe import releases
+from secureframe.combine import merged
 from secureframe.errors import DisclosureError, PlanError
 from secureframe.groupby import PersonGroupBy, ReleaseGroupBy
 from secureframe.operands import BoundParameter, Source, constant, joint, onto, refuse_vector
 from secureframe.pending import Session, merge_parameters, release
+from secureframe.plan.combining import Distinct
 from secureframe.plan.expressions import ColumnRef, Expr, substitute
-from secureframe.plan.nodes import Filter, Merge, Node, Project, SortRows
+from secureframe.plan.nodes import Filter, Node, Project, SortRows
 from secureframe.query import parse_query
 from secureframe.refusals import refusing
 from secureframe.schema.types import Kind, Scalar
 from secureframe.series import SecureSeries
-
-VALIDATE = {
-    "1:1": (True, True),
-    "one_to_one": (True, True),
-    "1:m": (True, False),
-    "one_to_many": (True, False),
-    "m:1": (False, True),
-    "many_to_one": (False, True),
-    "m:m": (False, False),
-    "many_to_many": (False, False),
-}
-"""For every spelling of ``validate`` whether the left and whether the right key must be unique."""
 
 
 @refusing
@@ -246,23 +236,24 @@ class SecureFrame:
         how: str = "inner",
         on: str | Sequence[str] | None = None,
         *,
-        left_on: str | None = None,
-        right_on: str | None = None,
+        left_on: str | Sequence[str] | None = None,
+        right_on: str | Sequence[str] | None = None,
         validate: str | None = None,
         suffixes: tuple[str, str] = ("_x", "_y"),
     ) -> SecureFrame:
-        """Return the rows of this frame with the columns of the one row of another that has the same key.
+        """Return the rows of two frames that have the same key side by side, as pandas does.
 
         Parameters
         ----------
         right : SecureFrame
-            A frame with a unique key; one with many rows a person is reduced by a group-by first.
+            The key of one of the two frames is unique; frames with many rows a person are reduced by a group-by first.
         how : str
-            ``inner`` or ``left``.
-        on, left_on, right_on : str, optional
-            The key; by default the only key that both frames have by one name.
+            ``inner``, ``left``, ``right``, ``outer``, ``left_anti`` or ``right_anti``.
+        on, left_on, right_on : str or list of str, optional
+            The key, of one column or several; by default the only key that both frames have by one name.
         validate : str, optional
-            ``1:1``, ``m:1``, ``1:m`` or their long names, checked against what the owners declared unique.
+            ``1:1``, ``m:1``, ``1:m`` or their long names. What the owners do not declare is checked on shares: if it turns out
+            not to hold, everything that is released of the frame is withheld.
         suffixes : tuple of str
             For columns that both frames have.
 
@@ -277,24 +268,39 @@ class SecureFrame:
             )
         if right._source.session is not self._source.session:
             raise PlanError("the frames belong to different federations", hint="open both in one federation")
-        left_key, right_key = self._merge_keys(right, on, left_on, right_on)
-        _validate(validate, left_key in self.node.unique, right_key in right.node.unique)
-        node = Merge(self.node, right.node, left_key, right_key, how, (suffixes[0] or "", suffixes[1] or ""))
+        left_keys, right_keys = self._merge_keys(right, on, left_on, right_on)
+        named = (suffixes[0] or "", suffixes[1] or "")
+        node = merged(self.node, right.node, left_keys, right_keys, how, named, validate)
         return SecureFrame(self._source.session, node, joint(self._source, right._source))
 
-    def _merge_keys(self, right: SecureFrame, on: Any, left_on: Any, right_on: Any) -> tuple[str, str]:
+    def _merge_keys(self, right: SecureFrame, on: Any, left_on: Any, right_on: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if on is None and left_on is None and right_on is None:
             shared = [n for n, f in self.node.schema.items() if f.type.kind is Kind.KEY and n in right.node.schema]
             if len(shared) != 1:
                 raise PlanError("it is not clear which key to merge on", hint="left.merge(right, on='id')")
-            return shared[0], shared[0]
+            return (shared[0],), (shared[0],)
         if (on is None) == (left_on is None or right_on is None) or (on is not None and (left_on or right_on)):
             raise PlanError("merge takes on=, or left_on= and right_on=", hint="left.merge(right, on='id')")
         pair = [on, on] if on is not None else [left_on, right_on]
-        names = [key[0] if isinstance(key, list | tuple) and len(key) == 1 else key for key in pair]
-        if not all(isinstance(name, str) for name in names):
-            raise PlanError("frames are merged on one key", hint="left.merge(right, on='id')")
+        names = [tuple(key) if isinstance(key, list | tuple) else (key,) for key in pair]
+        if not all(isinstance(name, str) for key in names for name in key):
+            raise PlanError("frames are merged on columns by name", hint="left.merge(right, on=['practice', 'number'])")
         return names[0], names[1]
+
+    def drop_duplicates(self, subset: str | Sequence[str] | None = None, *, keep: str = "first") -> SecureFrame:
+        """Return the first of all rows that agree in some columns.
+
+        Parameters
+        ----------
+        subset : str or list of str, optional
+            The columns; all by default. Missing values agree with each other, as in pandas.
+        keep : str
+            Only ``"first"``: in the order of the table, or of the frames that were stacked.
+        """
+        if keep != "first":
+            raise PlanError(f"drop_duplicates(keep={keep!r}) is not offered", hint="keep='first'")
+        names = list(self.node.schema) if subset is None else [subset] if isinstance(subset, str) else list(subset)
+        return self._at(Distinct(self.node, tuple(names)))
 
     def groupby(self, by: Any, *, observed: bool = False, **options: Any) -> Any:
         """Group rows: by the person key a frame with one row a person, by public keys a release.
@@ -437,16 +443,3 @@ class Loc:
             raise DisclosureError("rows are not chosen by label or position", hint="df.loc[df['age'] >= 50]")
         chosen = self._frame if everything else self._frame[rows]
         return chosen if isinstance(columns, slice) and columns == slice(None) else chosen[columns]
-
-
-def _validate(validate: str | None, left_unique: bool, right_unique: bool) -> None:
-    if validate is None:
-        return
-    if validate not in VALIDATE:
-        raise PlanError(f"validate={validate!r} is not offered", hint="validate='1:1', 'm:1' or '1:m'")
-    for wanted, unique, side in zip(VALIDATE[validate], (left_unique, right_unique), ("left", "right"), strict=True):
-        if wanted and not unique:
-            raise PlanError(
-                f"validate={validate!r}: the key of the {side} frame is not declared unique",
-                hint=f"reduce it first: {side}.groupby('id').agg(...)",
-            )

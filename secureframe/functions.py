@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 
 from secureframe import releases
-from secureframe.errors import PlanError
+from secureframe.combine import stacked
+from secureframe.errors import DisclosureError, PlanError
 from secureframe.frame import SecureFrame
 from secureframe.operands import added, align, exact, hinted, joint, onto, refuse_vector, unwrapped
 from secureframe.pending import Pending, release
@@ -23,7 +24,43 @@ from secureframe.results.summaries import crossed
 from secureframe.schema.types import ColumnType
 from secureframe.series import SecureSeries, where
 
-__all__ = ["crosstab", "cut", "table_one", "where"]
+__all__ = ["concat", "crosstab", "cut", "table_one", "where"]
+
+
+def concat(
+    objs: Sequence[SecureFrame], *, join: str = "outer", keys: Sequence[str] | None = None, names: Sequence[str] | None = None
+) -> SecureFrame:
+    """Return the rows of several frames, one after the other; columns are aligned by name.
+
+    Parameters
+    ----------
+    objs : list of SecureFrame
+        Frames of one federation. Ranges and categories of a column are united; other differences of type are refused.
+    join : str
+        ``outer`` keeps the columns of all frames, missing where a frame does not have them; ``inner`` those of every one.
+    keys, names : list of str, optional
+        A label for every frame, and the name of the column that holds it (``centre`` by default).
+
+    Examples
+    --------
+    >>> tumours = sf.concat([fed["rotterdam.tumours"], fed["freiburg.tumours"]], keys=["NL", "DE"], names=["country"])
+    >>> tumours.groupby("country")["age"].mean()
+    """
+    frames = list(objs) if isinstance(objs, list | tuple) else []
+    if not frames:
+        raise PlanError("concat takes a list of frames", hint="sf.concat([fed['a.patients'], fed['b.patients']])")
+    for frame in frames:
+        if not isinstance(frame, SecureFrame):
+            raise DisclosureError(
+                f"a {type(frame).__name__} is not stacked: it could hold rows that the analyst made",
+                hint="frames of the federation: sf.concat([fed['a.patients'], fed['b.patients']])",
+            )
+        if frame._source.session is not frames[0]._source.session:
+            raise PlanError("the frames belong to different federations", hint="open both in one federation")
+    if names is not None and len(names) != 1:
+        raise PlanError("concat makes one column of labels", hint="names=['centre']")
+    node = stacked([f.node for f in frames], join=join, keys=keys, name=names[0] if names else "centre")
+    return SecureFrame(frames[0]._source.session, node, joint(*(f._source for f in frames)))
 
 
 def cut(

@@ -43,12 +43,19 @@ class ReleasedPiece:
     fields: tuple[ReleasedField, ...]
 
 
-def release(b: Builder, breakdown: Breakdown, parts: Mapping[Part, Ranged], policy: Policy) -> tuple[ReleasedPiece, ...]:
+def release(
+    b: Builder, breakdown: Breakdown, parts: Mapping[Part, Ranged], policy: Policy, violated: Sequence[Value] = ()
+) -> tuple[ReleasedPiece, ...]:
     """Emit the rules of a release and mark what leaves the program.
+
+    Parameters
+    ----------
+    violated : sequence of Value
+        bits ``(1, 1)``: where one is set, the frame is not what the statement says, and everything is withheld.
 
     Leakage: nothing opens. The recipient learns, for every cell and statistic, one bit, and the fields where it is 0.
     """
-    rules = Rules(b, breakdown, parts, policy)
+    rules = Rules(b, breakdown, parts, policy, violated)
     released = []
     for piece in breakdown.pieces:
         withheld = rules.withheld(piece)
@@ -102,12 +109,20 @@ def opposites(sides: Sequence[Count]) -> list[tuple[Count, Count]]:
 class Rules:
     """Evidence and verdicts of one release."""
 
-    def __init__(self, b: Builder, breakdown: Breakdown, parts: Mapping[Part, Ranged], policy: Policy) -> None:
+    def __init__(
+        self,
+        b: Builder,
+        breakdown: Breakdown,
+        parts: Mapping[Part, Ranged],
+        policy: Policy,
+        violated: Sequence[Value] = (),
+    ) -> None:
         self.b = b
         self.breakdown = breakdown
         self.node = breakdown.node
         self.parts = parts
         self.policy = policy
+        self.violated = tuple(violated)
         self._patterns: dict[Count, Value] = {}
         self._fields: dict[str, Ranged] = {}
         self._frame_bad: Value | None = None
@@ -156,8 +171,10 @@ class Rules:
             for frame in (None, *self.breakdown.thinned):
                 outside = self.parts.get(Count(scope="outside", of=frame))
                 counts.append(self._complement(frame) if outside is None else outside)
-            both, hi = b.concat([c.value for c in counts]), max(c.hi for c in counts)
-            self._frame_bad = closing.any_element(b, closing.small(b, both, self.policy.threshold, hi))
+            hi = max(c.hi for c in counts)
+            both = b.concat([*(c.value for c in counts), *counts[0].rest])
+            bad = closing.any_element(b, closing.small(b, both, self.policy.threshold, hi))
+            self._frame_bad = b.any_plane(b.rows([bad, *self.violated])) if self.violated else bad
         return self._frame_bad
 
     def _complement(self, frame: Node | None) -> Ranged:
@@ -175,12 +192,15 @@ class Rules:
         b, t = self.b, self.policy.threshold
         counts = self.parts[evidence]
         if not self.node.by:
-            return closing.small(b, counts.value, t, counts.hi)
+            found = closing.small(b, counts.value, t, counts.hi)
+            return b.or_(found, self._remainders(counts, 1)) if counts.rest else found
         total = self.parts[replace(evidence, scope="frame")]
         cells = self.node.cells
         rest = b.subtract(b.take(total.value, [0] * cells), counts.value)
         tests = closing.small(b, b.concat([counts.value, rest]), t, counts.hi)
         primary = b.or_(b.cut(tests, 0, cells), b.cut(tests, cells, 2 * cells))
+        if counts.rest:
+            primary = b.or_(primary, self._remainders(counts, cells))
         if self.policy.sensitive_zeros and evidence == Count():
             primary = self._sensitive(primary, counts)
         sizes = [len(levels) for levels in self.node.levels]
@@ -189,6 +209,12 @@ class Rules:
         if sizes[0] == 1 or columns == 1:
             return closing.close_line(b, counts.value, primary, t, hi, overlap=overlap)
         return closing.close_rectangle(b, counts.value, primary, sizes[0], columns, t, hi, overlap=overlap)
+
+    def _remainders(self, counts: Ranged, cells: int) -> Value:
+        """Cells in which too few persons are left when one owner's rows are left out: that owner knows its own."""
+        b = self.b
+        tests = closing.small(b, b.concat(list(counts.rest)), self.policy.threshold, counts.hi)
+        return b.any_plane(b.rows([b.cut(tests, i * cells, (i + 1) * cells) for i in range(len(counts.rest))]))
 
     @property
     def _overlap(self) -> bool:

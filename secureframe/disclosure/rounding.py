@@ -24,11 +24,12 @@ DECADES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranged:
-    """A secret number per cell with its public range."""
+    """A secret number per cell with its public range; of a count over rows of several owners also what remains without each."""
 
     value: Value
     lo: int
     hi: int
+    rest: tuple[Value, ...] = ()
 
 
 def significant_grid(lo: Fraction, hi: Fraction) -> tuple[Fraction, ...]:

@@ -28,7 +28,7 @@ from secureframe.mpc.sharing import deal, message_bytes
 from secureframe.plan.envelope import Plan, job_id, read_plan
 from secureframe.plan.forms import Form
 from secureframe.plan.nodes import Node
-from secureframe.plan.parts import Breakdown, Part
+from secureframe.plan.parts import Breakdown, Histogram, Part
 from secureframe.planner.compile import compile_plan
 from secureframe.planner.frames import Local, LocalPart, LocalValue
 
@@ -228,7 +228,7 @@ class _Dealer:
         self._tables = tables
         self._plan = plan
         self._frames: dict[Node, LocalFrame] = {}
-        self._parts: dict[int, dict[Part, list[int]]] = {}
+        self._parts: dict[int, dict[Part | Histogram, list[int]]] = {}
 
     def plain(self, value: Value, local: Local) -> NDArray[Any]:
         match local:
@@ -256,7 +256,7 @@ class _Dealer:
             parameters=self._plan.parameters,
         )
 
-    def _parts_of(self, breakdown: Breakdown) -> dict[Part, list[int]]:
+    def _parts_of(self, breakdown: Breakdown) -> dict[Part | Histogram, list[int]]:
         if id(breakdown) not in self._parts:
             self._parts[id(breakdown)] = local_parts(breakdown, self._tables, self._plan.parameters)
         return self._parts[id(breakdown)]

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from secureframe.errors import PlanError
 from secureframe.local.expressions import Parameters, lower_expression
 from secureframe.local.integers import INT64_HIGH
-from secureframe.local.lower import VALID, LocalFrame, pad
+from secureframe.local.lower import PERSON, VALID, LocalFrame, pad
+from secureframe.plan.combining import KEY_KINDS
 from secureframe.plan.expressions import Expr, infer
 from secureframe.plan.forms import TEXT_KEY_BITS, Form, key_layout
 from secureframe.schema.table import Schema
@@ -39,7 +40,7 @@ def encode(
     local : LocalFrame
         The owner's frame, padded or not.
     expr : Expr or None
-        What is encoded; None for ``Form.VALID``.
+        What is encoded; None for ``Form.VALID`` and ``Form.SAME``.
     form : Form
         The representation.
     schema : Schema
@@ -62,6 +63,8 @@ def encode(
     valid = rows[VALID].to_numpy()
     if form is Form.VALID:
         return valid.reshape(1, -1).astype(bool)
+    if form is Form.SAME:
+        return _row((rows[PERSON] == rows[PERSON].shift(1)).fill_null(False).to_numpy())
     if expr is None:
         raise PlanError(f"the form {form} encodes an expression")
     type_ = infer(expr, schema).type
@@ -83,7 +86,7 @@ def encode(
             _need(type_.levels is not None, form, type_)
             return _onehot(series, valid, type_)
         case _:
-            _need(type_.kind is Kind.KEY, form, type_)
+            _need(type_.kind in KEY_KINDS, form, type_)
             low, width = key or key_layout([type_])
             return _planes(_text_keys(series, valid) if type_.lo is None else _offsets(series, valid, low), width)
 

@@ -31,6 +31,7 @@ from secureframe.plan.expressions import (
     Parameter,
     Quantise,
     Where,
+    Widen,
     common_step,
     infer,
 )
@@ -269,6 +270,24 @@ def _(expr: Where, schema: Schema, parameters: Parameters) -> pl.Expr:
     result = _type(expr, schema)
     then, otherwise = (_as(e, schema, parameters, result) for e in (expr.then, expr.otherwise))
     return pl.when(_lower(expr.condition, schema, parameters)).then(then).otherwise(otherwise)
+
+
+@_lower.register
+def _(expr: Widen, schema: Schema, parameters: Parameters) -> pl.Expr:
+    type_ = expr.type
+    if expr.operand == Literal(None):
+        return pl.lit(None, dtype=storage(type_))
+    if isinstance(expr.operand, Literal) and type_.kind is Kind.CATEGORY:
+        code = type_.to_grid(expr.operand.value)
+        assert code is not None
+        return pl.lit(int(code), dtype=storage(type_))
+    if type_.kind is Kind.CATEGORY:
+        own = _type(expr.operand, schema)
+        assert own.categories is not None
+        codes = {i: int(type_.to_grid(category) or 0) for i, category in enumerate(own.categories)}
+        lowered = _lower(expr.operand, schema, parameters)
+        return lowered.replace_strict(codes, default=None, return_dtype=storage(type_))
+    return _as(expr.operand, schema, parameters, type_)
 
 
 @_lower.register

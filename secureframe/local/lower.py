@@ -17,7 +17,9 @@ from secureframe.errors import PlanError
 from secureframe.local.expressions import Parameters, lower_expression
 from secureframe.local.integers import integer_dtype, scaled_division, storage
 from secureframe.local.register import RegisteredTable
-from secureframe.plan.nodes import Aggregation, Filter, GroupPersons, Merge, Node, Project, SortRows, Table
+from secureframe.plan.combining import Concat, Distinct, Merge
+from secureframe.plan.nodes import Aggregation, Filter, GroupPersons, Node, Project, SortRows, Table
+from secureframe.plan.rosters import KEY, roster
 from secureframe.schema.table import TableSchema
 from secureframe.schema.types import ColumnType
 
@@ -27,7 +29,7 @@ VALID, ROW, PERSON = "__valid", "__row", "__person"
 HIDDEN = (VALID, ROW, PERSON)
 """Columns that every lowered frame has besides its own: validity, identity of the base row, and person."""
 
-_MATCH, _KEY = "__match", "__key"
+_MATCH, _KEY, _ROSTER_KEY = "__match", "__key", "__roster_key"
 
 Tables = Mapping[str, RegisteredTable]
 """The tables of an owner, by ``owner.name``."""
@@ -58,15 +60,15 @@ def table_id(schema: TableSchema) -> str:
     return f"{schema.owner}.{schema.name}"
 
 
-def base_table(node: Node, tables: Tables) -> RegisteredTable:
-    """Return the table whose rows (or persons) a frame's rows are.
+def base_table(node: Table, tables: Tables) -> RegisteredTable:
+    """Return the registered table of a node.
 
     Raises
     ------
     PlanError
         If it is not there, or not the one that the plan was made for.
     """
-    wanted = node.base.table
+    wanted = node.table
     found = tables.get(table_id(wanted))
     if found is None:
         raise PlanError(f"there is no table {table_id(wanted)} here")
@@ -107,7 +109,8 @@ def pad(local: LocalFrame, length: int) -> LocalFrame:
     if missing < 0:
         raise PlanError("a table holds more rows than its public length")
     if missing:
-        numbering = pl.int_range(rows.height, length, dtype=pl.Int64, eager=True).alias(ROW)
+        # Numbers behind all others: rows of stacked frames are numbered with gaps.
+        numbering = pl.int_range(length, length + missing, dtype=pl.Int64, eager=True).alias(ROW)
         filler = rows.clear(missing).with_columns(numbering, pl.lit(False).alias(VALID))
         rows = pl.concat([rows, filler], rechunk=True)
     return LocalFrame(rows=rows)
@@ -149,9 +152,8 @@ def _(node: SortRows, tables: Tables, parameters: Parameters) -> pl.LazyFrame:
 
 @_lower.register
 def _(node: GroupPersons, tables: Tables, parameters: Parameters) -> pl.LazyFrame:
-    base = base_table(node, tables)
-    key = base.schema.person_key
-    persons = base.frame.lazy().select(pl.col(key).alias(PERSON)).unique().sort(PERSON).with_row_index(ROW)
+    everybody = _lower(roster(node.frame), tables, parameters).select(PERSON, pl.col(KEY).alias(_ROSTER_KEY))
+    persons = everybody.unique(subset=PERSON, keep="first", maintain_order=True).sort(PERSON).with_row_index(ROW)
     schema, rows_per_person = node.frame.schema, node.frame.rows_per_person
     reduced = [
         _reduction(a, schema[a.column].type, node.schema[a.name].type, rows_per_person).alias(a.name) for a in node.aggregations
@@ -169,7 +171,7 @@ def _(node: GroupPersons, tables: Tables, parameters: Parameters) -> pl.LazyFram
     ]
     return (
         persons.join(groups, on=PERSON, how="left", maintain_order="left")
-        .with_columns(pl.col(ROW).cast(pl.Int64), pl.col(VALID).fill_null(False), pl.col(PERSON).alias(node.key), *fills)
+        .with_columns(pl.col(ROW).cast(pl.Int64), pl.col(VALID).fill_null(False), pl.col(_ROSTER_KEY).alias(node.key), *fills)
         .select(*HIDDEN, node.key, *(a.name for a in node.aggregations))
     )
 
@@ -210,19 +212,55 @@ def _mean(column: pl.Expr, type_: ColumnType, result: ColumnType, rows: int) -> 
 def _(node: Merge, tables: Tables, parameters: Parameters) -> pl.LazyFrame:
     left_names = {new: name for new, (side, name) in node.origins.items() if side == "left"}
     right_names = {new: name for new, (side, name) in node.origins.items() if side == "right"}
+    keys = [f"{_KEY} {i}" for i in range(len(node.left_on))]
     left = _lower(node.left, tables, parameters).select(
-        *HIDDEN, pl.col(node.left_on).alias(_KEY), *(pl.col(name).alias(new) for new, name in left_names.items())
+        *HIDDEN,
+        *(_comparable(node.left, name).alias(key) for key, name in zip(keys, node.left_on, strict=True)),
+        *(pl.col(name).alias(new) for new, name in left_names.items()),
     )
     right = (
         _lower(node.right, tables, parameters)
-        .filter(pl.col(VALID) & pl.col(node.right_on).is_not_null())
+        .filter(pl.col(VALID) & pl.all_horizontal(pl.col(name).is_not_null() for name in node.right_on))
         .select(
-            pl.col(node.right_on).alias(_KEY),
+            *(_comparable(node.right, name).alias(key) for key, name in zip(keys, node.right_on, strict=True)),
             pl.lit(True).alias(_MATCH),
             *(pl.col(name).alias(new) for new, name in right_names.items()),
         )
     )
-    joined = left.join(right, on=_KEY, how="left", nulls_equal=False, maintain_order="left")
-    if node.how == "inner":
-        joined = joined.with_columns((pl.col(VALID) & pl.col(_MATCH).fill_null(False)).alias(VALID))
+    if node.how == "left_anti":
+        right = right.unique(subset=keys)
+    joined = left.join(right, on=keys, how="left", nulls_equal=False, maintain_order="left")
+    if node.how != "left":
+        matched = pl.col(_MATCH).fill_null(False)
+        joined = joined.with_columns((pl.col(VALID) & (~matched if node.how == "left_anti" else matched)).alias(VALID))
     return joined.select(*HIDDEN, *node.origins)
+
+
+def _comparable(frame: Node, name: str) -> pl.Expr:
+    """A key in one width, however narrow its own range lets it be stored."""
+    return pl.col(name) if frame.schema[name].type.lo is None else pl.col(name).cast(pl.Int64)
+
+
+@_lower.register
+def _(node: Concat, tables: Tables, parameters: Parameters) -> pl.LazyFrame:
+    several = len({base.table.person_domain for base in node.bases}) > 1
+    stacked, offset = [], 0
+    for frame in node.frames:
+        rows = _lower(frame, tables, parameters).with_columns(pl.col(ROW) + offset)
+        domains = {base.table.person_domain for base in frame.bases}
+        if several and len(domains) == 1:
+            # The same number in two domains is two persons.
+            (domain,) = domains
+            rows = rows.with_columns(pl.format("{}:{}", pl.lit(domain), pl.col(PERSON)).alias(PERSON))
+        elif not several and len(node.frames) > 1:
+            rows = rows.with_columns(pl.col(PERSON).cast(pl.String))
+        stacked.append(rows.select(*HIDDEN, *node.schema))
+        offset += frame.length
+    return pl.concat(stacked, how="vertical_relaxed")
+
+
+@_lower.register
+def _(node: Distinct, tables: Tables, parameters: Parameters) -> pl.LazyFrame:
+    rows = _lower(node.frame, tables, parameters)
+    first = pl.int_range(pl.len()).over(*node.subset, VALID) == 0
+    return rows.with_columns((pl.col(VALID) & first).alias(VALID))

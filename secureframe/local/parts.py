@@ -8,20 +8,23 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
+import numpy as np
 import polars as pl
 
 from secureframe.errors import RangeError
 from secureframe.local.expressions import Parameters, lower_expression
 from secureframe.local.integers import integer_dtype
-from secureframe.local.lower import PERSON, VALID, Tables, base_table, lower
+from secureframe.local.lower import PERSON, VALID, Tables, lower
 from secureframe.plan.nodes import Node
-from secureframe.plan.parts import Breakdown, Count, Moment, Part, Quantile
+from secureframe.plan.parts import Breakdown, Count, Histogram, Moment, Part, Quantile
 from secureframe.schema.types import ColumnType
 
 _CELL = "__cell"
 
 
-def local_parts(breakdown: Breakdown, tables: Tables, parameters: Parameters | None = None) -> dict[Part, list[int]]:
+def local_parts(
+    breakdown: Breakdown, tables: Tables, parameters: Parameters | None = None
+) -> dict[Part | Histogram, list[int]]:
     """Return every part of a release over a frame of one owner.
 
     Parameters
@@ -37,19 +40,22 @@ def local_parts(breakdown: Breakdown, tables: Tables, parameters: Parameters | N
     -------
     dict of Part to list of int
         In the order of ``breakdown.parts``: one integer a cell, row-major over ``node.levels``; one in all for the
-        scopes ``frame`` and ``base``. Rows with a missing key are in no cell.
+        scopes ``frame`` and ``base``. Rows with a missing key are in no cell. Then the histograms that are asked for, one
+        integer a cell and grid point, row-major.
     """
     frame = breakdown.frame
     everything = lower(frame, tables, parameters).rows
     cells = _Cells(breakdown, everything.filter(pl.col(VALID)), parameters or {})
-    found: dict[Part, list[int]] = {}
+    found: dict[Part | Histogram, list[int]] = {}
     for part in breakdown.parts:
         match part:
             case Count(scope="base"):
-                base = base_table(frame, tables)
-                found[part] = [base.frame[base.schema.person_key].n_unique()]
+                # No step takes rows out: what a frame leaves out it only marks.
+                found[part] = [everything[PERSON].drop_nulls().n_unique()]
             case Count(scope="outside"):
                 found[part] = [everything.filter(~pl.col(VALID))[PERSON].n_unique()]
+            case Quantile(column=column) if column in breakdown.histograms:
+                continue
             case Quantile():
                 found[part] = cells.quantile(part)
             case Moment() if cells.exceeds(part):
@@ -57,7 +63,8 @@ def local_parts(breakdown: Breakdown, tables: Tables, parameters: Parameters | N
             case _:
                 cells.ask(part)
     found |= cells.answers()
-    return {part: found[part] for part in breakdown.parts}
+    ordered: dict[Part | Histogram, list[int]] = {part: found[part] for part in breakdown.parts if part in found}
+    return ordered | {Histogram(column=column): cells.histogram(column) for column in breakdown.histograms}
 
 
 def _cell_index(node_by: tuple[str, ...], frame: Node) -> pl.Expr:
@@ -182,6 +189,14 @@ class _Cells:
         found = iter(values.gather(ranks).to_list() if ranks else [])
         low = self._type(part.column).low
         return [int(next(found)) if count else low for count in counts]
+
+    def histogram(self, column: str) -> list[int]:
+        """How many values lie on each point of the column's grid, cell by cell."""
+        type_ = self._type(column)
+        points = type_.high - type_.low + 1
+        rows = self.rows.filter(pl.col(column).is_not_null() & pl.col(_CELL).is_not_null())
+        index = rows.select(pl.col(_CELL) * points + (pl.col(column).cast(pl.Int64) - type_.low)).to_series().to_numpy()
+        return [int(count) for count in np.bincount(index, minlength=self.cells * points)]
 
     def _sorted(self, column: str) -> tuple[list[int], list[int], pl.Series]:
         """A column's present values ordered within cells, with where each cell begins and how many it has."""

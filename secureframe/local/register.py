@@ -25,6 +25,9 @@ from secureframe.schema.declare import NAME
 from secureframe.schema.table import Column, TableSchema
 from secureframe.schema.types import Kind
 
+ROWS_ROUNDED = 1_024
+"""A number of rows that is taken from the data is rounded up to a multiple of this."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RegisteredTable:
@@ -35,7 +38,7 @@ class RegisteredTable:
     schema : TableSchema
         What the catalog shows.
     frame : polars.DataFrame
-        The rows in the order of the source: grid integers, category codes, days and integer keys as Int64, truth
+        The rows in the order of the source, those of a person one after the other: grid integers, category codes, days and integer keys as Int64, truth
         values as Boolean, text as String, nulls as nulls.
     warnings : tuple of str
         What was taken from the data and is thereby published; without values.
@@ -95,6 +98,10 @@ class _Registration:
             series.append(values.alias(column))
         frame = pl.DataFrame(series)
         roster_size, rows_per_person = self._persons(frame)
+        rows = self._rows(frame, roster_size, rows_per_person)
+        if rows_per_person > 1:
+            # A person's rows lie one after the other, in the order of the source.
+            frame = frame.sort(self.person_key, maintain_order=True)
         for position, described in enumerate(columns):
             if described.name == self.person_key and rows_per_person == 1:
                 columns[position] = replace(described, unique=True)
@@ -111,6 +118,8 @@ class _Registration:
             person_domain=str(self.declaration["person_domain"]),
             roster_size=roster_size,
             rows_per_person=rows_per_person,
+            rows=rows,
+            disjoint=bool(self.declaration.get("disjoint", False)),
             version=_version(frame, self.declaration.get("version_key")),
         )
         return RegisteredTable(
@@ -211,6 +220,21 @@ class _Registration:
         return declared
 
     # -- persons ---------------------------------------------------------------------------------------------------------
+
+    def _rows(self, frame: pl.DataFrame, roster_size: int, rows_per_person: int) -> int:
+        """Return the public length of the table, declared or found and rounded up."""
+        most = roster_size * rows_per_person
+        if rows_per_person == 1:
+            return most
+        declared = self.declaration.get("rows")
+        if declared is None and self.declaration["rows_per_person"] is not None:
+            return most
+        if declared is None:
+            self.warnings.append(self._size_warning("the number of rows, rounded up", "rows"))
+            return min(most, -(-max(frame.height, 1) // ROWS_ROUNDED) * ROWS_ROUNDED)
+        if frame.height > int(declared):
+            raise self._fail(self.person_key, "rows", "has more rows than declared", "a larger rows=")
+        return min(most, int(declared))
 
     def _persons(self, frame: pl.DataFrame) -> tuple[int, int]:
         """Return roster size and most rows a person, declared or found."""

@@ -59,6 +59,41 @@ def select_ranks(b: Builder, planes: Value, mask: Value, ranks: Value) -> Value:
     return b.combine(b.rows(digits), [1 << plane for plane in reversed(range(planes.rows))])
 
 
+def ranks_in_histogram(b: Builder, histogram: Value, ranks: Value, bound: int) -> Value:
+    """The bin in which the element of given rank lies: how many bins the elements up to it fill.
+
+    Parameters
+    ----------
+    b
+        The builder.
+    histogram
+        arith ``(groups, bins)``: how many elements of each group each bin holds.
+    ranks
+        arith ``(1, groups * q)``: zero-based ranks, q for each group (row-major).
+    bound
+        The largest possible number of elements of a group.
+
+    Returns
+    -------
+    arith ``(1, groups * q)``: 0 to bins; bins where a group has no element of that rank.
+
+    Leakage
+        None.
+    Rounds and bytes
+        One comparison of ``log2 bound + 2`` bits a bin and rank, all at once, and one count of bits.
+    """
+    groups, bins = histogram.rows, histogram.n
+    if ranks.rows != 1 or ranks.n % groups:
+        raise ProgramError("ranks are one row, equally many for each group")
+    each = ranks.n // groups
+    repeated = b.pick_rows(histogram, [group for group in range(groups) for _ in range(each)])
+    lowered = b.reshape(b.multiply_public(ranks, [-1]), ranks.n)
+    # Running sums that begin at minus the rank: negative or zero until the bin of the element is passed.
+    running = b.cut(b.prefix_sum(b.concat([lowered, repeated])), 1, bins + 1)
+    filled = b.is_negative(b.add_public(b.reshape(running, 1), [-1]), bit_length(-bound - 2, bound + 1))
+    return b.count_bits(b.reshape(filled, ranks.n), ranks.limbs)
+
+
 def ranks_lower(b: Builder, counts: Value, q: Sequence[Fraction], bound: int) -> Value:
     """Zero-based ranks ``floor(q * (count - 1))``: pandas' quantile with ``interpolation="lower"``.
 

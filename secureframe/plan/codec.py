@@ -21,7 +21,7 @@ from typing import Any
 import rfc8785
 
 from secureframe.errors import PlanError
-from secureframe.plan import expressions, nodes
+from secureframe.plan import combining, expressions, nodes
 from secureframe.schema.table import TableSchema
 from secureframe.schema.types import ColumnType, Scalar
 
@@ -38,7 +38,7 @@ Tables = Mapping[tuple[str, str], TableSchema]
 
 def _classes() -> dict[str, type[Any]]:
     found: dict[str, type[Any]] = {}
-    for module, base in ((expressions, expressions.Expr), (nodes, nodes.Node)):
+    for module, base in ((expressions, expressions.Expr), (nodes, nodes.Node), (combining, nodes.Node)):
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, base) and value is not base:
                 found[value.__name__] = value

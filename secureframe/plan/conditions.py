@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from secureframe.plan.combining import Concat, Distinct, Merge
 from secureframe.plan.expressions import (
     ARITHMETIC,
     COMPARISONS,
@@ -27,18 +28,19 @@ from secureframe.plan.expressions import (
     Not,
     Quantise,
     Where,
+    Widen,
     column_names,
     infer,
     substitute,
     walk,
 )
-from secureframe.plan.nodes import Aggregation, Filter, GroupPersons, Merge, Node, Project, SortRows
+from secureframe.plan.nodes import Aggregation, Filter, GroupPersons, Node, Project, SortRows
 from secureframe.schema.table import Schema
-from secureframe.schema.types import MAX_LEVELS, ColumnType, Kind
+from secureframe.schema.types import MAX_LEVELS, ColumnType, Kind, bool_type
 
 ROUNDED_LEVELS = 16
 """A rounding onto so few points divides persons as a comparison would: every point counts."""
-_PASSING = (Filter, SortRows)
+_PASSING = (Filter, SortRows, Distinct)
 """Nodes whose columns are those of the frame below."""
 
 
@@ -49,7 +51,8 @@ class Condition:
     Parameters
     ----------
     path : tuple of str
-        The sides (``left`` or ``right``) of the merges, and ``rows`` for the reductions, that lead down to the frame.
+        The sides (``left`` or ``right``) of the merges, ``rows`` for the reductions, and the numbers of the stacked frames
+        (``0 2``: in both of these) that lead down to the frame.
     expr : Expr
         The condition, over the first node there that is neither a projection nor a filter nor an order.
     """
@@ -91,6 +94,8 @@ def counts_persons(frame: Node, column: str) -> bool:
             side, origin = root.origins[name]
             if counts_persons(_side(root, side), origin):
                 return True
+        if isinstance(root, Concat) and any(counts_persons(f, name) for f in root.frames):
+            return True
         if isinstance(root, GroupPersons):
             for a in root.aggregations:
                 below = root.frame
@@ -130,12 +135,29 @@ def _with_deeper(frame: Node, columns: Mapping[str, Condition]) -> Node:
     if isinstance(frame, GroupPersons):
         rows = with_columns(frame.frame, {name: replace(c, path=c.path[1:]) for name, c in columns.items()})
         return replace(frame, frame=rows, aggregations=(*frame.aggregations, *map(_any, columns)))
+    if isinstance(frame, Concat):
+        return _stacked(frame, columns)
     assert isinstance(frame, Merge)
     left, right = (
         with_columns(_side(frame, side), {name: replace(c, path=c.path[1:]) for name, c in columns.items() if c.path[0] == side})
         for side in ("left", "right")
     )
     return replace(frame, left=left, right=right)
+
+
+def _stacked(frame: Concat, columns: Mapping[str, Condition]) -> Node:
+    """The same stacked frames with conditions that lie in some of them; in the others they are missing."""
+    order = (*frame.schema, *columns)
+    nullable = bool_type(nullable=True)
+    frames = []
+    for number, below in enumerate(frame.frames):
+        own = {n: replace(c, path=c.path[1:]) for n, c in columns.items() if str(number) in c.path[0].split()}
+        found = with_columns(below, own)
+        definitions = {name: ColumnRef(name) for name in frame.schema} | {
+            name: Widen(ColumnRef(name) if name in own else Literal(None), nullable) for name in columns
+        }
+        frames.append(Project(found, tuple((name, definitions[name]) for name in order)))
+    return frame.like(tuple(frames))
 
 
 def _any(name: str) -> Aggregation:
@@ -165,7 +187,7 @@ def _unique(found: Iterable[Condition]) -> list[Condition]:
 
 def _resolve(frame: Node, expr: Expr) -> tuple[Expr, Node]:
     """Rewrite an expression to the columns of the first node below that is neither a projection nor a filter nor an order."""
-    while isinstance(frame, Project | Filter | SortRows):
+    while isinstance(frame, Project | Filter | SortRows | Distinct):
         if isinstance(frame, Project):
             expr = substitute(expr, frame.definitions)
         frame = frame.frame
@@ -183,6 +205,8 @@ def _found(frame: Node, column: str, look: Callable[[Expr, Node], Iterable[Expr]
                 either = [condition] if not condition.has_two_sides else [condition, replace(condition, expr=Not(condition.expr))]
                 yield from (replace(c, path=("rows", *c.path)) for c in either)
         return
+    if isinstance(root, Concat):
+        yield from _found_in_frames(root, column_names(expr), look)
     if not isinstance(root, Merge):
         return
     for name in sorted(column_names(expr)):
@@ -192,6 +216,19 @@ def _found(frame: Node, column: str, look: Callable[[Expr, Node], Iterable[Expr]
         if not has_two_values(below.schema[origin].type):
             for condition in _found(below, origin, look):
                 yield replace(condition, path=(side, *condition.path))
+
+
+def _found_in_frames(root: Concat, names: Iterable[str], look: Callable[[Expr, Node], Iterable[Expr]]) -> Iterator[Condition]:
+    """Yield the conditions of stacked frames; one that several of them have is one condition over all of these."""
+    for name in sorted(names):
+        numbers: dict[str, list[str]] = {}
+        conditions: dict[str, Condition] = {}
+        for number, frame in enumerate(root.frames):
+            for condition in _unique(_found(frame, name, look)):
+                conditions[condition.key] = condition
+                numbers.setdefault(condition.key, []).append(str(number))
+        for key, condition in conditions.items():
+            yield replace(condition, path=(" ".join(numbers[key]), *condition.path))
 
 
 def _split(expr: Expr, schema: Schema) -> list[Expr]:

@@ -169,6 +169,14 @@ class Quantise(Expr):
         _need_step(self.step)
 
 
+@dataclass(frozen=True, slots=True)
+class Widen(Expr):
+    """The same values under a wider type: a larger range, a finer grid, more categories; a constant as a column of any type."""
+
+    operand: Expr
+    type: ColumnType
+
+
 def _need_step(step: Fraction) -> None:
     if step <= 0:
         raise PlanError("a grid step must be positive")
@@ -500,6 +508,32 @@ def _(expr: Quantise, schema: Schema) -> Field:
     return _joined(number_type(math.floor(lo), math.ceil(hi), expr.step, field.type.nullable), field)
 
 
+@infer.register
+def _(expr: Widen, schema: Schema) -> Field:
+    type_ = expr.type
+    if expr.operand == Literal(None):
+        _need(type_.nullable, "a missing constant needs a type that may be missing")
+        return Field(type=type_, uses=ALL_USES, owners=frozenset())
+    field = infer(expr.operand, schema)
+    own = field.type
+    _need(type_.nullable or not own.nullable, f"{show(expr.operand)} may be missing, and its wider type may not")
+    if isinstance(expr.operand, Literal) and type_.kind is Kind.CATEGORY:
+        _need(type_.to_grid(expr.operand.value) is not None, f"{show(expr.operand)} is not in the public domain")
+        return replace(field, type=type_)
+    _need(
+        own.kind is type_.kind or (own.is_numeric and type_.is_numeric and Kind.BOOL not in (own.kind, type_.kind)),
+        f"{show(expr.operand)} is of kind {own.kind}, and no {type_.kind}",
+    )
+    fits = (own.lo is None) == (type_.lo is None)
+    if own.kind is Kind.CATEGORY:
+        fits = set(own.categories or ()) <= set(type_.categories or ())
+    elif own.lo is not None and fits:
+        factor = own.step / type_.step
+        fits = factor.denominator == 1 and type_.low <= own.low * factor and own.high * factor <= type_.high
+    _need(fits, f"{show(expr.operand)} does not fit the type {type_.describe()}")
+    return replace(field, type=type_)
+
+
 # -- text ------------------------------------------------------------------------------------------------------------------
 
 
@@ -533,5 +567,7 @@ def show(expr: Expr) -> str:
             return f"cut({show(operand)}, [{', '.join(f'{float(e):g}' for e in edges)}])"
         case Quantise(operand, step):
             return f"quantise({show(operand)}, {step})"
+        case Widen(operand, _):
+            return show(operand)
         case _:
             raise PlanError(f"{type(expr).__name__} is no expression")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from secureframe.errors import PlanError
-from secureframe.schema.types import ColumnType, Kind
+from secureframe.schema.types import ColumnType
 
 TEXT_KEY_BITS = 62
 """Bits of the digest that stands for a key made of text."""
@@ -39,6 +39,8 @@ class Form(StrEnum):
     """One bit plane a level of the public domain; none is set where missing."""
     KEY = "key"
     """Bit planes of a key over the common range of the keys it is compared with, zeros where missing."""
+    SAME = "same"
+    """One bit plane: whether the row is about the same person as the row before it."""
 
 
 INTEGER_FORMS = frozenset({Form.ARITH, Form.POWER2})
@@ -53,7 +55,7 @@ def key_layout(types: Iterable[ColumnType]) -> tuple[int, int]:
         If they are no keys of one domain, all numbers or all text.
     """
     found = list(types)
-    if not found or any(t.kind is not Kind.KEY for t in found) or len({(t.domain, t.lo is None) for t in found}) != 1:
+    if not found or len({(t.kind, t.domain, t.step, t.categories, t.lo is None) for t in found}) != 1:
         raise PlanError("keys are compared within one domain, numbers with numbers and text with text")
     if found[0].lo is None:
         return 0, TEXT_KEY_BITS
@@ -92,6 +94,7 @@ class Encoding:
 VALID = Encoding(form=Form.VALID)
 TRUTH = Encoding(form=Form.TRUTH)
 PRESENT = Encoding(form=Form.PRESENT)
+SAME = Encoding(form=Form.SAME)
 PLANES = Encoding(form=Form.PLANES)
 ONEHOT = Encoding(form=Form.ONEHOT)
 

@@ -1,7 +1,8 @@
 """Frames as plans: immutable nodes, each checked when it is built, each with the schema of the frame it stands for.
 
-Six nodes carry every frame: a table, a projection (select, assign, rename and drop are all of them projections), a
-filter, an order, a reduction to one row a person, and a merge. One node, ``Summarise``, carries every number out.
+Eight nodes carry every frame: a table, a projection (select, assign, rename and drop are all of them projections), a
+filter, an order, a reduction to one row a person, and in ``combining.py`` a merge, rows stacked, and rows without duplicates.
+One node, ``Summarise``, carries every number out.
 """
 
 from __future__ import annotations
@@ -13,12 +14,11 @@ from fractions import Fraction
 from functools import cached_property
 
 from secureframe.errors import DisclosureError, PlanError, PolicyError
-from secureframe.plan.expressions import ColumnRef, Expr, column_names, infer, show, walk
+from secureframe.plan.expressions import ColumnRef, Expr, Widen, column_names, infer, show, walk
 from secureframe.schema.table import Field, Schema, TableSchema, Use
 from secureframe.schema.types import ColumnType, Kind, number_type, quotient_step
 
 HOWS = ("count", "sum", "mean", "min", "max", "first", "last", "any")
-MERGES = ("inner", "left")
 STATISTICS = ("size", "count", "sum", "mean", "var", "std", "quantile", "corr")
 QUANTILES = tuple(Fraction(q, 100) for q in (5, 10, 25, 50, 75, 90, 95))
 MAX_CELLS = 1000
@@ -49,8 +49,34 @@ class Node:
 
     @property
     def base(self) -> Table:
-        """The table whose rows (or persons) the rows of this frame are."""
-        return self.inputs[0].base
+        """The one table whose rows (or persons) the rows of this frame are."""
+        (base,) = self.bases
+        return base
+
+    @property
+    def bases(self) -> tuple[Table, ...]:
+        """The tables whose rows (or persons) the rows of this frame are; several where frames are stacked."""
+        return self.inputs[0].bases
+
+    @cached_property
+    def branches(self) -> tuple[Node, ...]:
+        """Frames whose rows, one after the other, are the rows of this one; the frame itself where it is no stack.
+
+        Whatever treats rows one by one, or a person's rows together where nobody is in two of the frames, is pushed below a
+        stack, so that each institution can do its own part in the clear.
+        """
+        if len(self.owners) == 1 or len(self.inputs) != 1:
+            return (self,)
+        return tuple(self.over(b) for b in self.inputs[0].branches)
+
+    def over(self, frame: Node) -> Node:
+        """The same step over another frame."""
+        return replace(self, frame=frame)  # type: ignore[call-arg]
+
+    @property
+    def apart(self) -> bool:
+        """Whether the rows of a person lie one after the other: an owner tells its own persons apart."""
+        return self.rows_per_person == 1 or len(self.owners) == 1 or self.inputs[0].apart
 
     @property
     def person_key(self) -> str | None:
@@ -125,8 +151,8 @@ class Table(Node):
         return frozenset({self.table.owner})
 
     @property
-    def base(self) -> Table:
-        return self
+    def bases(self) -> tuple[Table, ...]:
+        return (self,)
 
     @cached_property
     def expanded(self) -> Mapping[str, int]:
@@ -142,7 +168,7 @@ class Table(Node):
 
     @property
     def length(self) -> int:
-        return self.table.roster_size * self.table.rows_per_person
+        return self.table.rows
 
     @cached_property
     def unique(self) -> frozenset[str]:
@@ -184,7 +210,7 @@ class Project(Node):
 
     def _renamed(self, name: str | None) -> str | None:
         for new, expr in self.columns:
-            if expr == ColumnRef(name or ""):
+            if passed_on(expr) == name:
                 return new
         return None
 
@@ -194,7 +220,14 @@ class Project(Node):
 
     @cached_property
     def unique(self) -> frozenset[str]:
-        return frozenset(new for new, e in self.columns if isinstance(e, ColumnRef) and e.name in self.frame.unique)
+        return frozenset(new for new, e in self.columns if passed_on(e) in self.frame.unique)
+
+
+def passed_on(expr: Expr) -> str | None:
+    """The column whose values an expression gives as they are, if it does."""
+    if isinstance(expr, Widen):
+        return passed_on(expr.operand)
+    return expr.name if isinstance(expr, ColumnRef) else None
 
 
 @dataclass(frozen=True, eq=True)
@@ -267,10 +300,6 @@ class GroupPersons(Node):
     aggregations: tuple[Aggregation, ...]
 
     def __post_init__(self) -> None:
-        if len(self.frame.owners) != 1:
-            raise PlanError(
-                "a frame of several institutions already has one row a person", hint="group before merging, at the owner"
-            )
         if self.key != self.frame.person_key:
             raise PlanError(
                 f"{self.key!r} is not the person key of this frame", hint=f"groupby({self.frame.person_key!r}).agg(...)"
@@ -306,7 +335,15 @@ class GroupPersons(Node):
 
     @property
     def length(self) -> int:
-        return self.base.table.roster_size
+        """The rosters of all owners; on shares every person's last row stands for all of them."""
+        found = self.frame.branches
+        if len(found) > 1 and all(len(b.owners) == 1 for b in found):
+            return sum(_persons(b) for b in found)
+        return _persons(self.frame)
+
+    @cached_property
+    def branches(self) -> tuple[Node, ...]:
+        return super().branches if self.frame.apart else (self,)
 
     @cached_property
     def expanded(self) -> Mapping[str, int]:
@@ -315,6 +352,11 @@ class GroupPersons(Node):
     @cached_property
     def unique(self) -> frozenset[str]:
         return frozenset({self.key})
+
+
+def _persons(frame: Node) -> int:
+    """Most persons of an owner's frame: its roster; where tables were stacked or columns of others are there, its rows."""
+    return frame.base.table.roster_size if len(frame.owners) == 1 and len(frame.bases) == 1 else frame.length
 
 
 def reduced_type(a: Aggregation, type_: ColumnType, rows: int) -> ColumnType:
@@ -340,97 +382,6 @@ def reduced_type(a: Aggregation, type_: ColumnType, rows: int) -> ColumnType:
         factor = type_.step / step
         return number_type(math.floor(type_.low * factor), math.ceil(type_.high * factor), step, True)
     return number_type(min(type_.low, type_.low * rows, 0), max(type_.high, type_.high * rows, 0), type_.step, False)
-
-
-@dataclass(frozen=True, eq=True)
-class Merge(Node):
-    """Rows of the left frame with the columns of the one right row that has the same key.
-
-    The right key is unique. ``inner`` keeps left rows that have a match, ``left`` keeps all; null keys never match.
-    """
-
-    left: Node
-    right: Node
-    left_on: str
-    right_on: str
-    how: str
-    suffixes: tuple[str, str] = ("_x", "_y")
-
-    def __post_init__(self) -> None:
-        if self.how not in MERGES:
-            raise PlanError(f"merge(how={self.how!r}) is not offered", hint="how='inner' or how='left'")
-        for frame, name, side in ((self.left, self.left_on, "left"), (self.right, self.right_on, "right")):
-            if name not in frame.schema:
-                raise PlanError(f"the {side} frame has no column {name!r}", hint=f"its columns are {', '.join(frame.schema)}")
-            found = frame.schema[name]
-            if found.type.kind is not Kind.KEY:
-                raise PlanError(f"{name} of the {side} frame is no key", hint="declare it as a key of a domain")
-            require_use(found, Use.LINK, ColumnRef(name), frame.schema)
-        a, b = self.left.schema[self.left_on].type, self.right.schema[self.right_on].type
-        if a.domain != b.domain:
-            raise PlanError(f"keys of different domains ({a.domain}, {b.domain}) never denote the same")
-        if (a.lo is None) != (b.lo is None):
-            raise PlanError("one key is a number and the other one text", hint="declare both alike")
-        if self.right_on not in self.right.unique:
-            raise PlanError(
-                f"{self.right_on} is not unique in the right frame",
-                hint=f"reduce it first: right.groupby({self.right_on!r}).agg(...)",
-            )
-        if self.left.rows_per_person > 1 and len(self.owners) > 1:
-            raise PlanError(
-                "a frame with many rows a person is reduced by its owner before it is merged with another institution's",
-                hint=f"left.groupby({self.left.person_key!r}).agg(...)",
-            )
-        require_names(self.origins)
-        _ = self.schema
-
-    @property
-    def inputs(self) -> tuple[Node, ...]:
-        return (self.left, self.right)
-
-    @cached_property
-    def origins(self) -> Mapping[str, tuple[str, str]]:
-        """For every column its side (left or right) and its name there."""
-        shared_key = self.left_on if self.left_on == self.right_on else None
-        clash = (set(self.left.schema) & set(self.right.schema)) - {shared_key}
-        origins: dict[str, tuple[str, str]] = {}
-        for side, frame, suffix in (("left", self.left, self.suffixes[0]), ("right", self.right, self.suffixes[1])):
-            for name in frame.schema:
-                if side == "right" and name == shared_key:
-                    continue
-                new = name + suffix if name in clash else name
-                if new in origins:
-                    raise PlanError(f"two columns would be named {new!r}", hint="merge(..., suffixes=('_a', '_b'))")
-                origins[new] = (side, name)
-        return origins
-
-    @cached_property
-    def expanded(self) -> Mapping[str, int]:
-        return {
-            new: (self.left if side == "left" else self.right).expanded.get(name, 1) for new, (side, name) in self.origins.items()
-        }
-
-    @cached_property
-    def schema(self) -> Schema:
-        fields: dict[str, Field] = {}
-        for new, (side, name) in self.origins.items():
-            found = (self.left if side == "left" else self.right).schema[name]
-            if side == "right" and self.how == "left":
-                found = replace(found, type=found.type.null())
-            fields[new] = found
-        return fields
-
-    @property
-    def person_key(self) -> str | None:
-        key = self.left.person_key
-        for new, origin in self.origins.items():
-            if origin == ("left", key):
-                return new
-        return None
-
-    @cached_property
-    def unique(self) -> frozenset[str]:
-        return frozenset(new for new, (side, name) in self.origins.items() if side == "left" and name in self.left.unique)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -522,7 +473,7 @@ class Summarise(Node):
         return count
 
 
-def _hash_once(cls: type[Node]) -> None:
+def hash_once(cls: type[Node]) -> None:
     """Keep a node's hash once it is known: the compiler looks nodes up far more often than it makes them."""
     compute = cls.__hash__
 
@@ -535,8 +486,8 @@ def _hash_once(cls: type[Node]) -> None:
     setattr(cls, "__hash__", cached)  # noqa: B010 - mypy knows no other way to replace a generated method
 
 
-for _cls in (Table, Project, Filter, SortRows, GroupPersons, Merge, Summarise):
-    _hash_once(_cls)
+for _cls in (Table, Project, Filter, SortRows, GroupPersons, Summarise):
+    hash_once(_cls)
 
 
 def require_use(found: Field, use: Use, expr: Expr, schema: Schema) -> None:

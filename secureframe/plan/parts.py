@@ -63,6 +63,13 @@ class Quantile:
     q: Fraction
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Histogram:
+    """How many values of a column lie on each point of its grid, for every cell: what an owner tells of its part of a stack."""
+
+    column: str
+
+
 Part = Count | Moment | Quantile
 
 
@@ -87,6 +94,12 @@ class Breakdown:
     node: Summarise
     frame: Node
     pieces: tuple[Piece, ...]
+    histograms: tuple[str, ...] = ()
+
+    def at(self, number: int) -> Breakdown:
+        """The same release over one branch of its frame."""
+        node = replace(self.node, frame=self.node.frame.branches[number])
+        return replace(self, node=node, frame=self.frame.branches[number])
 
     @property
     def parts(self) -> tuple[Part, ...]:

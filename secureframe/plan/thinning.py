@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from secureframe.plan.nodes import Filter, GroupPersons, Merge, Node, walk_nodes
+from secureframe.plan.combining import Merge
+from secureframe.plan.nodes import Filter, GroupPersons, Node, walk_nodes
 
 
 def thinned_frames(frame: Node) -> tuple[Node, ...]:
@@ -13,4 +14,4 @@ def thinned_frames(frame: Node) -> tuple[Node, ...]:
 
 
 def _leaves_out(node: Node) -> bool:
-    return isinstance(node, Filter) or (isinstance(node, Merge) and node.how == "inner")
+    return isinstance(node, Filter) or (isinstance(node, Merge) and node.how != "left")

@@ -14,10 +14,9 @@ from secureframe.disclosure.release import ReleasedPiece, release
 from secureframe.errors import PlanError
 from secureframe.mpc.program import Builder, Program
 from secureframe.plan.envelope import Plan
-from secureframe.plan.nodes import Merge
 from secureframe.plan.parts import Breakdown, breakdown
-from secureframe.planner.frames import RELEASE, STAGES, Demand, FrameCompiler, Local
-from secureframe.planner.summaries import emit_parts
+from secureframe.planner.frames import RELEASE, STAGES, FrameCompiler, Local, Noted
+from secureframe.planner.summaries import emit_parts, register_persons
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,20 +56,26 @@ def compile_plan(plan: Plan, policies: Mapping[str, Policy]) -> Compiled:
 
 def _compile(plan: Plan, policies: Mapping[str, Policy]) -> Compiled:
     breakdowns = [breakdown(r) for r in plan.releases]
-    demands: Mapping[Merge, list[Demand]] | None = None
+    demands: Noted | None = None
     spans = any(len(b.frame.owners) > 1 for b in breakdowns)
     if spans:
         # The first pass only notes what each merge has to move.
         noting = FrameCompiler(Builder(), plan.parameters, None)
         for found in breakdowns:
+            register_persons(noting, found)
+        for found in breakdowns:
             emit_parts(noting, found)
+            noting.violated(found.frame)
         demands = noting.noted
     compiler = FrameCompiler(Builder(STAGES), plan.parameters, demands)
     releases = []
     for found in breakdowns:
+        register_persons(compiler, found)
+    for found in breakdowns:
         parts = emit_parts(compiler, found)
+        violated = compiler.violated(found.frame)
         policy = strictest(policies[owner] for owner in sorted(found.node.owners))
         with compiler.builder.stage(RELEASE):
-            pieces = release(compiler.builder, found, parts, policy)
+            pieces = release(compiler.builder, found, parts, policy, violated)
         releases.append(CompiledRelease(breakdown=found, policy=policy, pieces=pieces))
     return Compiled(program=compiler.builder.program(), locals=tuple(compiler.locals), releases=tuple(releases))

@@ -16,6 +16,7 @@ from secureframe.plan.expressions import (
     COMPARISONS,
     Binary,
     Clip,
+    ColumnRef,
     Cut,
     Divide,
     Expr,
@@ -27,12 +28,13 @@ from secureframe.plan.expressions import (
     Parameter,
     Quantise,
     Where,
+    Widen,
     common_step,
     infer,
     show,
 )
 from secureframe.plan.forms import PRESENT, TRUTH, Encoding, Form, arith, key_encoding
-from secureframe.plan.nodes import Merge
+from secureframe.plan.nodes import Node
 from secureframe.planner.quotients import QuotientShape, rounded_quotient
 from secureframe.schema.types import ColumnType, Kind, as_fraction
 
@@ -44,7 +46,7 @@ RING_BITS = 256
 """Widest number of a row; anything wider is refused before it runs."""
 
 
-def emit(c: FrameCompiler, node: Merge, expr: Expr, encoding: Encoding) -> Value:
+def emit(c: FrameCompiler, node: Node, expr: Expr, encoding: Encoding) -> Value:
     """Return an expression over columns of both sides of a merge, in a form."""
     match encoding.form:
         case Form.TRUTH:
@@ -83,7 +85,7 @@ def _constant(c: FrameCompiler, expr: Expr) -> Fraction | None:
 # -- conditions ----------------------------------------------------------------------------------------------------------
 
 
-def _truth(c: FrameCompiler, node: Merge, expr: Expr) -> Value:
+def _truth(c: FrameCompiler, node: Node, expr: Expr) -> Value:
     b = c.builder
 
     def truth(e: Expr) -> Value:
@@ -112,11 +114,13 @@ def _truth(c: FrameCompiler, node: Merge, expr: Expr) -> Value:
             return b.or_(truth(operand), b.invert(c.value(node, operand, PRESENT))) if value is True else truth(operand)
         case Not(operand):
             return _falsehood(c, node, operand)
+        case Widen(operand, _):
+            return b.zeros("bits", 1, node.length) if operand == Literal(None) else truth(operand)
         case _:
             raise PlanError(f"{show(expr)} is not offered over columns of several institutions")
 
 
-def _falsehood(c: FrameCompiler, node: Merge, expr: Expr) -> Value:
+def _falsehood(c: FrameCompiler, node: Node, expr: Expr) -> Value:
     """Where a condition is known to be false: its negation, pushed one node inwards."""
     b = c.builder
 
@@ -126,6 +130,8 @@ def _falsehood(c: FrameCompiler, node: Merge, expr: Expr) -> Value:
         return e.operand if isinstance(e, Not) else Not(e)
 
     match expr:
+        case ColumnRef():
+            return b.and_(c.value(node, expr, PRESENT), b.invert(c.value(node, expr, TRUTH)))
         case Not(operand):
             return c.value(node, operand, TRUTH)
         case Binary("&", left, right):
@@ -142,11 +148,13 @@ def _falsehood(c: FrameCompiler, node: Merge, expr: Expr) -> Value:
             return c.value(node, Where(condition, negated(then), negated(otherwise)), TRUTH)
         case FillNull(operand, value):
             return c.value(node, FillNull(negated(operand), negated(value)), TRUTH)
+        case Widen(operand, wider):
+            return c.value(node, Widen(negated(operand), wider), TRUTH)
         case _:
             raise PlanError(f"{show(expr)} is not offered over columns of several institutions")
 
 
-def _compare(c: FrameCompiler, node: Merge, operator: str, left: Expr, right: Expr) -> Value:
+def _compare(c: FrameCompiler, node: Node, operator: str, left: Expr, right: Expr) -> Value:
     b = c.builder
     kinds = {infer(e, node.schema).type.kind for e in (left, right) if not isinstance(e, Literal)}
     if Kind.KEY in kinds:
@@ -169,7 +177,7 @@ def _compare(c: FrameCompiler, node: Merge, operator: str, left: Expr, right: Ex
     return hit
 
 
-def _difference(c: FrameCompiler, node: Merge, left: Expr, right: Expr) -> tuple[Value, int]:
+def _difference(c: FrameCompiler, node: Node, left: Expr, right: Expr) -> tuple[Value, int]:
     """left - right on their common grid, and the width that holds it."""
     types = []
     for one, other in ((left, right), (right, left)):
@@ -207,7 +215,7 @@ def _literal_on(type_: ColumnType, literal: Literal) -> ColumnType:
     return infer(literal, {}).type
 
 
-def _present(c: FrameCompiler, node: Merge, expr: Expr) -> Value:
+def _present(c: FrameCompiler, node: Node, expr: Expr) -> Value:
     b = c.builder
 
     def present(e: Expr) -> Value | None:
@@ -227,7 +235,7 @@ def _present(c: FrameCompiler, node: Merge, expr: Expr) -> Value:
             found = b.xor(c.value(node, expr, TRUTH), c.value(node, Not(expr), TRUTH))
         case Binary(_, left, right) | Divide(left, right, _):
             found = both(present(left), present(right))
-        case Clip(operand) | Quantise(operand):
+        case Clip(operand) | Quantise(operand) | Widen(operand):
             found = present(operand)
         case Where(condition, then, otherwise):
             chosen = c.value(node, condition, TRUTH)
@@ -245,7 +253,7 @@ def _present(c: FrameCompiler, node: Merge, expr: Expr) -> Value:
 # -- numbers ---------------------------------------------------------------------------------------------------------------
 
 
-def _number(c: FrameCompiler, node: Merge, expr: Expr, limbs: int) -> Value:
+def _number(c: FrameCompiler, node: Node, expr: Expr, limbs: int) -> Value:
     """``grid - centre`` on the grid of the expression's type, zero where missing."""
     b = c.builder
     type_ = infer(expr, node.schema).type
@@ -300,6 +308,11 @@ def _number(c: FrameCompiler, node: Merge, expr: Expr, limbs: int) -> Value:
         case Cut(_, _, labels, _, _):
             planes = b.to_arith(_cut(c, node, expr), limbs)
             return b.combine(planes, [i - type_.centre for i in range(len(labels))])
+        case Widen(operand) if type_.kind is not Kind.CATEGORY:
+            if operand == Literal(None):
+                return b.zeros("arith", 1, node.length, limbs)
+            u, k = aligned(operand, type_.step)
+            return finish(u, k)
         case Divide() | Quantise():
             return finish(_quotient(c, node, expr, type_, limbs), 0)
         case _:
@@ -307,7 +320,7 @@ def _number(c: FrameCompiler, node: Merge, expr: Expr, limbs: int) -> Value:
 
 
 def _clipped(
-    c: FrameCompiler, node: Merge, operand: Expr, low: Fraction | None, high: Fraction | None, type_: ColumnType, limbs: int
+    c: FrameCompiler, node: Node, operand: Expr, low: Fraction | None, high: Fraction | None, type_: ColumnType, limbs: int
 ) -> Value:
     """The grid value, moved to the nearer bound where it lies beyond it."""
     b = c.builder
@@ -327,7 +340,7 @@ def _clipped(
     return b.narrow(grid, limbs) if wide > limbs else grid
 
 
-def _quotient(c: FrameCompiler, node: Merge, expr: Divide | Quantise, type_: ColumnType, limbs: int) -> Value:
+def _quotient(c: FrameCompiler, node: Node, expr: Divide | Quantise, type_: ColumnType, limbs: int) -> Value:
     """The grid value of a quotient, or of a number on another grid, rounded half to even."""
     b = c.builder
     left = expr.left if isinstance(expr, Divide) else expr.operand
@@ -365,7 +378,7 @@ Shifted = tuple[Value | None, int]
 """(u, k) with grid = u + k; u is None for a constant."""
 
 
-def _select(c: FrameCompiler, node: Merge, condition: Expr, then: Shifted, otherwise: Shifted, limbs: int) -> Value:
+def _select(c: FrameCompiler, node: Node, condition: Expr, then: Shifted, otherwise: Shifted, limbs: int) -> Value:
     """then where the condition is true, else otherwise; grid values."""
     b = c.builder
     chosen = b.to_arith(c.value(node, condition, TRUTH), limbs)
@@ -378,7 +391,7 @@ def _select(c: FrameCompiler, node: Merge, condition: Expr, then: Shifted, other
     return b.add_public(picked if v is None else b.add(picked, v), [m])
 
 
-def _onehot(c: FrameCompiler, node: Merge, expr: Expr) -> Value:
+def _onehot(c: FrameCompiler, node: Node, expr: Expr) -> Value:
     b = c.builder
     type_ = infer(expr, node.schema).type
     if type_.kind is Kind.BOOL:
@@ -392,7 +405,7 @@ def _onehot(c: FrameCompiler, node: Merge, expr: Expr) -> Value:
     return b.and_(planes, c.value(node, expr, PRESENT)) if type_.nullable else planes
 
 
-def _cut(c: FrameCompiler, node: Merge, expr: Cut) -> Value:
+def _cut(c: FrameCompiler, node: Node, expr: Cut) -> Value:
     """One plane a band, with its right edge or its left one; ``include_lowest`` adds the lowest edge to the former."""
     b = c.builder
     planes = []

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from secureframe.mpc.cost import cost
+from secureframe.plan.combining import Concat, Distinct, Merge, keys_text
 from secureframe.plan.envelope import Plan
 from secureframe.plan.expressions import Divide, Quantise, show, walk
 from secureframe.plan.forms import Form
-from secureframe.plan.nodes import Filter, GroupPersons, Merge, Node, Project, SortRows, Summarise, Table, walk_nodes
+from secureframe.plan.nodes import Filter, GroupPersons, Node, Project, SortRows, Summarise, Table, walk_nodes
 from secureframe.planner.compile import Compiled
 from secureframe.planner.frames import LocalPart, LocalValue
 
@@ -63,7 +64,11 @@ def describe(node: Node) -> str:
             inner = ", ".join(_aggregation(node, a.name, a.how, a.column) for a in aggregations)
             return f"one row a person by {key}: {inner}"
         case Merge(how=how, left_on=left, right_on=right):
-            return f"{how} merge on {left}" + ("" if left == right else f" = {right}") + ", matches hidden"
+            return f"{how} merge on {keys_text(left, right)}, matches hidden" + (", uniqueness checked" if node.checked else "")
+        case Concat(frames=frames):
+            return f"rows of {len(frames)} frames" + ("" if node.disjoint else ", persons in several of them told apart")
+        case Distinct(subset=subset):
+            return f"first of the rows with equal {', '.join(subset)}"
         case Summarise(by=by, statistics=statistics):
             inner = ", ".join(f"{s.kind}({', '.join(s.columns)})" for s in statistics)
             return f"release {inner}" + (f" by {', '.join(by)}" if by else "")

@@ -23,6 +23,7 @@ from secureframe.plan.expressions import (
     Parameter,
     Quantise,
     Where,
+    Widen,
 )
 from secureframe.plan.forms import Encoding, Form, rows_of
 from secureframe.schema.types import ColumnType, Kind, Scalar
@@ -89,6 +90,8 @@ def fold_missing(expr: Expr, parameters: Mapping[str, Scalar]) -> Any:
         case Quantise(operand, step):
             value = fold(operand)
             return None if value is None else round(value / step) * step
+        case Widen(operand, _):
+            return fold(operand)
         case Cut(operand, edges, labels, right, include_lowest):
             value = fold(operand)
             if value is None:

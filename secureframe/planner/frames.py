@@ -13,13 +13,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from secureframe.mpc.joining import join_unique
+from secureframe.errors import PlanError
+from secureframe.mpc import joining, runs
 from secureframe.mpc.program import Builder, Value
+from secureframe.plan.combining import Concat, Distinct, Merge
 from secureframe.plan.expressions import ColumnRef, Expr, column_names, infer, substitute
 from secureframe.plan.forms import PLANES, PRESENT, VALID, Encoding, Form, key_encoding, rows_of
-from secureframe.plan.nodes import Filter, Merge, Node, Project
-from secureframe.plan.parts import Breakdown, Part
-from secureframe.planner import elementwise
+from secureframe.plan.nodes import Filter, GroupPersons, Node, Project, SortRows, walk_nodes
+from secureframe.plan.parts import Breakdown, Histogram, Part
+from secureframe.plan.unions import spans_domains
+from secureframe.planner import elementwise, grouping
 from secureframe.planner.folding import unmatched_value
 from secureframe.schema.types import ColumnType, Kind, Scalar
 
@@ -41,7 +44,7 @@ class LocalPart:
 
     owner: str
     breakdown: Breakdown
-    part: Part
+    part: Part | Histogram
     values: int
 
 
@@ -49,6 +52,8 @@ Local = LocalValue | LocalPart
 JOIN, AGGREGATE, RELEASE = STAGES = ("join", "aggregate", "release")
 """Stages of a job after sharing: rows of several institutions, parts of releases, rules and what leaves."""
 Demand = tuple[Expr, Encoding]
+Noted = Mapping[Node, list[Demand]]
+"""What every merge has to move, and every reduction to persons to compute."""
 
 
 class FrameCompiler:
@@ -64,18 +69,20 @@ class FrameCompiler:
         What each merge has to move, as noted by an earlier pass; None in the pass that notes it.
     """
 
-    def __init__(
-        self, builder: Builder, parameters: Mapping[str, Scalar], demands: Mapping[Merge, list[Demand]] | None
-    ) -> None:
+    def __init__(self, builder: Builder, parameters: Mapping[str, Scalar], demands: Noted | None) -> None:
         self.builder = builder
         self.parameters = parameters
         self.locals: list[Local] = []
-        self.noted: dict[Merge, list[Demand]] = {}
+        self.noted: dict[Node, list[Demand]] = {}
+        self.persons = grouping.Persons(self)
         self.counts: dict[tuple[Node, str], Value] = {}
         self.sizes: dict[Node, Breakdown] = {}
+        self.histograms: dict[tuple[Breakdown, str], Value] = {}
         self._demands = demands
         self._values: dict[tuple[Node, Expr | None, Encoding], Value] = {}
         self._joined: dict[Merge, tuple[Value, dict[Demand, Value]]] = {}
+        self._violated: dict[Merge, Value] = {}
+        self._grouped: dict[GroupPersons, tuple[Value, dict[str, grouping.Reduced]]] = {}
 
     def value(self, node: Node, expr: Expr | None, encoding: Encoding) -> Value:
         """Return the value of an expression over a frame, in a form."""
@@ -99,6 +106,16 @@ class FrameCompiler:
         match node:
             case Project(frame=frame):
                 return self.value(frame, None if expr is None else substitute(expr, node.definitions), encoding)
+            case SortRows(frame=frame):
+                return self.value(frame, expr, encoding)
+            case Concat(frames=frames):
+                return self._stacked([self.value(f, expr, encoding) for f in frames])
+            case Distinct(frame=frame):
+                if encoding != VALID:
+                    return self.value(frame, expr, encoding)
+                return self._first_of_equals(node)
+            case GroupPersons():
+                return self._reduced(node, expr, encoding)
             case Filter(frame=frame, predicate=predicate):
                 if encoding != VALID:
                     return self.value(frame, expr, encoding)
@@ -108,6 +125,67 @@ class FrameCompiler:
                 return self._merged(node, expr, encoding)
             case _:
                 raise TypeError(f"{type(node).__name__} never spans institutions")
+
+    def _stacked(self, values: list[Value]) -> Value:
+        """Values of frames, one after the other."""
+        return self.builder.concat(values)
+
+    def _first_of_equals(self, node: Distinct) -> Value:
+        """Valid rows that are the first ones with their values."""
+        b = self.builder
+        frame = node.frame
+        planes = []
+        for name in node.subset:
+            type_ = frame.schema[name].type
+            planes.append(self.value(frame, ColumnRef(name), self._key(type_, type_)))
+            if type_.nullable:
+                planes.append(self.value(frame, ColumnRef(name), PRESENT))
+        valid = self.value(frame, None, VALID)
+        arranged = runs.arrange(b, key=b.rows(planes), present=valid, words=[], ariths=[])
+        first = b.and_(arranged.present, b.invert(arranged.same))
+        words, _ = runs.give_back(b, arranged, words=[b.pack(first)], ariths=[])
+        return b.unpack(words[0], 1)
+
+    @staticmethod
+    def _key(a: ColumnType, b: ColumnType) -> Encoding:
+        if spans_domains(a):
+            raise PlanError(
+                "keys of several person domains are not compared on shares",
+                hint="merge or drop duplicates within each domain, then sf.concat",
+            )
+        return key_encoding(a, b)
+
+    def _reduced(self, node: GroupPersons, expr: Expr | None, encoding: Encoding) -> Value:
+        """A column of a reduction to persons, some of whose rows lie at several institutions."""
+        rows, _ = grouping.locally_reduced(node)
+        if expr is None:
+            return self._reduction(node)[0]
+        if column_names(expr) <= {node.key}:
+            return self.value(rows, expr, encoding)
+        if not isinstance(expr, ColumnRef):
+            return elementwise.emit(self, node, expr, encoding)
+        noted = self.noted.setdefault(node, [])
+        if (expr, VALID) not in noted:
+            noted.append((expr, VALID))
+        _, found = self._reduction(node)
+        type_ = node.schema[expr.name].type
+        if self._demands is None:
+            return grouping.placeholder(encoding, type_, node.length, -1 - len(noted))
+        value = grouping.in_form(self, found[expr.name], type_, encoding)
+        return elementwise.emit(self, node, expr, encoding) if value is None else value
+
+    def _reduction(self, node: GroupPersons) -> tuple[Value, dict[str, grouping.Reduced]]:
+        """Which rows stand for a person, and all that is asked for of them; emitted once."""
+        if node not in self._grouped:
+            if self._demands is None:
+                # What the reduction reads is noted too.
+                names = [a.name for a in node.aggregations]
+                grouping.reduce_persons(self, node, names)
+                self._grouped[node] = (Value(-1, "bits", 1, node.length), {})
+            else:
+                names = [expr.name for expr, _ in self._demands.get(node, []) if isinstance(expr, ColumnRef)]
+                self._grouped[node] = grouping.reduce_persons(self, node, names)
+        return self._grouped[node]
 
     def _local(self, node: Node, expr: Expr | None, encoding: Encoding) -> Value:
         (owner,) = node.owners
@@ -130,7 +208,10 @@ class FrameCompiler:
     def _merged(self, node: Merge, expr: Expr | None, encoding: Encoding) -> Value:
         if encoding == VALID or expr is None:
             valid = self.value(node.left, None, VALID)
-            return valid if node.how == "left" else self.builder.and_(valid, self._join(node)[0])
+            if node.how == "left":
+                return valid
+            matched = self._join(node)[0]
+            return self.builder.and_(valid, matched if node.how == "inner" else self.builder.invert(matched))
         origins = {name: node.origins[name] for name in column_names(expr)}
         sides = {side for side, _ in origins.values()}
         beneath = substitute(expr, {name: ColumnRef(origin) for name, (_, origin) in origins.items()})
@@ -164,35 +245,72 @@ class FrameCompiler:
         planes = [unmatched if bit else b.xor(matched, matched) for bit in rest]
         return b.xor(moved, b.rows(planes))
 
+    def violated(self, frame: Node) -> list[Value]:
+        """For every merge below that looks at uniqueness on shares, the bit that says whether it was violated."""
+        found = []
+        for node in dict.fromkeys(walk_nodes(frame)):
+            if isinstance(node, Merge) and node.checked:
+                with self.builder.stage(JOIN):
+                    self._join(node)
+                if node in self._violated:
+                    found.append(self._violated[node])
+        return found
+
+    def _keys(self, node: Merge, side: str) -> tuple[Value, Value]:
+        """The keys of one side as planes, and the rows that have all of them."""
+        b = self.builder
+        frame, names = (node.left, node.left_on) if side == "left" else (node.right, node.right_on)
+        planes, there = [], []
+        for name, left, right in zip(names, node.left_on, node.right_on, strict=True):
+            encoding = self._key(node.left.schema[left].type, node.right.schema[right].type)
+            planes.append(self.value(frame, ColumnRef(name), encoding))
+            there.append(self.value(frame, ColumnRef(name), PRESENT))
+        if side == "right":
+            there.append(self.value(frame, None, VALID))
+        return (planes[0] if len(planes) == 1 else b.rows(planes)), (there[0] if len(there) == 1 else b.all_planes(b.rows(there)))
+
     def _join(self, node: Merge) -> tuple[Value, dict[Demand, Value]]:
         """The match bits of a merge over the left rows, and everything it moves; emitted once."""
         if node in self._joined:
             return self._joined[node]
         b = self.builder
-        left, right = ColumnRef(node.left_on), ColumnRef(node.right_on)
-        encoding = key_encoding(node.left.schema[node.left_on].type, node.right.schema[node.right_on].type)
-        left_key, right_key = self.value(node.left, left, encoding), self.value(node.right, right, encoding)
-        left_present = self.value(node.left, left, PRESENT)
-        right_there = [self.value(node.right, right, PRESENT), self.value(node.right, None, VALID)]
+        left_key, left_present = self._keys(node, "left")
+        right_key, right_present = self._keys(node, "right")
         if self._demands is None:
             placeholder = Value(-1, "bits", 1, node.left.length)
             self._joined[node] = (placeholder, {})
+            return self._joined[node]
+        left_unique = bool(set(node.left_on) & node.left.unique)
+        if node.how == "left_anti" and not node.declared_unique:
+            matched = joining.exists(
+                b,
+                left_key=left_key,
+                left_present=left_present,
+                right_key=right_key,
+                right_present=right_present,
+                left_unique=left_unique,
+            )
+            self._joined[node] = (matched, {})
             return self._joined[node]
         demands = self._demands.get(node, [])
         beneath = {demand: self.value(node.right, *demand) for demand in demands}
         planes = [(demand, value) for demand, value in beneath.items() if value.kind == "bits"]
         ariths = [(demand, value) for demand, value in beneath.items() if value.kind == "arith"]
         words = [b.pack(b.rows([value for _, value in planes]))] if planes else []
-        matched, moved_words, moved_ariths = join_unique(
+        matched, moved_words, moved_ariths, violated = joining.join_unique(
             b,
             left_key=left_key,
             left_present=left_present,
             right_key=right_key,
-            right_present=b.and_(*right_there),
+            right_present=right_present,
             words=words,
             ariths=[value for _, value in ariths],
-            left_unique=node.left_on in node.left.unique,
+            left_unique=left_unique,
+            most_left=node.left.rows_per_person if node.left_on == (node.left.person_key,) else None,
+            check_unique=node.checked,
         )
+        if violated is not None:
+            self._violated[node] = violated
         moved = {demand: value for (demand, _), value in zip(ariths, moved_ariths, strict=True)}
         if planes:
             bits = b.unpack(moved_words[0], sum(value.rows for _, value in planes))

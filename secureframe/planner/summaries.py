@@ -7,20 +7,28 @@ however many rows there are.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+
 from secureframe.disclosure.rounding import Ranged
 from secureframe.errors import RangeError
 from secureframe.mpc.program import Value, bit_length, limbs_for
-from secureframe.mpc.quantile import ranks_lower, select_ranks
+from secureframe.mpc.quantile import ranks_in_histogram, ranks_lower, select_ranks
+from secureframe.plan.combining import Merge
 from secureframe.plan.expressions import ColumnRef, Expr
 from secureframe.plan.forms import ONEHOT, PLANES, PRESENT, TRUTH, VALID, arith
-from secureframe.plan.nodes import Node, Statistic, Summarise
-from secureframe.plan.parts import Breakdown, Count, Moment, Part, Quantile, frame_counts, nullable_columns
+from secureframe.plan.nodes import GroupPersons, Node, Statistic, Summarise
+from secureframe.plan.parts import Breakdown, Count, Histogram, Moment, Part, Quantile, frame_counts, nullable_columns
 from secureframe.plan.parts import breakdown as break_down
+from secureframe.plan.rosters import unfiltered
 from secureframe.planner.frames import AGGREGATE, FrameCompiler, LocalPart
+from secureframe.planner.grouping import locally_reduced
 from secureframe.schema.types import ColumnType
 
 MAX_BITS = 512
 """Widest aggregate; wider ones are refused before anything runs."""
+MAX_HISTOGRAM = 1 << 18
+"""Most grid points, over all cells and quantiles, that are searched in a histogram; beyond that the rows are shared."""
 
 
 Parts = dict[Part, Ranged]
@@ -28,7 +36,7 @@ Parts = dict[Part, Ranged]
 
 def persons_bound(frame: Node) -> int:
     """Most persons that a frame can hold."""
-    return frame.base.table.roster_size
+    return sum(base.table.roster_size for base in frame.bases)
 
 
 def part_range(breakdown: Breakdown, part: Part) -> tuple[int, int]:
@@ -67,47 +75,106 @@ def cells_of(breakdown: Breakdown, part: Part) -> int:
 
 def emit_parts(c: FrameCompiler, breakdown: Breakdown) -> Parts:
     """Emit every part of a release."""
-    frame = breakdown.frame
-    parts: Parts = {}
-    shared = _SharedParts(c, breakdown) if len(frame.owners) > 1 else None
-    if shared is not None:
-        shared.prepare([p for p in breakdown.parts if isinstance(p, Moment)])
-    for part in breakdown.parts:
-        lo, hi = part_range(breakdown, part)
-        if shared is None:
-            (owner,) = frame.owners
-            local = LocalPart(owner=owner, breakdown=breakdown, part=part, values=cells_of(breakdown, part))
-            value = c.deal(local, "arith", 1, local.values, part_limbs(breakdown, part))
-        elif isinstance(part, Count) and part.scope == "base":
-            value = _frame_count(c, frame, "base")
-        else:
-            with c.builder.stage(AGGREGATE):
-                value = shared.emit(part)
-        parts[part] = Ranged(value=value, lo=lo, hi=hi)
+    parts = _Parts(c, breakdown).emit()
     for thinned in breakdown.thinned:
-        parts |= _frame_parts(c, thinned)
+        hi = persons_bound(thinned)
+        parts |= {p: Ranged(value=_frame_count(c, thinned, p.scope), lo=0, hi=hi) for p in frame_counts(thinned)}
     return parts
 
 
-def _frame_parts(c: FrameCompiler, frame: Node) -> Parts:
-    """Counts of a frame that was reduced or merged in."""
-    hi = persons_bound(frame)
-    return {part: Ranged(value=_frame_count(c, frame, part.scope), lo=0, hi=hi) for part in frame_counts(frame)}
+def register_persons(c: FrameCompiler, breakdown: Breakdown) -> None:
+    """Announce all flags of persons that a release counts on shares, so that one sort serves them all."""
+    _Parts(c, breakdown).register()
+    for thinned in breakdown.thinned:
+        for part in frame_counts(thinned):
+            _register_count(c, thinned, part.scope)
+    _register_count(c, breakdown.frame, "base")
+
+
+def row_owners(frame: Node) -> list[tuple[str, int]]:
+    """Whose rows a frame's rows are: owners and numbers of rows, one after the other."""
+    if len(frame.branches) > 1:
+        return [pair for branch in frame.branches for pair in row_owners(branch)]
+    match frame:
+        case Merge(left=left):
+            return row_owners(left)
+        case GroupPersons() if len(frame.owners) > 1:
+            return row_owners(locally_reduced(frame)[0])
+        case _ if len(frame.owners) == 1:
+            return [(next(iter(frame.owners)), frame.length)]
+        case _:
+            return row_owners(frame.inputs[0])
+
+
+def _segments(frame: Node) -> list[tuple[str, int, int]]:
+    """Row owners with the first and the last but one of their rows; neighbours of one owner are one."""
+    found: list[tuple[str, int, int]] = []
+    start = 0
+    for owner, length in row_owners(frame):
+        if found and found[-1][0] == owner:
+            found[-1] = (owner, found[-1][1], start + length)
+        else:
+            found.append((owner, start, start + length))
+        start += length
+    return found
 
 
 def _frame_count(c: FrameCompiler, frame: Node, scope: str) -> Value:
-    """A count over a whole frame, by its owner or on shares; once, however many releases ask for it."""
-    if scope == "base":
-        frame = frame.base
+    """Persons of a whole frame, counted by its owners or on shares; once, however many releases ask for it."""
     if (frame, scope) not in c.counts:
-        if len(frame.owners) > 1:
-            with c.builder.stage(AGGREGATE):
-                c.counts[frame, scope] = c.builder.count_bits(c.value(frame, None, VALID))
-        else:
-            (owner,) = frame.owners
-            local = LocalPart(owner=owner, breakdown=_size_of(c, frame), part=Count(scope=scope), values=1)
-            c.counts[frame, scope] = c.deal(local, "arith", 1, 1)
+        with c.builder.stage(AGGREGATE):
+            c.counts[frame, scope] = _counted(c, frame, scope)
     return c.counts[frame, scope]
+
+
+def _counted(c: FrameCompiler, frame: Node, scope: str) -> Value:
+    total: Value | None = None
+    for found in _counted_frames(frame, scope):
+        value = _count_of(c, found, scope)
+        total = value if total is None else c.builder.add(total, value)
+    assert total is not None
+    return total
+
+
+def _counted_frames(frame: Node, scope: str) -> tuple[Node, ...]:
+    """The frames whose persons are counted one by one; of a base the rows that nothing was left out of."""
+    if len(frame.owners) == 1:
+        return (frame,)
+    if scope == "base":
+        frame = unfiltered(frame)
+    return frame.branches if frame.apart else (frame,)
+
+
+def _count_of(c: FrameCompiler, frame: Node, scope: str) -> Value:
+    if len(frame.owners) == 1:
+        (owner,) = frame.owners
+        local = LocalPart(owner=owner, breakdown=_size_of(c, frame), part=Count(scope=scope), values=1)
+        return c.deal(local, "arith", 1, 1)
+    flags = _flags_of(c, frame, scope)
+    return c.builder.count_bits(flags() if frame.rows_per_person == 1 else c.persons.first(frame, (frame, scope)))
+
+
+def _register_count(c: FrameCompiler, frame: Node, scope: str) -> None:
+    """Announce the flags that ``_frame_count`` will need."""
+    for found in _counted_frames(frame, scope):
+        if len(found.owners) > 1 and found.rows_per_person > 1:
+            c.persons.register(found, (found, scope), _flags_of(c, found, scope))
+
+
+def _flags_of(c: FrameCompiler, frame: Node, scope: str) -> Callable[[], Value]:
+    match scope:
+        case "base":
+            return lambda: c.value(unfiltered(frame), None, VALID)
+        case "outside":
+            return lambda: _outside(c, frame)
+        case _:
+            return lambda: c.value(frame, None, VALID)
+
+
+def _outside(c: FrameCompiler, frame: Node) -> Value:
+    """Rows of the base that the frame leaves out."""
+    b = c.builder
+    return b.and_(c.value(unfiltered(frame), None, VALID), b.invert(c.value(frame, None, VALID)))
 
 
 def _size_of(c: FrameCompiler, frame: Node) -> Breakdown:
@@ -115,6 +182,176 @@ def _size_of(c: FrameCompiler, frame: Node) -> Breakdown:
     if frame not in c.sizes:
         c.sizes[frame] = break_down(Summarise(frame, (), (Statistic(kind="size"),)))
     return c.sizes[frame]
+
+
+class _Parts:
+    """Parts of one release: sums over the branches of its frame, each computed by its owner or on shares.
+
+    Counts of persons who may be in several branches are counted on shares, and so are quantiles of columns whose grid is too
+    large for a histogram.
+    """
+
+    def __init__(self, c: FrameCompiler, breakdown: Breakdown) -> None:
+        self.c = c
+        self.b = c.builder
+        self.breakdown = breakdown
+        self.frame = breakdown.frame
+        self.owners = list(dict.fromkeys(owner for owner, _ in row_owners(self.frame)))
+        local = all(len(branch.owners) == 1 for branch in self.frame.branches)
+        histograms = self._histograms() if local and len(self.frame.branches) > 1 else ()
+        self.branches = [
+            replace(breakdown.at(number), histograms=histograms) if len(self.frame.branches) > 1 else breakdown
+            for number in range(len(self.frame.branches))
+        ]
+        self._shared: dict[Node, _SharedParts] = {}
+
+    def _histograms(self) -> tuple[str, ...]:
+        """Columns whose quantiles are read from histograms that the owners deal."""
+        found: dict[str, int] = {}
+        for part in self.breakdown.parts:
+            if isinstance(part, Quantile):
+                found[part.column] = found.get(part.column, 0) + 1
+        points = {name: self.frame.schema[name].type for name in found}
+        cells = self.breakdown.node.cells
+        return tuple(n for n, t in points.items() if (t.high - t.low + 1) * cells * found[n] <= MAX_HISTOGRAM)
+
+    def _on_shares(self, breakdown: Breakdown) -> _SharedParts:
+        if breakdown.frame not in self._shared:
+            shared = _SharedParts(self.c, breakdown)
+            shared.prepare([p for p in breakdown.parts if isinstance(p, Moment)])
+            self._shared[breakdown.frame] = shared
+        return self._shared[breakdown.frame]
+
+    # -- persons in several branches, or with many rows ------------------------------------------------------------------
+
+    def _counts_persons(self, part: Part, breakdown: Breakdown) -> bool:
+        """Whether a part counts persons by rows on shares of whom one person may have several."""
+        if not isinstance(part, Count) or part.unit == "rows" or part.scope == "base":
+            return False
+        return breakdown.frame.rows_per_person > 1 and len(breakdown.frame.owners) > 1
+
+    def _counters(self) -> list[Breakdown]:
+        """The frames over which persons are counted on shares."""
+        return self.branches if self.frame.apart else [self.breakdown]
+
+    def register(self) -> None:
+        for breakdown in self._counters():
+            for part in breakdown.parts:
+                if isinstance(part, Count) and self._counts_persons(part, breakdown):
+                    for key, make in self._person_flags(part, breakdown).items():
+                        self.c.persons.register(breakdown.frame, key, make)
+
+    def _person_flags(self, part: Count, breakdown: Breakdown) -> dict[Hashable, Callable[[], Value]]:
+        """Flags of the rows a count is about; and where persons may be at several owners, without the rows of each owner."""
+        shared = self._on_shares(breakdown)
+        makers: dict[Hashable, Callable[[], Value]] = {(breakdown, part, None): lambda: shared.flags(part)}
+        if not breakdown.frame.apart and len(self.owners) > 1:
+            for owner in self.owners:
+                makers[breakdown, part, owner] = lambda owner=owner: self._without(  # type: ignore[misc]
+                    shared.flags(part), breakdown.frame, owner
+                )
+        return makers
+
+    def _without(self, flags: Value, frame: Node, owner: str) -> Value:
+        b = self.b
+        return b.concat(
+            [
+                b.zeros("bits", flags.rows, stop - start) if name == owner else b.cut(flags, start, stop)
+                for name, start, stop in _segments(frame)
+            ]
+        )
+
+    # -- emission ----------------------------------------------------------------------------------------------------------
+
+    def emit(self) -> Parts:
+        with self.b.stage(AGGREGATE):
+            return {part: self._emit(part) for part in self.breakdown.parts}
+
+    def _emit(self, part: Part) -> Ranged:
+        lo, hi = part_range(self.breakdown, part)
+        match part:
+            case Count(scope="base") if not self.frame.apart or any(len(f.owners) > 1 for f in self.frame.branches):
+                return Ranged(value=_frame_count(self.c, self.frame, "base"), lo=lo, hi=hi)
+            case Quantile():
+                return Ranged(value=self._quantile(part), lo=lo, hi=hi)
+            case Count() if not self.frame.apart and self._counts_persons(part, self.breakdown):
+                value, rest = self._persons_between(part)
+                return Ranged(value=value, lo=lo, hi=hi, rest=rest)
+            case _:
+                value, rest = self._added(part)
+                return Ranged(value=value, lo=lo, hi=hi, rest=rest if isinstance(part, Count) else ())
+
+    def _persons_between(self, part: Count) -> tuple[Value, tuple[Value, ...]]:
+        """Persons who may be at several owners; and those left without the rows of each owner."""
+        found = []
+        for owner in (None, *(self.owners if len(self.owners) > 1 else ())):
+            found.append(self.b.count_bits(self.c.persons.first(self.frame, (self.breakdown, part, owner))))
+        return found[0], tuple(found[1:])
+
+    def _added(self, part: Part) -> tuple[Value, tuple[Value, ...]]:
+        """The sum over all branches; and of counts, where several owners have rows, what is left without each."""
+        by_owner: dict[str, Value] = {}
+        for breakdown in self.branches:
+            for owner, value in self._of_branch(part, breakdown):
+                by_owner[owner] = self.b.add(by_owner[owner], value) if owner in by_owner else value
+        values = list(by_owner.values())
+        total = values[0]
+        for value in values[1:]:
+            total = self.b.add(total, value)
+        if len(values) == 1 or not isinstance(part, Count):
+            return total, ()
+        return total, tuple(self.b.subtract(total, value) for value in values)
+
+    def _of_branch(self, part: Part, breakdown: Breakdown) -> list[tuple[str, Value]]:
+        """A part of one branch, for every owner of its rows."""
+        frame = breakdown.frame
+        if len(frame.owners) == 1:
+            (owner,) = frame.owners
+            values = cells_of(breakdown, part)
+            local = LocalPart(owner=owner, breakdown=breakdown, part=part, values=values)
+            return [(owner, self.c.deal(local, "arith", 1, values, part_limbs(self.breakdown, part)))]
+        shared = self._on_shares(breakdown)
+        if self._counts_persons(part, breakdown):
+            assert isinstance(part, Count)
+            flags = self.c.persons.first(frame, (breakdown, part, None))
+            if len(self.owners) == 1:
+                return [(self.owners[0], self.b.count_bits(flags))]
+            # Where nobody is at two owners, no rows were moved: they are still in the order of owners.
+            pieces = [(owner, self.b.cut(flags, start, stop)) for owner, start, stop in _segments(frame)]
+            return [(owner, self.b.count_bits(piece)) for owner, piece in pieces]
+        if isinstance(part, Count) and len(self.owners) > 1:
+            return [(owner, shared.count(part, start, stop)) for owner, start, stop in _segments(frame)]
+        return [(self.owners[0], shared.emit(part))]
+
+    def _quantile(self, part: Quantile) -> Value:
+        if part.column in self.branches[0].histograms:
+            return self._from_histograms(part)
+        if len(self.frame.owners) == 1:
+            return self._of_branch(part, self.breakdown)[0][1]
+        return self._on_shares(self.breakdown).emit(part)
+
+    def _from_histograms(self, part: Quantile) -> Value:
+        """A quantile over rows of several owners, of whose histograms the sum is searched."""
+        type_ = self.frame.schema[part.column].type
+        points, cells = type_.high - type_.low + 1, self.breakdown.node.cells
+        key = (self.breakdown, part.column)
+        wanted = [p for p in self.breakdown.parts if isinstance(p, Quantile) and p.column == part.column]
+        if key not in self.c.histograms:
+            total: Value | None = None
+            for breakdown in self.branches:
+                (owner,) = breakdown.frame.owners
+                values = cells * points
+                local = LocalPart(owner=owner, breakdown=breakdown, part=Histogram(column=part.column), values=values)
+                value = self.c.deal(local, "arith", 1, values, 1)
+                total = value if total is None else self.b.add(total, value)
+            assert total is not None
+            bound = self.frame.length
+            histogram = self.b.reshape(total, cells)
+            ranks = ranks_lower(self.b, self.b.sum(histogram), [p.q for p in wanted], bound)
+            found = ranks_in_histogram(self.b, histogram, ranks, bound)
+            self.c.histograms[key] = self.b.add_public(found, [type_.low])
+        at, width = wanted.index(part), len(wanted)
+        return self.b.take(self.c.histograms[key], [g * width + at for g in range(cells)])
 
 
 class _SharedParts:
@@ -155,6 +392,24 @@ class _SharedParts:
                 return self._moment(part)
             case Quantile():
                 return self._quantile(part)
+
+    def count(self, part: Count, start: int, stop: int) -> Value:
+        """A count of rows over some of the rows, those of one owner."""
+        if part.scope == "frame":
+            return self.b.count_bits(self.b.cut(self._mask(part.columns, part.where), start, stop))
+        weight = self.b.cut(self._weight(part.columns, part.where, 1), start, stop)
+        if not self.node.by:
+            return self.b.sum(weight)
+        first = self.b.cut(self._first_levels(1), start, stop)
+        return self.b.reshape(self.b.inner(first, weight), 1)
+
+    def flags(self, part: Count) -> Value:
+        """Planes of the rows that a count is about: one, or one a cell."""
+        if part.scope == "outside":
+            return _outside(self.c, self.frame)
+        mask = self._mask(part.columns, part.where)
+        levels = self._levels(self.node.by) if part.scope == "cell" else None
+        return mask if levels is None else self.b.and_(levels, mask)
 
     def _column(self, name: str) -> tuple[Expr, ColumnType]:
         return ColumnRef(name), self.frame.schema[name].type
@@ -200,11 +455,15 @@ class _SharedParts:
         """Sum weighted rows within every level of the first key: one row of cells, row-major."""
         if not self.node.by:
             return self.b.sum(rows)
+        return self.b.reshape(self.b.inner(self._first_levels(limbs), rows), 1)
+
+    def _first_levels(self, limbs: int) -> Value:
+        """The levels of the first key as ring elements."""
         expr, _ = self._column(self.node.by[0])
         key = (("", self.node.by[0]), None, limbs)
         if key not in self._weights:
             self._weights[key] = self.b.to_arith(self.c.value(self.frame, expr, ONEHOT), limbs)
-        return self.b.reshape(self.b.inner(self._weights[key], rows), 1)
+        return self._weights[key]
 
     def _moment(self, part: Moment) -> Value:
         """Weights times values, one product a factor; a row's square is its value times the weighted value."""
@@ -235,11 +494,12 @@ class _SharedParts:
                     f"{part.column} is too wide for quantiles over several institutions",
                     hint="coarser grids (astype) or narrower ranges (clip)",
                 )
-            count = self.emit(Count(columns=nullable_columns(self.frame, (part.column,))))
+            unit = "rows" if self.frame.rows_per_person > 1 else "persons"
+            count = self.emit(Count(columns=nullable_columns(self.frame, (part.column,)), unit=unit))
             mask = self._mask((part.column,), None)
             groups = self._levels(self.node.by)
             masks = mask if groups is None else self.b.and_(groups, mask)
-            ranks = ranks_lower(self.b, count, [p.q for p in wanted], persons_bound(self.frame))
+            ranks = ranks_lower(self.b, count, [p.q for p in wanted], self.frame.length)
             planes = self.c.value(self.frame, expr, PLANES)
             found = select_ranks(self.b, planes, masks, ranks)
             self._quantiles[part.column] = self.b.add_public(found, [type_.low])

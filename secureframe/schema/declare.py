@@ -68,6 +68,12 @@ class Table:
         Padded number of persons, public; the number of persons found if left out.
     rows_per_person : int, optional
         Most rows a person may have, public; the number found if left out.
+    rows : int, optional
+        Padded number of rows where a person may have many, public. If left out, as many as the roster and the most rows a person
+        allow, or the number found, rounded up, where these are left out too.
+    disjoint : bool
+        The owner attests that nobody in this table is in a table of another institution that attests the same. Then rows
+        at several institutions are counted without comparing persons.
 
     Examples
     --------
@@ -81,12 +87,14 @@ class Table:
     columns: Mapping[str, ColumnDeclaration] = field(default_factory=dict, kw_only=True)
     roster_size: int | None = field(default=None, kw_only=True)
     rows_per_person: int | None = field(default=None, kw_only=True)
+    rows: int | None = field(default=None, kw_only=True)
+    disjoint: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         for name, declared in self.columns.items():
             if not isinstance(declared, ColumnDeclaration):
                 raise PlanError(f"column {name!r} is not declared by a type", hint=f"columns={{{name!r}: sf.integer(0, 120)}}")
-        for what, size in (("roster_size", self.roster_size), ("rows_per_person", self.rows_per_person)):
+        for what, size in (("roster_size", self.roster_size), ("rows_per_person", self.rows_per_person), ("rows", self.rows)):
             if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
                 raise PlanError(f"{what} is a positive integer")
         declared_key = self.columns.get(self.person_key)
@@ -130,6 +138,8 @@ class Table:
             "person_domain": self.person_domain,
             "roster_size": None if self.roster_size is None else str(self.roster_size),
             "rows_per_person": None if self.rows_per_person is None else str(self.rows_per_person),
+            "rows": None if self.rows is None else str(self.rows),
+            "disjoint": self.disjoint,
             "columns": {column: declared.to_json() for column, declared in self.columns.items()},
         }
 

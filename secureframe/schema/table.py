@@ -93,6 +93,10 @@ class TableSchema:
         Most rows a person may have; 1 makes the person key unique.
     version : str
         Changes whenever the data do; random, so it says nothing about them.
+    rows : int
+        Declared, padded number of rows: the length of every shared column of a table with many rows a person.
+    disjoint : bool
+        The owner attests that nobody in it is in a table of another institution that attests the same, in one domain.
     """
 
     owner: str
@@ -103,6 +107,12 @@ class TableSchema:
     roster_size: int
     rows_per_person: int
     version: str
+    rows: int = 0
+    disjoint: bool = False
+
+    def __post_init__(self) -> None:
+        if self.rows == 0 or self.rows_per_person == 1:
+            object.__setattr__(self, "rows", self.roster_size * self.rows_per_person)
 
     def column(self, name: str) -> Column:
         for column in self.columns:
@@ -122,6 +132,8 @@ class TableSchema:
             "roster_size": str(self.roster_size),
             "rows_per_person": str(self.rows_per_person),
             "version": self.version,
+            "rows": str(self.rows),
+            "disjoint": self.disjoint,
         }
 
     @staticmethod
@@ -135,6 +147,8 @@ class TableSchema:
             roster_size=int(record["roster_size"]),
             rows_per_person=int(record["rows_per_person"]),
             version=record["version"],
+            rows=int(record["rows"]),
+            disjoint=record["disjoint"],
         )
 
 

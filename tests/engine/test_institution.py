@@ -21,6 +21,7 @@ from secureframe.mpc.sharing import receive, reconstruct
 from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
 from secureframe.plan.codec import canonical, parse
+from secureframe.plan.combining import Merge
 from secureframe.plan.envelope import Plan, new_plan
 from secureframe.planner.frames import LocalPart, LocalValue
 from tests.planner.columns import plain
@@ -50,7 +51,7 @@ def case() -> Case:
     analyst = AnalystIdentity.generate("analyst", "university")
     for institution in study.backend.institutions.values():
         institution.trust(analyst.public())
-    frame = n.Merge(study.table("clinic.people"), study.table("labor.scores"), "id", "id", "left")
+    frame = Merge(study.table("clinic.people"), study.table("labor.scores"), ("id",), ("id",), "left")
     node = n.Summarise(frame, ("grade",), (n.Statistic(kind="mean", columns=("score",)),))
     plan = new_plan(
         [node],

@@ -25,6 +25,7 @@ from secureframe.mpc.randomness import Randomness, Stream
 from secureframe.mpc.ring import Words
 from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
+from secureframe.plan.combining import Merge
 from secureframe.plan.forms import TEXT_KEY_BITS
 from secureframe.plan.parts import breakdown
 from secureframe.results.released import SUPPRESSED
@@ -110,7 +111,7 @@ def begin(tables: dict[str, pl.DataFrame]) -> Study:
 def joined(study: Study) -> n.Summarise:
     """A statement in which every kind of dealt value takes part."""
     people, scores, events = (study.table(name) for name in COLUMNS)
-    frame: n.Node = n.Merge(n.Merge(people, scores, "id", "id", "inner"), events, "id", "id", "left")
+    frame: n.Node = Merge(Merge(people, scores, ("id",), ("id",), "inner"), events, ("id",), ("id",), "left")
     frame = n.Filter(frame, e.Binary(">", e.Binary("+", e.ColumnRef("weight"), e.ColumnRef("value")), e.ColumnRef("days")))
     statistics = [n.Statistic(kind=kind, columns=(c,)) for kind in ("count", "sum", "var") for c in ("weight", "value", "days")]
     return n.Summarise(frame, ("group", "hit"), (n.Statistic(kind="size"), *statistics))

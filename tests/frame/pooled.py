@@ -13,6 +13,7 @@ import pandas as pd
 
 from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
+from secureframe.plan.combining import Concat, Distinct, Merge
 from secureframe.plan.envelope import check_parameters
 from secureframe.results.released import SUPPRESSED, ReleasedTable
 from secureframe.schema.types import Scalar
@@ -88,9 +89,17 @@ class PooledSession:
                 reduced = pd.DataFrame(made).reset_index()
                 reduced["__person"] = reduced[key]
                 return reduced
-            case n.Merge(left=left, right=right, left_on=a, right_on=b, how=how, suffixes=suffixes):
-                rows = self.frame(right).drop(columns="__person").dropna(subset=[b])
-                return self.frame(left).merge(rows, left_on=a, right_on=b, how=how, suffixes=suffixes)
+            case Merge(left=left, right=right, left_on=a, right_on=b, how=how, suffixes=suffixes):
+                rows = self.frame(right).drop(columns="__person").dropna(subset=list(b))
+                if how == "left_anti":
+                    rows = rows[list(b)].drop_duplicates()
+                    found = self.frame(left).merge(rows, left_on=list(a), right_on=list(b), how="left", indicator="__found")
+                    return found[found["__found"] == "left_only"][["__person", *left.schema]]
+                return self.frame(left).merge(rows, left_on=list(a), right_on=list(b), how=how, suffixes=suffixes)
+            case Concat(frames=frames):
+                return pd.concat([self.frame(f) for f in frames], ignore_index=True)
+            case Distinct(frame=below, subset=subset):
+                return self.frame(below).drop_duplicates(list(subset))
         raise TypeError(node)
 
     def value(self, expr: e.Expr, rows: pd.DataFrame) -> Any:

@@ -16,7 +16,8 @@ from secureframe.errors import PlanError
 from secureframe.local.lower import HIDDEN, LocalFrame, Tables, lower, pad
 from secureframe.local.values import to_pandas
 from secureframe.plan import expressions as e
-from secureframe.plan.nodes import Aggregation, Filter, GroupPersons, Merge, Node, Project, SortRows
+from secureframe.plan.combining import Merge
+from secureframe.plan.nodes import Aggregation, Filter, GroupPersons, Node, Project, SortRows
 from tests.local import tables
 
 COUNTED = tuple(c for c in tables.COLUMNS if c != "id")
@@ -145,11 +146,11 @@ def test_merges_equal_pandas_but_null_keys_never_match(
     visits = tables.table(left, name="visits")
     persons = tables.table(unique_rows(right, "id"), name="persons", rows_per_person=1)
     filtered = Filter(tables.node(persons), POSITIVE)
-    node = Merge(left=tables.node(visits), right=filtered, left_on=left_on, right_on="id", how=how)
+    node = Merge(left=tables.node(visits), right=filtered, left_on=(left_on,), right_on=("id",), how=how)
     local = lower(node, clinic(visits, persons))
     a, b = tables.natural(visits), tables.natural(persons)
     b = b[(b["n"] > 0).fillna(False)]
-    assert_same(shown(local, node), a.merge(b, how=how, left_on=left_on, right_on="id"))
+    assert_same(shown(local, node), a.merge(b, how=how, left_on=(left_on,), right_on=("id",)))
     assert local.rows.height == len(left)
     assert local.rows["__person"].to_list() == [row["id"] for row in left]
 
@@ -182,7 +183,7 @@ def test_the_length_depends_on_no_filter(threshold: int) -> None:
     registered = tables.table(tables.many_rows(50), rows_per_person=50)
     rows = Filter(tables.node(registered), e.Binary(">", e.ColumnRef("n"), e.Literal(threshold)))
     persons = GroupPersons(rows, "id", AGGREGATIONS)
-    merged = Merge(left=persons, right=persons, left_on="id", right_on="id", how="inner")
+    merged = Merge(left=persons, right=persons, left_on=("id",), right_on=("id",), how="inner")
     heights = [lower(node, clinic(registered)).rows.height for node in (rows, persons, merged)]
     assert heights == [50, 5, 5]
 
@@ -212,6 +213,6 @@ def test_tables_must_be_those_of_the_plan() -> None:
 def test_frames_of_two_owners_are_computed_by_neither() -> None:
     mine, theirs = (tables.table(tables.many_rows(0), name=n, rows_per_person=1) for n in ("mine", "theirs"))
     theirs = replace(theirs, schema=replace(theirs.schema, owner="laboratory"))
-    node = Merge(left=tables.node(mine), right=tables.node(theirs), left_on="id", right_on="id", how="inner")
+    node = Merge(left=tables.node(mine), right=tables.node(theirs), left_on=("id",), right_on=("id",), how="inner")
     with pytest.raises(PlanError, match="clinic, laboratory"):
         lower(node, clinic(mine, theirs))

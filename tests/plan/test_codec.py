@@ -18,6 +18,7 @@ from secureframe.errors import PlanError, SecureFrameError
 from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
 from secureframe.plan.codec import CLASSES, MAX_BYTES, canonical, decode, decode_scalar, digest, encode, encode_scalar, parse
+from secureframe.plan.combining import Concat, Distinct, Merge
 from secureframe.plan.nodes import Node, Summarise
 from secureframe.schema.types import number_type
 from tests.planner.strategies import Expressions, Frames, asked
@@ -81,12 +82,14 @@ def test_every_class_of_a_plan_comes_back() -> None:
         e.Binary("-", e.ColumnRef("entered"), e.Literal(datetime.date(2020, 2, 29))),
         e.Binary("==", e.ColumnRef("grade"), e.Literal("low")),
     ]
+    people = Concat((people, n.Filter(people, e.Widen(male, people.schema["male"].type.null()))))
     made = n.Project(people, tuple((f"c{i}", expr) for i, expr in enumerate(columns)))
     visits = n.SortRows(study().table("labor.visits"), ("day", "value"), False)
     persons = n.GroupPersons(visits, "id", (n.Aggregation(name="last", column="value", how="last"),))
-    merged = n.Merge(n.Merge(made, scores, "c0", "id", "inner"), persons, "c0", "id", "left", ("_a", "_b"))
+    linked = Merge(made, scores, ("c0",), ("id",), "inner")
+    merged = Merge(linked, persons, ("c0",), ("id",), "left", ("_a", "_b"))
     node = Summarise(
-        n.Filter(merged, e.ColumnRef("c1")),
+        Distinct(n.Filter(merged, e.ColumnRef("c1")), ("c2",)),
         ("c2",),
         (n.Statistic(kind="size"), n.Statistic(kind="quantile", columns=("last",), q=Fraction(1, 20))),
     )
@@ -175,7 +178,7 @@ def test_what_is_accepted_is_canonical() -> None:
 PLAN: Callable[[], dict[str, Any]] = lambda: encode(  # noqa: E731
     Summarise(
         n.Filter(
-            n.Merge(study().table("clinic.people"), study().table("labor.scores"), "id", "id", "left"),
+            Merge(study().table("clinic.people"), study().table("labor.scores"), ("id",), ("id",), "left"),
             e.Binary("<", e.ColumnRef("score"), e.Parameter("p", number_type(0, 9, Fraction(1), False))),
         ),
         ("grade",),

@@ -18,6 +18,7 @@ from secureframe.errors import PlanError, RangeError
 from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
 from secureframe.plan.codec import canonical, parse
+from secureframe.plan.combining import Merge
 from secureframe.plan.envelope import Plan, check_parameters, new_plan, parameters_of, read_plan
 from secureframe.schema.types import Scalar, number_type
 from tests.plan.test_nodes import PEOPLE, SCORES, linked
@@ -89,7 +90,7 @@ def test_bytes_and_digest_are_the_same_in_every_process() -> None:
 
 def test_parameters_are_found_wherever_they_are() -> None:
     inner = n.Project(SCORES, (("id", e.ColumnRef("id")), ("score", e.Binary("+", e.ColumnRef("score"), CUTOFF))))
-    merged = n.Merge(PEOPLE, n.Filter(inner, e.Binary("<", e.ColumnRef("score"), CUTOFF)), "id", "id", "left")
+    merged = Merge(PEOPLE, n.Filter(inner, e.Binary("<", e.ColumnRef("score"), CUTOFF)), ("id",), ("id",), "left")
     assert parameters_of(n.Summarise(merged, (), SIZE)) == {"cutoff": CUTOFF}
 
 

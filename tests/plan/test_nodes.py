@@ -11,6 +11,7 @@ import pytest
 from secureframe.errors import DisclosureError, PlanError, PolicyError, RangeError, SecureFrameError
 from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
+from secureframe.plan.combining import Concat, Distinct, Merge
 from secureframe.schema.table import Column, TableSchema, Use
 from secureframe.schema.types import ColumnType, Kind, bool_type, number_type
 
@@ -70,8 +71,8 @@ def by(how: str, column: str, name: str = "new") -> n.Aggregation:
     return n.Aggregation(name=name, column=column, how=how)
 
 
-def linked(how: str = "left", left_on: str = "id", **options: tuple[str, str]) -> n.Merge:
-    return n.Merge(PEOPLE, SCORES, left_on, "id", how, **options)
+def linked(how: str = "left", left_on: str = "id", **options: tuple[str, str]) -> Merge:
+    return Merge(PEOPLE, SCORES, (left_on,), ("id",), how, **options)
 
 
 def release(*statistics: n.Statistic, keys: tuple[str, ...] = (), frame: n.Node = PEOPLE) -> n.Summarise:
@@ -114,17 +115,22 @@ REFUSED: dict[str, tuple[Callable[[], n.Node], type[SecureFrameError], str]] = {
     "any of numbers": (lambda: n.GroupPersons(VISITS, "id", (by("any", "value"),)), PlanError, "> 0"),
     "the first text": (lambda: n.GroupPersons(VISITS, "id", (by("first", "note"),)), PlanError, ""),
     "the smallest key": (lambda: n.GroupPersons(VISITS, "id", (by("min", "id"),)), PlanError, "first or last"),
-    "persons of two institutions": (lambda: n.GroupPersons(linked(), "id", (by("sum", "score"),)), PlanError, "before merging"),
     "an outer merge": (lambda: linked("outer"), PlanError, "how='inner'"),
     "a merge on an unknown column": (lambda: linked(left_on="x"), PlanError, "its columns are"),
-    "a merge on a number": (lambda: linked(left_on="age"), PlanError, "declare it as a key"),
+    "a merge on a number": (lambda: linked(left_on="age"), PlanError, "declare both alike"),
+    "a merge on an amount": (lambda: Merge(PEOPLE, VISITS, ("id",), ("value",), "left"), PlanError, "whole numbers"),
     "a merge on another domain": (lambda: linked(left_on="staff_id"), PlanError, ""),
     "a merge on a key that may not link": (lambda: linked(left_on="hidden_id"), PolicyError, "ask clinic"),
-    "a merge of numbers with text": (lambda: n.Merge(PEOPLE, NAMES, "id", "id", "left"), PlanError, "declare both alike"),
-    "a right key that repeats": (lambda: n.Merge(PEOPLE, VISITS, "id", "id", "left"), PlanError, "groupby('id')"),
-    "many rows a person to another's": (lambda: n.Merge(VISITS, SCORES, "id", "id", "left"), PlanError, "groupby('id')"),
+    "a merge of numbers with text": (lambda: Merge(PEOPLE, NAMES, ("id",), ("id",), "left"), PlanError, "declare both alike"),
+    "a right key that repeats": (lambda: Merge(PEOPLE, VISITS, ("id",), ("id",), "left"), PlanError, "groupby('id')"),
+    "a declared key that is checked": (lambda: Merge(PEOPLE, SCORES, ("id",), ("id",), "left", checked=True), PlanError, ""),
+    "more left keys than right ones": (lambda: Merge(PEOPLE, SCORES, ("id", "age"), ("id",), "left"), PlanError, "on="),
+    "one frame stacked": (lambda: Concat((PEOPLE,)), PlanError, "sf.concat"),
+    "other columns stacked": (lambda: Concat((PEOPLE, SCORES)), PlanError, "aligns"),
+    "duplicates of nothing": (lambda: Distinct(PEOPLE, ()), PlanError, "subset="),
+    "duplicates of an unknown column": (lambda: Distinct(PEOPLE, ("x",)), PlanError, "columns are"),
     "suffixes that clash": (
-        lambda: n.Merge(PEOPLE, PEOPLE, "id", "id", "left", ("", "")),
+        lambda: Merge(PEOPLE, PEOPLE, ("id",), ("id",), "left", ("", "")),
         PlanError,
         "suffixes=",
     ),
@@ -165,7 +171,7 @@ def test_invalid_nodes_cannot_be_built(what: str) -> None:
 def test_a_magnitude_stays_one_through_every_step() -> None:
     made = n.Project(PEOPLE, (("id", e.ColumnRef("id")), ("double", e.Binary("*", e.ColumnRef("cost"), e.Literal(2)))))
     with pytest.raises(PolicyError, match="dominance"):
-        release(stat("mean", "double"), frame=n.Merge(made, SCORES, "id", "id", "left"))
+        release(stat("mean", "double"), frame=Merge(made, SCORES, ("id",), ("id",), "left"))
     assert release(stat("quantile", "double", q=Fraction(1, 2)), frame=made).cells == 1
 
 
@@ -203,8 +209,8 @@ def test_a_divisor_that_may_be_zero_is_a_range_error() -> None:
 
 def test_a_merge_names_columns_as_pandas_does() -> None:
     other = n.Project(SCORES, (("id", e.ColumnRef("id")), ("age", e.ColumnRef("score"))))
-    assert [c for c in n.Merge(PEOPLE, other, "id", "id", "left").schema if c.startswith("age")] == ["age_x", "age_y"]
-    named = n.Merge(PEOPLE, other, "case_id", "id", "left", ("_l", "_r"))
+    assert [c for c in Merge(PEOPLE, other, ("id",), ("id",), "left").schema if c.startswith("age")] == ["age_x", "age_y"]
+    named = Merge(PEOPLE, other, ("case_id",), ("id",), "left", ("_l", "_r"))
     assert [c for c in named.schema if "id" in c] == ["id_l", "case_id", "staff_id", "hidden_id", "id_r"]
     assert (named.person_key, named.unique) == ("id_l", frozenset({"id_l"}))
 
@@ -252,6 +258,6 @@ def test_keys_are_columns_with_public_levels() -> None:
 
 
 def test_nodes_are_equal_by_what_they_say() -> None:
-    again = n.Merge(n.Table(PEOPLE.table), n.Table(SCORES.table), "id", "id", "left")
+    again = Merge(n.Table(PEOPLE.table), n.Table(SCORES.table), ("id",), ("id",), "left")
     assert again == linked() and hash(again) == hash(linked())
     assert n.Table(replace(PEOPLE.table, version="w")) != PEOPLE

@@ -8,6 +8,7 @@ import pytest
 
 from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
+from secureframe.plan.combining import Merge
 from secureframe.plan.nodes import walk_nodes
 from secureframe.plan.parts import Breakdown, Count, Moment, Quantile, breakdown
 from tests.plan.test_nodes import PEOPLE, SCORES, VISITS, by, linked, stat
@@ -92,7 +93,7 @@ def test_conditions_are_found_through_steps_and_filters() -> None:
 @pytest.mark.parametrize("kind", ["sum", "mean", "std"])
 def test_columns_of_two_values_are_frequencies(kind: str) -> None:
     code = made(plus(MALE, 1))
-    renamed = n.Project(n.Merge(code, SCORES, "id", "id", "left"), (("code", e.ColumnRef("new")),))
+    renamed = n.Project(Merge(code, SCORES, ("id",), ("id",), "left"), (("code", e.ColumnRef("new")),))
     (piece,) = asked(renamed, kind, "code").pieces
     assert {side.where for side in piece.sides} == {
         e.Binary(operator, e.ColumnRef("code"), e.Literal(Fraction(1))) for operator in ("!=", "==")
@@ -105,8 +106,8 @@ def test_conditions_are_found_below_merges() -> None:
     """On the right of a merge on the right of a merge, under a filter and an order: counted where they are defined."""
     high = e.Binary(">", e.ColumnRef("score"), e.Literal(8))
     inner = n.Filter(made(plus(times(high, 5), 3), SCORES), e.Binary("<", e.ColumnRef("score"), e.Literal(9)))
-    middle = n.Merge(made(times(MALE, 2), PEOPLE), inner, "id", "id", "left", ("_p", "_s"))
-    outer = n.Merge(PEOPLE, n.Project(middle, tuple((c, e.ColumnRef(c)) for c in ("id", "new_p", "new_s"))), "id", "id", "inner")
+    middle = Merge(made(times(MALE, 2), PEOPLE), inner, ("id",), ("id",), "left", ("_p", "_s"))
+    outer = Merge(PEOPLE, n.Project(middle, tuple((c, e.ColumnRef(c)) for c in ("id", "new_p", "new_s"))), ("id",), ("id",), "inner")
     for frame in (outer, n.Filter(n.Project(outer, (("new_p", e.ColumnRef("new_p")), ("new_s", e.ColumnRef("new_s")))), TRUE)):
         found = breakdown(n.Summarise(frame, (), (stat("sum", "new_p"), stat("sum", "new_s"), stat("mean", "new_s"))))
         sides = [{side.where for side in piece.sides} for piece in found.pieces]

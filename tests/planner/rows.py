@@ -9,6 +9,7 @@ from typing import Any
 from secureframe.local.register import RegisteredTable
 from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
+from secureframe.plan.combining import Concat, Distinct, Merge
 from secureframe.schema.types import ColumnType, Kind
 from tests.local.tables import exact
 
@@ -48,8 +49,12 @@ def rows_of(node: n.Node, tables: Mapping[str, RegisteredTable], parameters: Map
         case n.Filter(frame=below, predicate=predicate):
             kept = with_values(predicate, values)
             return [row if row is not None and exact(kept, row) is True else None for row in rows_of(below, tables, values)]
-        case n.Merge():
+        case Merge():
             return _merged(node, tables, values)
+        case Concat(frames=frames):
+            return [row for frame in frames for row in rows_of(frame, tables, values)]
+        case Distinct(frame=below, subset=subset):
+            return _first_ones(rows_of(below, tables, values), subset)
         case n.GroupPersons():
             return _persons(node, tables, values)
         case n.SortRows(frame=below, by=by, ascending=ascending):
@@ -60,13 +65,13 @@ def rows_of(node: n.Node, tables: Mapping[str, RegisteredTable], parameters: Map
             raise AssertionError(node)
 
 
-def _merged(node: n.Merge, tables: Mapping[str, RegisteredTable], values: Mapping[str, Any]) -> list[Row]:
+def _merged(node: Merge, tables: Mapping[str, RegisteredTable], values: Mapping[str, Any]) -> list[Row]:
     right_rows = [row for row in rows_of(node.right, tables, values) if row is not None]
-    right = {row[node.right_on]: row for row in right_rows if row[node.right_on] is not None}
+    right = {key: row for row in right_rows if None not in (key := tuple(row[name] for name in node.right_on))}
     found: list[Row] = []
     for row in rows_of(node.left, tables, values):
-        match = None if row is None or row[node.left_on] is None else right.get(row[node.left_on])
-        if row is None or (match is None and node.how == "inner"):
+        match = None if row is None else right.get(tuple(row[name] for name in node.left_on))
+        if row is None or (match is None and node.how == "inner") or (match is not None and node.how == "left_anti"):
             found.append(None)
             continue
         sides = {"left": row, "right": match}
@@ -74,12 +79,22 @@ def _merged(node: n.Merge, tables: Mapping[str, RegisteredTable], values: Mappin
     return found
 
 
-def _persons(node: n.GroupPersons, tables: Mapping[str, RegisteredTable], values: Mapping[str, Any]) -> list[Row]:
-    base = rows_of(node.base, tables)
-    key = node.base.table.person_key
-    below = [row for row in rows_of(node.frame, tables, values) if row is not None]
+def _first_ones(rows: list[Row], subset: tuple[str, ...]) -> list[Row]:
+    seen = set()
     found: list[Row] = []
-    for person in sorted({row[key] for row in base if row is not None}):
+    for row in rows:
+        key = None if row is None else tuple(row[name] for name in subset)
+        found.append(None if key in seen else row)
+        if key is not None:
+            seen.add(key)
+    return found
+
+
+def _persons(node: n.GroupPersons, tables: Mapping[str, RegisteredTable], values: Mapping[str, Any]) -> list[Row]:
+    below = [row for row in rows_of(node.frame, tables, values) if row is not None]
+    persons = {row[base.table.person_key] for base in node.bases for row in rows_of(base, tables) if row is not None}
+    found: list[Row] = []
+    for person in sorted(persons):
         own = [row for row in below if row[node.key] == person]
         made = {a.name: _reduced(a, [r[a.column] for r in own], node.schema[a.name].type.step) for a in node.aggregations}
         found.append({node.key: person, **made} if own else None)

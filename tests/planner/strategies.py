@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from secureframe.errors import SecureFrameError
 from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
+from secureframe.plan.combining import Merge
 from secureframe.schema.table import Schema
 from secureframe.schema.types import Kind, number_type
 from tests.planner.study import FIRST_DAY, LEVELS, Study
@@ -203,21 +204,21 @@ class Frames:
         reductions += [n.Aggregation(name=name, column=column, how=how) for name, column, how in others]
         return n.GroupPersons(visits, "id", tuple(reductions))
 
-    def merged(self) -> n.Merge:
+    def merged(self) -> Merge:
         """A frame over two or three institutions."""
         people = self.step(self.study.table("clinic.people"))
         labor = self.reduced() if self._maybe(3) else self.step(self.study.table("labor.scores"))
         events = self.step(self.study.table("register.events"))
         first, second = self.draw(st.permutations([labor, events]))
-        how = [self.draw(st.sampled_from(n.MERGES)) for _ in range(2)]
+        how = [self.draw(st.sampled_from(("inner", "left"))) for _ in range(2)]
         key = self.draw(st.sampled_from(["id", "id", "case_id"]))
         suffixes = ("_l", "_r")
         if self._maybe(3):
-            inner = self.step(n.Merge(first, second, "id", "id", how[0], suffixes))
-            return n.Merge(people, inner, key, "id", how[1], ("_p", "_q"))
-        left = self.step(n.Merge(people, first, key, "id", how[0], suffixes))
+            inner = self.step(Merge(first, second, ("id",), ("id",), how[0], suffixes))
+            return Merge(people, inner, (key,), ("id",), how[1], ("_p", "_q"))
+        left = self.step(Merge(people, first, (key,), ("id",), how[0], suffixes))
         key = next((name for name in ("id", "id_l") if name in left.schema), "id") if key == "id" else key
-        return n.Merge(left, second, key, "id", how[1], ("_p", "_q"))
+        return Merge(left, second, (key,), ("id",), how[1], ("_p", "_q"))
 
 
 def asked(draw: Draw, frame: n.Node) -> n.Summarise:

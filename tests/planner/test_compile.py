@@ -20,6 +20,7 @@ from secureframe.errors import PlanError, RangeError, SecureFrameError
 from secureframe.mpc.cost import CostReport, cost
 from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
+from secureframe.plan.combining import Merge
 from secureframe.plan.envelope import Plan, new_plan, parameters_of
 from secureframe.plan.forms import ONEHOT, TRUTH, VALID, Encoding, Form
 from secureframe.planner.compile import Compiled, compile_plan
@@ -54,8 +55,8 @@ def compiled(*nodes: n.Summarise) -> Compiled:
     return compile_plan(plan_of(*nodes), POLICIES)
 
 
-def linked(how: str = "inner") -> n.Merge:
-    return n.Merge(study().table("clinic.people"), study().table("labor.scores"), "id", "id", how)
+def linked(how: str = "inner") -> Merge:
+    return Merge(study().table("clinic.people"), study().table("labor.scores"), ("id",), ("id",), how)
 
 
 def dealt(found: Compiled, owner: str) -> list[tuple[e.Expr | None, Encoding]]:
@@ -70,7 +71,7 @@ def test_what_one_institution_can_compute_it_computes_whole() -> None:
     visits = n.GroupPersons(
         n.Filter(study().table("labor.visits"), e.ColumnRef("high")), "id", (n.Aggregation(name="v", column="value", how="mean"),)
     )
-    frame = n.Filter(n.Merge(study().table("labor.scores"), visits, "id", "id", "left"), e.Binary(">", SCORE, e.Literal(2)))
+    frame = n.Filter(Merge(study().table("labor.scores"), visits, ("id",), ("id",), "left"), e.Binary(">", SCORE, e.Literal(2)))
     statistics = (SIZE, n.Statistic(kind="mean", columns=("v",)), n.Statistic(kind="quantile", columns=("v",), q=Fraction(1, 2)))
     found = compiled(n.Summarise(frame, ("hit",), statistics))
     assert {type(local) for local in found.locals} == {LocalPart}
@@ -100,7 +101,7 @@ def test_a_key_is_dealt_as_bits_of_its_levels() -> None:
 
 def test_a_filter_before_a_merge_is_the_owners_validity() -> None:
     right = n.Filter(study().table("labor.scores"), HIT)
-    frame = n.Merge(n.Filter(study().table("clinic.people"), MALE), right, "id", "id", "inner")
+    frame = Merge(n.Filter(study().table("clinic.people"), MALE), right, ("id",), ("id",), "inner")
     found = compiled(n.Summarise(frame, (), (SIZE,)))
     assert (None, VALID) in dealt(found, "clinic") and (None, VALID) in dealt(found, "labor")
     assert not [x for owner in ("clinic", "labor") for x in dealt(found, owner) if x[1] == TRUTH]
@@ -110,7 +111,7 @@ def test_many_rows_a_person_leave_their_owner_as_one() -> None:
     visits = n.GroupPersons(study().table("labor.visits"), "id", (n.Aggregation(name="v", column="value", how="mean"),))
     found = compiled(
         n.Summarise(
-            n.Merge(study().table("clinic.people"), visits, "id", "id", "left"), (), (n.Statistic(kind="mean", columns=("v",)),)
+            Merge(study().table("clinic.people"), visits, ("id",), ("id",), "left"), (), (n.Statistic(kind="mean", columns=("v",)),)
         )
     )
     assert {v.length for v in found.locals if isinstance(v, LocalValue)} == {16}

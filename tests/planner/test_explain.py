@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
+from secureframe.plan.combining import Merge
 from secureframe.planner.explain import explain_frame, place
 from tests.planner.study import Study, random_tables, start
 
@@ -24,7 +25,7 @@ def statement() -> n.Summarise:
         n.Filter(study().table("labor.visits"), e.ColumnRef("high")), "id", (n.Aggregation(name="v", column="value", how="mean"),)
     )
     older = n.Filter(study().table("clinic.people"), e.Binary(">=", e.ColumnRef("age"), e.Literal(50)))
-    frame = n.Filter(n.Merge(older, visits, "id", "id", "left"), e.Not(e.IsNull(e.ColumnRef("v"))))
+    frame = n.Filter(Merge(older, visits, ("id",), ("id",), "left"), e.Not(e.IsNull(e.ColumnRef("v"))))
     return n.Summarise(frame, ("grade",), (n.Statistic(kind="size"), n.Statistic(kind="mean", columns=("v",))))
 
 
@@ -105,6 +106,6 @@ def test_steps_read_as_they_are_typed() -> None:
     assert explain_frame(frame) == (
         "columns id, value   @ local(labor)\n  in order of day   @ local(labor)\n    labor.visits   @ local(labor)"
     )
-    assert place(n.Merge(people, study().table("labor.scores"), "case_id", "id", "inner")) == "shared(clinic, labor)"
+    assert place(Merge(people, study().table("labor.scores"), ("case_id",), ("id",), "inner")) == "shared(clinic, labor)"
     half = e.Quantise(e.ColumnRef("bmi"), Fraction(1, 2))
     assert "(quantised)" in explain_frame(n.Project(people, (("half", half),)))

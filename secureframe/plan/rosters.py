@@ -1,0 +1,78 @@
+"""Rosters: the rows of a frame before anything left some of them out, with the person key and nothing else.
+
+The rows of a frame and of its roster are the same, one by one. So a roster says how many persons the tables hold, and where on
+shares the rows of one person lie, whatever a cohort on them is.
+"""
+
+from __future__ import annotations
+
+from secureframe.errors import PlanError
+from secureframe.plan.combining import Concat, Distinct, Merge
+from secureframe.plan.expressions import ColumnRef, Literal, Widen, column_names
+from secureframe.plan.nodes import Aggregation, Filter, GroupPersons, Node, Project, SortRows, Table
+from secureframe.plan.unions import union_type, widened
+from secureframe.schema.types import bool_type
+
+KEY = "person"
+
+
+def unfiltered(frame: Node) -> Node:
+    """Return the rows of a frame's base, unfiltered, whether or not they still have the person key."""
+    found, name = _roster(frame)
+    return found if name is None else Project(found, ((KEY, ColumnRef(name)),))
+
+
+def roster(frame: Node) -> Node:
+    """Return the rows of a frame's base, unfiltered, with the column ``person``.
+
+    Raises
+    ------
+    PlanError
+        If frames were stacked that do not have the person key any more.
+    """
+    found, name = _roster(frame)
+    if name is None:
+        raise PlanError(
+            "the frame has lost its person key, so a person's rows at several institutions are not told apart",
+            hint="keep the person key in every frame that sf.concat stacks",
+        )
+    return Project(found, ((KEY, ColumnRef(name)),))
+
+
+def _roster(frame: Node) -> tuple[Node, str | None]:
+    """The unfiltered rows, and what the person key is called there."""
+    match frame:
+        case Table():
+            return frame, frame.table.person_key
+        case Project(frame=below):
+            found, name = _roster(below)
+            key = frame.person_key
+            if key is None:
+                return found, name
+            expr = frame.definitions[key]
+            if name is None or column_names(expr) - {name}:
+                return found, None
+            return Project(found, ((key, expr),)), key
+        case Filter(frame=below) | SortRows(frame=below) | Distinct(frame=below):
+            return _roster(below)
+        case GroupPersons(frame=below, key=key):
+            found, name = _roster(below)
+            if name is None:
+                return frame, None
+            counted = GroupPersons(found, name, (Aggregation(name=f"rows of {name}", column=name, how="count"),))
+            return Project(counted, ((key, ColumnRef(name)),)), key
+        case Merge(left=left):
+            return _roster(left)
+        case Concat(frames=frames):
+            rosters = [_roster(f) for f in frames]
+            if any(name is None for _, name in rosters):
+                nobody = Widen(Literal(None), bool_type(nullable=True))
+                return frame.like(tuple(Project(found, ((KEY, nobody),)) for found, _ in rosters)), None
+            keys = [found.schema[name].type for found, name in rosters if name is not None]
+            common = union_type(keys, "the person key")
+            stacked = [
+                Project(found, ((KEY, widened(name or "", own, common)),)) for (found, name), own in zip(rosters, keys, strict=True)
+            ]
+            return frame.like(tuple(stacked)), KEY
+        case _:
+            raise TypeError(f"{type(frame).__name__} is no frame")
