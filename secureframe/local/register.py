@@ -38,8 +38,8 @@ class RegisteredTable:
     schema : TableSchema
         What the catalog shows.
     frame : polars.DataFrame
-        The rows in the order of the source, those of a person one after the other: grid integers, category codes, days and integer keys as Int64, truth
-        values as Boolean, text as String, nulls as nulls.
+        The rows in the order of the source, those of a person one after the other: grid integers, category codes, days and
+        integer keys as Int64, truth values as Boolean, text as String, nulls as nulls.
     warnings : tuple of str
         What was taken from the data and is thereby published; without values.
     owner_counts : dict

@@ -297,8 +297,8 @@ def persons_of(node: Node) -> Iterator[Node]:
     """Yield the frame and those it is made of that have all of its persons."""
     yield node
     match node:
-        case Project(frame=below) | Filter(frame=below) | SortRows(frame=below) | GroupPersons(frame=below) | Distinct(frame=below):
-            yield from persons_of(below)
+        case Project() | Filter() | SortRows() | GroupPersons() | Distinct():
+            yield from persons_of(node.frame)
         case Merge(left=left):
             yield from persons_of(left)
         case _:

@@ -71,7 +71,8 @@ def _roster(frame: Node) -> tuple[Node, str | None]:
             keys = [found.schema[name].type for found, name in rosters if name is not None]
             common = union_type(keys, "the person key")
             stacked = [
-                Project(found, ((KEY, widened(name or "", own, common)),)) for (found, name), own in zip(rosters, keys, strict=True)
+                Project(found, ((KEY, widened(name or "", own, common)),))
+                for (found, name), own in zip(rosters, keys, strict=True)
             ]
             return frame.like(tuple(stacked)), KEY
         case _:

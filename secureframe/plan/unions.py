@@ -39,7 +39,8 @@ def union_type(types: Sequence[ColumnType], name: str) -> ColumnType:
     kinds = sorted({str(t.kind) for t in types})
     if len(kinds) > 1:
         raise PlanError(
-            f"{name} is of kind {' and '.join(kinds)} in the frames that are stacked", hint=f"df.assign({name}=...) makes them alike"
+            f"{name} is of kind {' and '.join(kinds)} in the frames that are stacked",
+            hint=f"df.assign({name}=...) makes them alike",
         )
     match first.kind:
         case Kind.CATEGORY:

@@ -205,7 +205,8 @@ def _scanned(b: Builder, a: Aggregation, type_: ColumnType, source: list[Value],
             return list(runs.scan_first(b, source[0], source[1], same, most))
         case _:
             raise PlanError(
-                f"{a.how} of a person's rows at several institutions is not offered", hint="first, min or max; or concat the other way round"
+                f"{a.how} of a person's rows at several institutions is not offered",
+                hint="first, min or max; or concat the other way round",
             )
 
 

@@ -107,7 +107,8 @@ def test_conditions_are_found_below_merges() -> None:
     high = e.Binary(">", e.ColumnRef("score"), e.Literal(8))
     inner = n.Filter(made(plus(times(high, 5), 3), SCORES), e.Binary("<", e.ColumnRef("score"), e.Literal(9)))
     middle = Merge(made(times(MALE, 2), PEOPLE), inner, ("id",), ("id",), "left", ("_p", "_s"))
-    outer = Merge(PEOPLE, n.Project(middle, tuple((c, e.ColumnRef(c)) for c in ("id", "new_p", "new_s"))), ("id",), ("id",), "inner")
+    narrow = n.Project(middle, tuple((c, e.ColumnRef(c)) for c in ("id", "new_p", "new_s")))
+    outer = Merge(PEOPLE, narrow, ("id",), ("id",), "inner")
     for frame in (outer, n.Filter(n.Project(outer, (("new_p", e.ColumnRef("new_p")), ("new_s", e.ColumnRef("new_s")))), TRUE)):
         found = breakdown(n.Summarise(frame, (), (stat("sum", "new_p"), stat("sum", "new_s"), stat("mean", "new_s"))))
         sides = [{side.where for side in piece.sides} for piece in found.pieces]

@@ -111,7 +111,9 @@ def test_many_rows_a_person_leave_their_owner_as_one() -> None:
     visits = n.GroupPersons(study().table("labor.visits"), "id", (n.Aggregation(name="v", column="value", how="mean"),))
     found = compiled(
         n.Summarise(
-            Merge(study().table("clinic.people"), visits, ("id",), ("id",), "left"), (), (n.Statistic(kind="mean", columns=("v",)),)
+            Merge(study().table("clinic.people"), visits, ("id",), ("id",), "left"),
+            (),
+            (n.Statistic(kind="mean", columns=("v",)),),
         )
     )
     assert {v.length for v in found.locals if isinstance(v, LocalValue)} == {16}
