@@ -140,7 +140,7 @@ def join(random: np.random.Generator, n: int, *, one_to_one: bool) -> Case:
     left_key, right_key = job.bits(planes(left, 64)), job.bits(planes(right, 64))
     words = job.words(payload)
     with b.stage("join"):
-        _, (answer,), _ = join_unique(
+        joined = join_unique(
             b,
             left_key=left_key,
             left_present=b.ones_bits(1, n),
@@ -157,7 +157,7 @@ def join(random: np.random.Generator, n: int, *, one_to_one: bool) -> Case:
         return found
 
     kind = "one to one" if one_to_one else "many to one"
-    return Case(name=f"join {n:,} x {n:,}, {kind}", job=job, answer=answer, clear=clear, yardstick="polars")
+    return Case(name=f"join {n:,} x {n:,}, {kind}", job=job, answer=joined.words[0], clear=clear, yardstick="polars")
 
 
 def _distinct(random: np.random.Generator, n: int) -> Plain:

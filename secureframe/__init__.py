@@ -68,6 +68,7 @@ _LATER = {
     "decimal": "secureframe.schema.declare",
     "integer": "secureframe.schema.declare",
     "key": "secureframe.schema.declare",
+    "mapped": "secureframe.schema.declare",
     "number": "secureframe.schema.declare",
     "string": "secureframe.schema.declare",
 }

@@ -6,13 +6,14 @@ Everything shown is public (names, types, owners, places) or was released; all H
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import Any, TextIO
 
 from secureframe.plan.combining import Concat, Distinct, Merge, keys_text
 from secureframe.plan.expressions import ColumnRef, Expr, infer, show
 from secureframe.plan.nodes import Filter, GroupPersons, Node, Project, SortRows, Summarise, Table
+from secureframe.plan.places import place
 from secureframe.refusals import REFUSED
 from secureframe.results.record import footnote_text
 from secureframe.schema.table import Field
@@ -37,21 +38,13 @@ def public_names(cls: type) -> list[str]:
 # -- frames and columns ----------------------------------------------------------------------------------------------------
 
 
-def place(owners: Iterable[str]) -> str:
-    """Return where values of these owners lie: at one institution, or shared between several."""
-    names = sorted(owners)
-    if not names:
-        return "public"
-    return f"local({names[0]})" if len(names) == 1 else f"shared({', '.join(names)})"
-
-
 def _facts(node: Node) -> list[str]:
     tables = ", ".join(f"{base.table.owner}.{base.table.name}" for base in node.bases)
     domains = ", ".join(dict.fromkeys(base.table.person_domain for base in node.bases))
     lines = [f"rows of {tables}, never shown; at most {node.length:,} (public), their number is hidden"]
     key = node.person_key
     lines.append(f"person key: {key} in {domains}" if key else f"persons of {domains}; the key is not a column")
-    lines.append(f"place: {place(node.owners)}")
+    lines.append(f"place: {place(node)}")
     return lines
 
 
@@ -93,7 +86,7 @@ def _series_facts(node: Node, expr: Expr, name: str | None) -> list[str]:
     lines = [f"SecureSeries {name or '(no name)'}: {_type_text(f)}"]
     if not isinstance(expr, ColumnRef):
         lines.append(f"= {show(expr)}")
-    lines.append(f"owner: {', '.join(sorted(f.owners)) or 'public'}; place: {place(f.owners)}; values are never shown")
+    lines.append(f"owner: {', '.join(sorted(f.owners)) or 'public'}; place: {place(node, f.owners)}; values are never shown")
     return lines
 
 

@@ -359,11 +359,13 @@ def demo(
     Parameters
     ----------
     name : str
-        ``"nafld"``: 17,549 people, whose patients' table, laboratory values and diagnoses lie at three institutions.
+        ``"nafld"``: 17,549 people, whose patients' table, laboratory values and diagnoses lie at three institutions;
+        ``"nafld-mixed"``: the same with the patients at two hospitals, each with its own; ``"breast-cancer"``: 3,668 people
+        in two countries, each centre with its own, and a neutral third party.
     """
-    from secureframe.datasets import nafld
+    from secureframe.datasets import DEMONSTRATIONS
 
-    if name != "nafld":
-        raise PlanError(f"there is no demonstration {name!r}", hint="sf.demo('nafld')")
-    purpose = "non-alcoholic fatty liver disease and heart disease: a demonstration"
-    return simulate(nafld(), policy=policy, purpose=purpose, quiet=quiet, start=start)
+    if name not in DEMONSTRATIONS:
+        raise PlanError(f"there is no demonstration {name!r}", hint=", ".join(f"sf.demo({n!r})" for n in DEMONSTRATIONS))
+    chosen = DEMONSTRATIONS[name]
+    return simulate(chosen.tables(), policy=policy, purpose=chosen.purpose, quiet=quiet, start=start)

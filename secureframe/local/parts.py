@@ -160,11 +160,11 @@ class _Cells:
             )
         return sums
 
-    def answers(self) -> dict[Part, list[int]]:
+    def answers(self) -> dict[Part | Histogram, list[int]]:
         """Answer everything that was asked: one pass over the rows of the frame, one over those in a cell."""
         rows = self.rows.with_columns(**self.columns)
         names = {part: f"__part {i}" for i, part in enumerate(self.asked)}
-        found: dict[Part, list[int]] = {}
+        found: dict[Part | Histogram, list[int]] = {}
         whole = [p for p in self.asked if isinstance(p, Count) and p.scope == "frame"]
         celled = [p for p in self.asked if p not in whole]
         if whole:

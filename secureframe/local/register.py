@@ -18,10 +18,12 @@ import polars as pl
 
 from secureframe.errors import PlanError, RangeError, RegistrationError
 from secureframe.local.infer import infer_column, infer_key, leak_warning
+from secureframe.local.mapping import BrokenMapping, map_source
 from secureframe.local.quantise import BrokenRule, quantise
 from secureframe.local.sources import read_source
 from secureframe.schema.columns import ColumnDeclaration
 from secureframe.schema.declare import NAME
+from secureframe.schema.mapping import Mapped
 from secureframe.schema.table import Column, TableSchema
 from secureframe.schema.types import Kind
 
@@ -88,7 +90,7 @@ class _Registration:
 
     def run(self) -> RegisteredTable:
         self._check_names((self.owner, self.name))
-        source = read_source(self.declaration, self.where)
+        source = self._mapped(read_source(self.declaration, self.where))
         self._check_columns(source)
         columns: list[Column] = []
         series: list[pl.Series] = []
@@ -130,6 +132,20 @@ class _Registration:
         where = f"{self.where}.{column}" if column else self.where
         return RegistrationError(f"{where} {message} (rule: {rule})", hint=hint)
 
+    def _mapped(self, source: pl.DataFrame) -> pl.DataFrame:
+        """The source under the names, units and codes of its mapping, if it has one."""
+        record = self.declaration.get("mapping")
+        if record is None:
+            return source
+        mapping = {name: Mapped.from_json(where) for name, where in record.items()}
+        lenient = frozenset(name for name, declared in self.declared.items() if declared.out_of_range == "null")
+        try:
+            found, unmapped = map_source(source, mapping, lenient)
+        except BrokenMapping as broken:
+            raise self._fail(broken.column, broken.rule, broken.message, broken.hint) from None
+        self.owner_counts |= unmapped
+        return found
+
     # -- names -----------------------------------------------------------------------------------------------------------
 
     def _check_names(self, names: tuple[str, ...]) -> None:
@@ -168,9 +184,9 @@ class _Registration:
         is_person_key = name == self.person_key
         try:
             declared = self._declaration_of(name, source)
-            found = quantise(source, declared, text=self.text)
+            found = quantise(source, declared, text=self._is_text(source))
             if found.changed:
-                self.owner_counts[name] = found.changed
+                self.owner_counts[name] = self.owner_counts.get(name, 0) + found.changed
             has_nulls = found.values.null_count() > 0
             if has_nulls and is_person_key:
                 raise BrokenRule(
@@ -200,20 +216,24 @@ class _Registration:
         )
         return described, found.values
 
+    def _is_text(self, source: pl.Series) -> bool:
+        """Whether a column spells out what it holds: as CSV files do, unless their mapping has read it."""
+        return self.text and source.dtype == pl.String
+
     def _declaration_of(self, name: str, source: pl.Series) -> ColumnDeclaration:
         """Return what is declared, completed by what the data suggest, with a warning."""
         declared = self.declared.get(name)
         if declared is None and name == self.person_key:
             declared = ColumnDeclaration(kind=Kind.KEY)
         if declared is not None and declared.kind is Kind.KEY and declared.low is None:
-            ends = infer_key(source, text=self.text)
+            ends = infer_key(source, text=self._is_text(source))
             if ends is None:
                 return declared
             declared = replace(declared, low=Fraction(ends[0]), high=Fraction(ends[1]))
         elif declared is not None:
             return declared
         else:
-            declared = infer_column(source, text=self.text)
+            declared = infer_column(source, text=self._is_text(source))
         warning = leak_warning(self.where, name, declared.kind)
         if warning:
             self.warnings.append(warning)

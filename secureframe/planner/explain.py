@@ -14,6 +14,7 @@ from secureframe.plan.envelope import Plan
 from secureframe.plan.expressions import Divide, Quantise, show, walk
 from secureframe.plan.forms import Form
 from secureframe.plan.nodes import Filter, GroupPersons, Node, Project, SortRows, Summarise, Table, walk_nodes
+from secureframe.plan.places import place
 from secureframe.planner.compile import Compiled
 from secureframe.planner.frames import LocalPart, LocalValue
 
@@ -26,12 +27,6 @@ _FORMS = {
     Form.ONEHOT: "one bit a level",
     Form.KEY: "key bits",
 }
-
-
-def place(node: Node) -> str:
-    """Where a frame is computed."""
-    owners = sorted(node.owners)
-    return f"local({owners[0]})" if len(owners) == 1 else f"shared({', '.join(owners)})"
 
 
 def explain_frame(node: Node) -> str:

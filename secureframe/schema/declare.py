@@ -26,6 +26,7 @@ from secureframe.schema.columns import (
     number,
     string,
 )
+from secureframe.schema.mapping import Mapped, mapped
 from secureframe.schema.types import Kind
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ __all__ = [
     "decimal",
     "integer",
     "key",
+    "mapped",
     "number",
     "string",
 ]
@@ -74,6 +76,9 @@ class Table:
     disjoint : bool
         The owner attests that nobody in this table is in a table of another institution that attests the same. Then rows
         at several institutions are counted without comparing persons.
+    mapping : mapping of str to Mapped, optional
+        Where every column comes from, if the source has other names, units or codes; the table then has these columns and
+        no others, and ``person_key`` and ``columns`` go by their new names.
 
     Examples
     --------
@@ -89,8 +94,10 @@ class Table:
     rows_per_person: int | None = field(default=None, kw_only=True)
     rows: int | None = field(default=None, kw_only=True)
     disjoint: bool = field(default=False, kw_only=True)
+    mapping: Mapping[str, Mapped] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
+        self._check_mapping()
         for name, declared in self.columns.items():
             if not isinstance(declared, ColumnDeclaration):
                 raise PlanError(f"column {name!r} is not declared by a type", hint=f"columns={{{name!r}: sf.integer(0, 120)}}")
@@ -105,6 +112,16 @@ class Table:
                 raise PlanError("the person key belongs to the person domain", hint="leave out domain= or person_domain=")
             if declared_key.nullable or declared_key.out_of_range != "refuse":
                 raise PlanError("a person key is never missing", hint="rows without a person belong in no table")
+
+    def _check_mapping(self) -> None:
+        if self.mapping is None:
+            return
+        for name, where in self.mapping.items():
+            if not isinstance(where, Mapped):
+                raise PlanError(f"column {name!r} is not mapped", hint=f"mapping={{{name!r}: sf.mapped('its name there')}}")
+        missing = [name for name in self.columns if name not in self.mapping and name != self.person_key]
+        if missing:
+            raise PlanError(f"{missing[0]!r} is declared and not mapped", hint=f"mapping={{{missing[0]!r}: sf.mapped(...)}}")
 
     def __repr__(self) -> str:
         shown = repr(str(self.source)) if isinstance(self.source, str | Path) else type(self.source).__name__
@@ -141,7 +158,15 @@ class Table:
             "rows": None if self.rows is None else str(self.rows),
             "disjoint": self.disjoint,
             "columns": {column: declared.to_json() for column, declared in self.columns.items()},
+            "mapping": self._mapping_json(),
         }
+
+    def _mapping_json(self) -> dict[str, Any] | None:
+        """The mapping; the person key keeps its name where nothing is said of it."""
+        if self.mapping is None:
+            return None
+        known = {self.person_key: mapped(self.person_key), **self.mapping}
+        return {name: where.to_json() for name, where in known.items()}
 
 
 def _file_source(source: str | Path) -> tuple[Path, str]:

@@ -8,7 +8,8 @@ from fractions import Fraction
 from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
 from secureframe.plan.combining import Merge
-from secureframe.planner.explain import explain_frame, place
+from secureframe.plan.places import place
+from secureframe.planner.explain import explain_frame
 from tests.planner.study import Study, random_tables, start
 
 STUDY: list[Study] = []
