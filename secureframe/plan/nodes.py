@@ -210,7 +210,7 @@ class Project(Node):
 
     def _renamed(self, name: str | None) -> str | None:
         for new, expr in self.columns:
-            if passed_on(expr) == name:
+            if name is not None and passed_on(expr) == name:
                 return new
         return None
 

@@ -40,7 +40,7 @@ def roster(frame: Node) -> Node:
 
 
 def _roster(frame: Node) -> tuple[Node, str | None]:
-    """The unfiltered rows, and what the person key is called there."""
+    """The unfiltered rows, and what the person key is called there: as in the frame, where it still has one."""
     match frame:
         case Table():
             return frame, frame.table.person_key
@@ -62,7 +62,7 @@ def _roster(frame: Node) -> tuple[Node, str | None]:
             counted = GroupPersons(found, name, (Aggregation(name=f"rows of {name}", column=name, how="count"),))
             return Project(counted, ((key, ColumnRef(name)),)), key
         case Merge(left=left):
-            return _roster(left)
+            return _called(*_roster(left), frame.person_key)
         case Concat(frames=frames):
             rosters = [_roster(f) for f in frames]
             if any(name is None for _, name in rosters):
@@ -70,10 +70,18 @@ def _roster(frame: Node) -> tuple[Node, str | None]:
                 return frame.like(tuple(Project(found, ((KEY, nobody),)) for found, _ in rosters)), None
             keys = [found.schema[name].type for found, name in rosters if name is not None]
             common = union_type(keys, "the person key")
+            called = frame.person_key or KEY
             stacked = [
-                Project(found, ((KEY, widened(name or "", own, common)),))
+                Project(found, ((called, widened(name or "", own, common)),))
                 for (found, name), own in zip(rosters, keys, strict=True)
             ]
-            return frame.like(tuple(stacked)), KEY
+            return frame.like(tuple(stacked)), called
         case _:
             raise TypeError(f"{type(frame).__name__} is no frame")
+
+
+def _called(found: Node, name: str | None, key: str | None) -> tuple[Node, str | None]:
+    """The same rows with the person key under the name that a frame above has for it."""
+    if name is None or key is None or key == name:
+        return found, name
+    return Project(found, ((key, ColumnRef(name)),)), key

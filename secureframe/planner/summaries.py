@@ -384,8 +384,8 @@ class _SharedParts:
 
     def _emit(self, part: Part) -> Value:
         match part:
-            case Count(scope="frame"):
-                return self.b.count_bits(self._mask(part.columns, part.where))
+            case Count(scope="frame" | "outside"):
+                return self.b.count_bits(self.flags(part))
             case Count():
                 return self._over_cells(self._weight(part.columns, part.where, 1), 1)
             case Moment():
@@ -395,8 +395,8 @@ class _SharedParts:
 
     def count(self, part: Count, start: int, stop: int) -> Value:
         """A count of rows over some of the rows, those of one owner."""
-        if part.scope == "frame":
-            return self.b.count_bits(self.b.cut(self._mask(part.columns, part.where), start, stop))
+        if part.scope != "cell":
+            return self.b.count_bits(self.b.cut(self.flags(part), start, stop))
         weight = self.b.cut(self._weight(part.columns, part.where, 1), start, stop)
         if not self.node.by:
             return self.b.sum(weight)

@@ -268,15 +268,16 @@ def test_the_same_few_persons_in_two_cells() -> None:
 
 def test_join_multiplicity(fed: sf.Federation, patients: sf.SecureFrame) -> None:
     """A merge never multiplies rows, so that counts before and after it say nothing of matches."""
-    with pytest.raises(PlanError, match="not unique"):
-        patients.merge(fed["labs"], on="id")
-    with pytest.raises(PlanError, match="reduced by its owner"):
-        fed["labs"].merge(patients, on="id")
-    registry = fed["registry"]
+    labs, registry = fed["labs"], fed["registry"]
+    for many in (patients.merge(labs, on="id"), labs.merge(patients, on="id"), patients.merge(labs, on="id", how="right")):
+        assert many["value"].count() == labs["value"].count(), "the rows are those of the laboratory, each once"
+        assert is_withheld(many[many["test"] == "dense"]["x"].sum()), "twelve rows of one person"
+    with pytest.raises(PlanError, match="unique in neither"):
+        labs.merge(labs, on="id")
     before, after = patients["x"].count(), patients.merge(registry, left_on="id", right_on="id", how="left")["x"].count()
     assert before == after
-    with pytest.raises(PlanError, match="not unique"):
-        patients.merge(registry, left_on="id", right_on="case_id")
+    with pytest.raises(PlanError, match="unique in neither"):
+        labs.merge(registry, left_on="id", right_on="case_id")
     for size in (len, bool):
         with pytest.raises((DisclosureError, PlanError, TypeError)):
             size(patients)
