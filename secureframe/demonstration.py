@@ -32,23 +32,29 @@ def show(fed: sf.Federation, result: object) -> None:
 
 
 def main() -> None:
-    """Run the study and print it."""
+    """Run the studies and print them."""
     started = time.perf_counter()
     warnings.simplefilter("always", sf.SuppressedWarning)
     pd.set_option("display.width", 160)
-    say("a hospital, a laboratory and a registry on this machine")
-    with sf.demo("nafld") as fed:
-        print(f"three institutions, each with its own processes, keys and links: up in {time.perf_counter() - started:.1f} s")
-        for member in fed.members:
-            print(f"  {member!r}")
-        say("fed.catalog")
-        print(fed.catalog)
-        study(fed)
+    for title, name, show_study in (
+        ("a hospital, a laboratory and a registry: other facts about the same people", "nafld", vertical),
+        ("two countries: the same facts about other people", "breast-cancer", horizontal),
+        ("patients at two hospitals, facts about all of them at a laboratory and a registry", "nafld-mixed", mixed),
+    ):
+        say(title)
+        begun = time.perf_counter()
+        with sf.demo(name) as fed:
+            print(f"every institution has its own processes, keys and links: up in {time.perf_counter() - begun:.1f} s")
+            for member in fed.members:
+                print(f"  {member!r}")
+            show_study(fed)
     print(f"\nall of it in {time.perf_counter() - started:.1f} s; no row left an institution")
 
 
-def study(fed: sf.Federation) -> None:
+def vertical(fed: sf.Federation) -> None:
     """Cases and controls of 50 or older, with blood pressure, cholesterol and first myocardial infarction."""
+    say("fed.catalog")
+    print(fed.catalog)
     patients, labs, events = fed["hospital.patients"], fed["laboratory.labs"], fed["registry.events"]
     sbp = labs[labs["test"] == "sbp"].groupby("id").agg(sbp=("value", "mean"))
     chol = labs[labs["test"] == "chol"].sort_values("days").groupby("id").agg(chol=("value", "last"))
@@ -93,6 +99,44 @@ def study(fed: sf.Federation) -> None:
     histogram.to_png(path)
     show(fed, histogram)
     print(f"  drawn to {path}")
+
+
+def horizontal(fed: sf.Federation) -> None:
+    """Tumours of two countries, whose centres name and code them in other ways."""
+    say("fed['tumours']: the rows of both centres, under the schema that their mappings agree on")
+    tumours = fed["tumours"]
+    print(tumours)
+
+    say("the pooled description: each centre adds up its own rows, only the sums are shared")
+    show(fed, tumours[["age", "nodes", "pgr", "er", "relapse_days"]].describe())
+
+    say("Table 1 by country")
+    countries = sf.concat([fed["rotterdam.tumours"], fed["gbsg.tumours"]], keys=["NL", "DE"], names=["country"])
+    show(fed, sf.table_one(countries, by="country", columns=["age", "size", "nodes", "hormone", "relapse"]))
+
+    say("relapses by size of the tumour, over both countries")
+    show(fed, sf.crosstab(tumours["size"], tumours["relapse"], margins=True))
+
+
+def mixed(fed: sf.Federation) -> None:
+    """Patients of two hospitals with blood pressure from a laboratory and infarctions from a registry."""
+    labs, events = fed["laboratory.labs"], fed["registry.events"]
+    sbp = labs[labs["test"] == "sbp"].groupby("id").agg(sbp=("value", "mean"))
+    mi = events[events["event"] == "MI"].groupby("id").agg(first_mi=("days", "min"))
+    patients = sf.concat(
+        [fed["north_hospital.patients"], fed["south_hospital.patients"]], keys=["north", "south"], names=["hospital"]
+    )
+    cohort = patients[patients["age"] >= 50].merge(sbp, on="id").merge(mi, on="id", how="left")
+    cohort = cohort.assign(mi=cohort["first_mi"].notna())
+
+    say("one frame over all four: rows of two, columns of two more")
+    print(cohort.explain())
+
+    say("by hospital: persons with a blood pressure, its mean and median")
+    show(fed, cohort.groupby("hospital")["sbp"].agg(["count", "mean", "median"]))
+
+    say("infarction and blood pressure over both hospitals")
+    show(fed, cohort.groupby("mi")[["age", "sbp"]].agg(["count", "mean", "std"]))
 
 
 if __name__ == "__main__":
