@@ -106,7 +106,9 @@ class InMemoryBackend(Backend):
             failed = [e for e in errors if e is not None]
             if failed:
                 cause = next((e for e in failed if not isinstance(e, LinkClosed)), failed[0])
-                raise ProtocolAborted(f"the job was stopped ({type(cause).__name__})") from cause
+                raise ProtocolAborted(
+                    f"the job was stopped ({type(cause).__name__}); nothing was released", hint="run the statement again"
+                ) from cause
             results = [f.result() for f in futures]
         stages = [
             {

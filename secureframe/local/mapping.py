@@ -58,7 +58,9 @@ def map_source(
 def _read(source: pl.DataFrame, name: str, where: Mapped) -> pl.Series:
     if where.source is not None:
         if where.source not in source.columns:
-            raise BrokenMapping(name, "mapping", f"comes from {where.source!r}, and the source has no such column")
+            raise BrokenMapping(
+                name, "mapping", f"comes from {where.source!r}, and the source has no such column", "name it as the source spells it"
+            )
         return source[where.source]
     assert where.sql is not None
     try:
