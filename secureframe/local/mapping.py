@@ -59,7 +59,10 @@ def _read(source: pl.DataFrame, name: str, where: Mapped) -> pl.Series:
     if where.source is not None:
         if where.source not in source.columns:
             raise BrokenMapping(
-                name, "mapping", f"comes from {where.source!r}, and the source has no such column", "name it as the source spells it"
+                name,
+                "mapping",
+                f"comes from {where.source!r}, and the source has no such column",
+                "name it as the source spells it",
             )
         return source[where.source]
     assert where.sql is not None
