@@ -1,7 +1,8 @@
 """What a program will cost: rounds and bytes of every stage, from the program alone.
 
 The engine's schedule is replayed with each protocol's traffic in place of the protocol. Shapes are public, so the result
-equals what the engine measures, exactly; only a sort is an estimate, made from one random permutation.
+equals what the engine measures, exactly; only a sort is an estimate, made from one random permutation, and has a bound of its
+rounds beside it.
 """
 
 from __future__ import annotations
@@ -17,13 +18,21 @@ from secureframe.mpc.traffic import Traffic, Triple
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageCost:
-    """Rounds of a stage, and bytes that the parties 0, 1, 2 send to their predecessors and successors."""
+    """Rounds of a stage, and bytes that the parties 0, 1, 2 send to their predecessors and successors.
+
+    ``most_rounds`` equals ``rounds`` unless the stage sorts; then more are needed with a probability below ``2**-40`` a sort.
+    """
 
     name: str
     rounds: int
+    most_rounds: int
     bytes_to_previous: Triple
     bytes_to_next: Triple
-    estimated: bool
+
+    @property
+    def estimated(self) -> bool:
+        """Whether the stage sorts, so that rounds and bytes depend on coins."""
+        return self.most_rounds > self.rounds
 
     @property
     def bytes_sent(self) -> Triple:
@@ -44,6 +53,10 @@ class CostReport:
         return sum(stage.rounds for stage in self.stages)
 
     @property
+    def most_rounds(self) -> int:
+        return sum(stage.most_rounds for stage in self.stages)
+
+    @property
     def bytes_sent(self) -> Triple:
         """Bytes sent by each party over all stages, without what owners deal."""
         sent = [stage.bytes_sent for stage in self.stages]
@@ -59,20 +72,31 @@ def _bytes(words: Triple) -> Triple:
 
 
 def _stage_cost(name: str, instructions: list[Instruction], available: set[int]) -> StageCost:
+    most, _ = _replayed(instructions, set(available), bound=True)
+    rounds, total = _replayed(instructions, available, bound=False)
+    return StageCost(
+        name=name,
+        rounds=rounds,
+        most_rounds=max(most, rounds),
+        bytes_to_previous=_bytes(total.to_previous),
+        bytes_to_next=_bytes(total.to_next),
+    )
+
+
+def _replayed(instructions: list[Instruction], available: set[int], *, bound: bool) -> tuple[int, Traffic]:
+    """Rounds and traffic of a stage; with ``bound`` of its longest run, whose traffic means nothing."""
     schedule = StageSchedule(instructions, available)
     running: list[tuple[Instruction, list[Traffic]]] = []
-    total, rounds, estimated = Traffic(), 0, False
+    total, rounds = Traffic(), 0
 
     def start() -> None:
-        nonlocal estimated
         while ready := schedule.take_ready():
             for instruction in ready:
                 available.update(value.number for value in instruction.results)
                 traffic: list[Traffic] = []
                 if not is_local(instruction):
                     protocol = INTERACTIVE[instruction.operation]
-                    traffic = protocol.cost(instruction)
-                    estimated |= protocol.estimated
+                    traffic = protocol.bound(instruction) if bound and protocol.bound else protocol.cost(instruction)
                 if traffic:
                     running.append((instruction, traffic[::-1]))
                 else:
@@ -88,13 +112,7 @@ def _stage_cost(name: str, instructions: list[Instruction], available: set[int])
                 schedule.finish(instruction)
         running = [(instruction, traffic) for instruction, traffic in running if traffic]
         start()
-    return StageCost(
-        name=name,
-        rounds=rounds,
-        bytes_to_previous=_bytes(total.to_previous),
-        bytes_to_next=_bytes(total.to_next),
-        estimated=estimated,
-    )
+    return rounds, total
 
 
 def cost(program: Program) -> CostReport:

@@ -17,11 +17,14 @@ from secureframe.mpc.traffic import Traffic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """``run`` returns a generator whose result is one share, or a list of shares, in the order of the results."""
+    """``run`` returns a generator whose result is one share, or a list of shares, in the order of the results.
+
+    Where ``cost`` is an estimate, ``bound`` has as many rounds as there may be.
+    """
 
     run: Callable[[Party, Sequence[Any], Instruction], Steps[Any]]
     cost: Callable[[Instruction], list[Traffic]]
-    estimated: bool = False
+    bound: Callable[[Instruction], list[Traffic]] | None = None
 
 
 class UnknownOperation(ValueError):
@@ -85,7 +88,7 @@ INTERACTIVE: dict[str, Protocol] = {
     "sort": Protocol(
         run=lambda party, s, i: sorting.sort(party, s[0], i.attributes["width"]),
         cost=lambda i: sorting.sort_cost(i.arguments[0].n, i.attributes["width"]),
-        estimated=True,
+        bound=lambda i: sorting.sort_bound(i.arguments[0].n, i.attributes["width"]),
     ),
 }
 

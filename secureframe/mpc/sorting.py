@@ -11,6 +11,7 @@ shares, ``cost.py`` from a random permutation, the tests from numbers.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Generator
 from dataclasses import dataclass
 
@@ -220,3 +221,46 @@ def sort_cost(n: int, width: int) -> list[Traffic]:
         rounds += less_than_planes_cost(width, size)
         rounds += open_bits_cost(1, size)
     return rounds
+
+
+UNLIKELY = 40
+"""A sort needs more batches than ``most_batches`` says with a probability below ``2**-UNLIKELY``, whatever the data."""
+
+
+@functools.lru_cache(maxsize=32)
+def most_batches(n: int) -> int:
+    """A bound of the number of batches of ``quicksort_schedule(n)``, for a uniform permutation.
+
+    As long as p pivots of a segment of s elements leave no gap of t elements but with small probability, at most
+    n ((s - t) / s) ** p over all gaps, segments are taken to be t long afterwards. Where p is too small for that, the size of the
+    segment around an element is followed: with three pivots or more its r-th moment shrinks by at least the one of Beta(2, 3),
+    24 / ((r + 2) (r + 3) (r + 4)), a level, and Markov's inequality bounds the levels until no segment is larger than ``SMALL``.
+    """
+    if n < 2:
+        return 0
+    batches, size = 0, n
+    unlikely = 2.0 ** -(UNLIKELY + 5)
+    while size > SMALL:
+        levels = int(_pivot_levels(np.array([size]))[0])
+        share = 1 - (unlikely / n) ** (1 / ((1 << levels) - 1))
+        if share > 0.9:
+            return batches + _last_levels(n, size) * (1 + levels) + 1
+        batches += 1 + levels
+        size = math.ceil(share * size)
+    return batches + 1
+
+
+def _last_levels(n: int, size: int) -> int:
+    """Levels after which n elements, in segments of ``size`` at first, are in segments of at most ``SMALL``."""
+
+    def levels(r: int) -> int:
+        shrinks = math.log2((r + 2) * (r + 3) * (r + 4) / 24)
+        return math.ceil((math.log2(n) + r * math.log2(size / SMALL) + UNLIKELY + 5) / shrinks)
+
+    return min(levels(r) for r in range(1, 65))
+
+
+def sort_bound(n: int, width: int) -> list[Traffic]:
+    """As many rounds as a sort may take but with a probability below ``2**-UNLIKELY``; their traffic means nothing."""
+    each = len(less_than_planes_cost(width, 1)) + len(open_bits_cost(1, 1))
+    return [Traffic()] * (each * max(most_batches(n), len(_expected_batches(n))))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from secureframe.mpc.cost import cost
+from secureframe.mpc.cost import CostReport, StageCost, cost
 from secureframe.plan.combining import Concat, Distinct, Merge, keys_text
 from secureframe.plan.envelope import Plan
 from secureframe.plan.expressions import Divide, Quantise, show, walk
@@ -90,11 +90,9 @@ def explain_plan(plan: Plan, compiled: Compiled, hosts: Mapping[int, str]) -> st
         lines += [f"    {text}" for text in _dealt(compiled, owner)]
     lines.append("computed among " + ", ".join(hosts[i] for i in sorted(hosts)) + ":")
     for stage in report.stages:
-        about = "about " if stage.estimated else ""
-        lines.append(f"  {stage.name}: {about}{stage.rounds} rounds, {about}{_size(sum(stage.bytes_sent))}")
-    about = "about " if report.estimated else ""
+        lines.append(f"  {stage.name}: {_cost(stage, sum(stage.bytes_sent))}")
     total = sum(report.bytes_sent) + sum(sum(d) for d in report.dealt_bytes.values())
-    lines.append(f"  in all: {about}{report.rounds} rounds, {about}{_size(total)}")
+    lines.append(f"  in all: {_cost(report, total)}")
     lines.append("learned:")
     lines.append("  institutions: the plan; nothing of each other's rows")
     merges = {n for r in plan.releases for n in walk_nodes(r) if isinstance(n, Merge) and len(n.owners) > 1}
@@ -104,6 +102,13 @@ def explain_plan(plan: Plan, compiled: Compiled, hosts: Mapping[int, str]) -> st
     policies = ", ".join(sorted({f"{r.policy.name} (threshold {r.policy.threshold})" for r in compiled.releases}))
     lines.append(f"  {plan.recipient['name']}: the cells that pass {policies}, and which do not")
     return "\n".join(lines)
+
+
+def _cost(of: StageCost | CostReport, size: int) -> str:
+    """Rounds and bytes; of what sorts an estimate of both, and the most rounds that it takes."""
+    if of.estimated:
+        return f"about {of.rounds} rounds (at most {of.most_rounds}), about {_size(size)}"
+    return f"{of.rounds} rounds, {_size(size)}"
 
 
 def _dealt(compiled: Compiled, owner: str) -> list[str]:

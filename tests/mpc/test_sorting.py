@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secureframe.mpc.sorting import quicksort_schedule
+from secureframe.mpc.sorting import most_batches, quicksort_schedule
 from tests.mpc.harness import Job
 
 
@@ -57,3 +58,9 @@ def test_sorted_shares_are_sorted(seed: int, n: int, width: int) -> None:
     found = [sum(int(bit) << k for k, bit in enumerate(column)) for column in bits[index:].T]
     assert found == sorted(keys)
     assert np.array_equal(restored[0], np.arange(n))
+
+
+@pytest.mark.parametrize("n", [2, 8, 9, 20, 130, 1000, 5000])
+def test_no_sort_takes_more_batches_than_foretold(n: int) -> None:
+    taken = max(_run(np.random.default_rng(seed).permutation(n))[1] for seed in range(20))
+    assert taken <= most_batches(n) <= 12 * taken
