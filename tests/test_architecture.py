@@ -31,7 +31,7 @@ FOLDERS = {
     "combine": 3, "functions": 3,
     "distinct": 3, "matrices": 3, "pivoting": 3, "resampling": 3, "frame_statistics": 3, "series_statistics": 3,
     "federation": 4, "testing": 4, "inbox": 4,
-    "": 5, "demonstration": 5,
+    "": 5, "demonstration": 5, "command": 5,
 }  # fmt: skip
 """Floors inside secureframe: a file imports from its own floor and from those below."""
 

@@ -54,12 +54,19 @@ def release(
     violated : sequence of Value
         bits ``(1, 1)``: where one is set, the frame is not what the statement says, and everything is withheld.
 
+    Where rows of the recipient are among those of others, all rules hold for what is left without them too: what it knows of the
+    frame it can take away.
+
     Leakage: nothing opens. The recipient learns, for every cell and statistic, one bit, and the fields where it is 0.
     """
     rules = Rules(b, breakdown, parts, policy, violated)
+    left = others_alone(parts)
+    of_others = None if left is None else Rules(b, breakdown, left, policy, others_alone=True)
     released = []
     for piece in breakdown.pieces:
         withheld = rules.withheld(piece)
+        if of_others is not None:
+            withheld = b.or_(withheld, of_others.withheld(piece))
         fields = []
         for field, ranged in rules.fields(piece):
             kept = b.multiply(ranged.value, b.to_arith(b.invert(withheld), ranged.value.limbs))
@@ -69,6 +76,17 @@ def release(
             b.output(value)
         released.append(ReleasedPiece(piece=piece, withheld=flag, fields=tuple(fields)))
     return tuple(released)
+
+
+def others_alone(parts: Mapping[Part, Ranged]) -> dict[Part, Ranged] | None:
+    """Return the counts without the recipient's rows; None where no rows, or all of them, are the recipient's.
+
+    Rows that are all the recipient's own leave nothing that could be told of anybody else's.
+    """
+    if parts[Count()].others is None:
+        return None
+    counts = {part: ranged for part, ranged in parts.items() if isinstance(part, Count)}
+    return {p: replace(r, value=r.value if r.others is None else r.others, rest=(), others=None) for p, r in counts.items()}
 
 
 def minimum_persons(statistic: Statistic, threshold: int, together: int = 2) -> int:
@@ -105,7 +123,7 @@ def opposites(sides: Sequence[Count]) -> list[tuple[Count, Count]]:
 
 
 class Rules:
-    """Evidence and verdicts of one release."""
+    """Evidence and verdicts of one release: of all rows, or of those alone that are not the recipient's (``others_alone``)."""
 
     def __init__(
         self,
@@ -114,8 +132,11 @@ class Rules:
         parts: Mapping[Part, Ranged],
         policy: Policy,
         violated: Sequence[Value] = (),
+        *,
+        others_alone: bool = False,
     ) -> None:
         self.b = b
+        self.others_alone = others_alone
         self.breakdown = breakdown
         self.node = breakdown.node
         self.parts = parts
@@ -139,12 +160,14 @@ class Rules:
             verdicts += [closing.below(b, persons.value, 1, persons.hi) for persons in self._classes(piece)]
         if piece.statistic.kind not in ("size", "count"):
             least = minimum_persons(piece.statistic, t, max(2, len(self.node.together)))
-            verdicts.append(closing.below(b, persons.value, least, persons.hi))
+            # Where none of the others is left, the statistic tells nothing of them.
+            too_few = closing.small if self.others_alone else closing.below
+            verdicts.append(too_few(b, persons.value, least, persons.hi))
         elif self.policy.rounding and piece.persons != Count():
             everyone = self.parts[Count()]
             missing = b.subtract(everyone.value, persons.value)
             verdicts.append(closing.small(b, missing, t, everyone.hi))
-        if self.policy.rounding and self._is_quotient_of_spreads(piece.statistic):
+        if self.policy.rounding and not self.others_alone and self._is_quotient_of_spreads(piece.statistic):
             verdicts.append(self._without_variance(piece))
         return b.any_plane(b.rows(verdicts))
 

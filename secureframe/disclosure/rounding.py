@@ -24,12 +24,17 @@ DECADES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranged:
-    """A secret number per cell with its public range; of a count over rows of several owners also what remains without each."""
+    """A secret number per cell with its public range.
+
+    Of a count over rows of several owners, ``rest`` is what remains without each of them, and ``others``, where the recipient is
+    one of them, what remains without the recipient's own rows.
+    """
 
     value: Value
     lo: int
     hi: int
     rest: tuple[Value, ...] = ()
+    others: Value | None = None
 
 
 def significant_grid(lo: Fraction, hi: Fraction, decades: int = DECADES) -> tuple[Fraction, ...]:

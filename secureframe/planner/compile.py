@@ -57,17 +57,18 @@ def compile_plan(plan: Plan, policies: Mapping[str, Policy]) -> Compiled:
 def _compile(plan: Plan, policies: Mapping[str, Policy]) -> Compiled:
     breakdowns = [breakdown(r) for r in plan.releases]
     demands: Noted | None = None
+    own = plan.recipient.get("affiliation")
     spans = any(len(b.frame.owners) > 1 for b in breakdowns)
     if spans:
         # The first pass only notes what each merge has to move.
-        noting = FrameCompiler(Builder(), plan.parameters, None)
+        noting = FrameCompiler(Builder(), plan.parameters, None, own)
         for found in breakdowns:
             register_persons(noting, found)
         for found in breakdowns:
             emit_parts(noting, found)
             noting.violated(found.frame)
         demands = noting.noted
-    compiler = FrameCompiler(Builder(STAGES), plan.parameters, demands)
+    compiler = FrameCompiler(Builder(STAGES), plan.parameters, demands, own)
     releases = []
     for found in breakdowns:
         register_persons(compiler, found)

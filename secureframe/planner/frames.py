@@ -67,15 +67,20 @@ class FrameCompiler:
         Values of the plan's parameters; public.
     demands : mapping or None
         What each merge has to move, as noted by an earlier pass; None in the pass that notes it.
+    own : str, optional
+        The recipient's affiliation: rows of this owner are never counted towards a threshold.
     """
 
-    def __init__(self, builder: Builder, parameters: Mapping[str, Scalar], demands: Noted | None) -> None:
+    def __init__(
+        self, builder: Builder, parameters: Mapping[str, Scalar], demands: Noted | None, own: str | None = None
+    ) -> None:
         self.builder = builder
+        self.own = own
         self.parameters = parameters
         self.locals: list[Local] = []
         self.noted: dict[Node, list[Demand]] = {}
         self.persons = grouping.Persons(self)
-        self.counts: dict[tuple[Node, str], Value] = {}
+        self.counts: dict[tuple[Node, str, str | None], Value] = {}
         self.sizes: dict[Node, Breakdown] = {}
         self.histograms: dict[tuple[Breakdown, str], Value] = {}
         self._demands = demands
