@@ -218,7 +218,8 @@ class Federation:
         )
         opened = open_outputs(compiled, shares)
         released = [decode_release(release, opened, plan) for release in compiled.releases]
-        self.last_job = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started)
+        sealed = sum(map(len, outcome.packages))
+        self.last_job = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started, sealed)
         return released
 
     async def run_async(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar]) -> list[ReleasedTable]:

@@ -16,6 +16,7 @@ from secureframe.mpc.program import Builder, Program
 from secureframe.plan.envelope import Plan
 from secureframe.plan.parts import Breakdown, breakdown
 from secureframe.planner.frames import RELEASE, STAGES, FrameCompiler, Local, Noted
+from secureframe.planner.placement import AT_OWNERS, OnShares
 from secureframe.planner.summaries import emit_parts, register_persons
 
 
@@ -40,8 +41,13 @@ class Compiled:
     releases: tuple[CompiledRelease, ...]
 
 
-def compile_plan(plan: Plan, policies: Mapping[str, Policy]) -> Compiled:
+def compile_plan(plan: Plan, policies: Mapping[str, Policy], *, everything_on_shares: bool = False) -> Compiled:
     """Compile a plan under the policies of its owners.
+
+    Parameters
+    ----------
+    everything_on_shares : bool
+        Without the planner's placement, for comparison only: owners deal their columns as they are.
 
     Raises
     ------
@@ -49,25 +55,28 @@ def compile_plan(plan: Plan, policies: Mapping[str, Policy]) -> Compiled:
         For everything that can be refused without looking at data.
     """
     try:
-        return _compile(plan, policies)
+        return _compile(plan, policies, everything_on_shares)
     except RecursionError:
         raise PlanError("the statement is nested too deeply", hint="fewer steps in one statement") from None
 
 
-def _compile(plan: Plan, policies: Mapping[str, Policy]) -> Compiled:
+def _compile(plan: Plan, policies: Mapping[str, Policy], everything_on_shares: bool) -> Compiled:
     breakdowns = [breakdown(r) for r in plan.releases]
+    # The rules count frames that were thinned before a reduction as the statement has them.
+    frames = [frame for b in breakdowns for frame in (b.frame, b.node.frame)]
+    placement = OnShares.of(frames) if everything_on_shares else AT_OWNERS
     demands: Noted | None = None
-    spans = any(len(b.frame.owners) > 1 for b in breakdowns)
+    spans = not all(placement.totals(b.frame) for b in breakdowns)
     if spans:
         # The first pass only notes what each merge has to move.
-        noting = FrameCompiler(Builder(), plan.parameters, None)
+        noting = FrameCompiler(Builder(), plan.parameters, None, placement)
         for found in breakdowns:
             register_persons(noting, found)
         for found in breakdowns:
             emit_parts(noting, found)
             noting.violated(found.frame)
         demands = noting.noted
-    compiler = FrameCompiler(Builder(STAGES), plan.parameters, demands)
+    compiler = FrameCompiler(Builder(STAGES), plan.parameters, demands, placement)
     releases = []
     for found in breakdowns:
         register_persons(compiler, found)

@@ -129,16 +129,16 @@ def _frame_count(c: FrameCompiler, frame: Node, scope: str) -> Value:
 
 def _counted(c: FrameCompiler, frame: Node, scope: str) -> Value:
     total: Value | None = None
-    for found in _counted_frames(frame, scope):
+    for found in _counted_frames(c, frame, scope):
         value = _count_of(c, found, scope)
         total = value if total is None else c.builder.add(total, value)
     assert total is not None
     return total
 
 
-def _counted_frames(frame: Node, scope: str) -> tuple[Node, ...]:
+def _counted_frames(c: FrameCompiler, frame: Node, scope: str) -> tuple[Node, ...]:
     """The frames whose persons are counted one by one; of a base the rows that nothing was left out of."""
-    if len(frame.owners) == 1:
+    if c.placement.totals(frame):
         return (frame,)
     if scope == "base":
         frame = unfiltered(frame)
@@ -146,7 +146,7 @@ def _counted_frames(frame: Node, scope: str) -> tuple[Node, ...]:
 
 
 def _count_of(c: FrameCompiler, frame: Node, scope: str) -> Value:
-    if len(frame.owners) == 1:
+    if c.placement.totals(frame):
         (owner,) = frame.owners
         local = LocalPart(owner=owner, breakdown=_size_of(c, frame), part=Count(scope=scope), values=1)
         return c.deal(local, "arith", 1, 1)
@@ -156,8 +156,8 @@ def _count_of(c: FrameCompiler, frame: Node, scope: str) -> Value:
 
 def _register_count(c: FrameCompiler, frame: Node, scope: str) -> None:
     """Announce the flags that ``_frame_count`` will need."""
-    for found in _counted_frames(frame, scope):
-        if len(found.owners) > 1 and found.rows_per_person > 1:
+    for found in _counted_frames(c, frame, scope):
+        if not c.placement.totals(found) and found.rows_per_person > 1:
             c.persons.register(found, (found, scope), _flags_of(c, found, scope))
 
 
@@ -197,7 +197,7 @@ class _Parts:
         self.breakdown = breakdown
         self.frame = breakdown.frame
         self.owners = list(dict.fromkeys(owner for owner, _ in row_owners(self.frame)))
-        local = all(len(branch.owners) == 1 for branch in self.frame.branches)
+        local = all(c.placement.totals(branch) for branch in self.frame.branches)
         histograms = self._histograms() if local and len(self.frame.branches) > 1 else ()
         self.branches = [
             replace(breakdown.at(number), histograms=histograms) if len(self.frame.branches) > 1 else breakdown
@@ -228,7 +228,7 @@ class _Parts:
         """Whether a part counts persons by rows on shares of whom one person may have several."""
         if not isinstance(part, Count) or part.unit == "rows" or part.scope == "base":
             return False
-        return breakdown.frame.rows_per_person > 1 and len(breakdown.frame.owners) > 1
+        return breakdown.frame.rows_per_person > 1 and not self.c.placement.totals(breakdown.frame)
 
     def _counters(self) -> list[Breakdown]:
         """The frames over which persons are counted on shares."""
@@ -270,7 +270,7 @@ class _Parts:
     def _emit(self, part: Part) -> Ranged:
         lo, hi = part_range(self.breakdown, part)
         match part:
-            case Count(scope="base") if not self.frame.apart or any(len(f.owners) > 1 for f in self.frame.branches):
+            case Count(scope="base") if not self.frame.apart or not all(map(self.c.placement.totals, self.frame.branches)):
                 return Ranged(value=_frame_count(self.c, self.frame, "base"), lo=lo, hi=hi)
             case Quantile():
                 return Ranged(value=self._quantile(part), lo=lo, hi=hi)
@@ -305,7 +305,7 @@ class _Parts:
     def _of_branch(self, part: Part, breakdown: Breakdown) -> list[tuple[str, Value]]:
         """A part of one branch, for every owner of its rows."""
         frame = breakdown.frame
-        if len(frame.owners) == 1:
+        if self.c.placement.totals(frame):
             (owner,) = frame.owners
             values = cells_of(breakdown, part)
             local = LocalPart(owner=owner, breakdown=breakdown, part=part, values=values)
@@ -326,7 +326,7 @@ class _Parts:
     def _quantile(self, part: Quantile) -> Value:
         if part.column in self.branches[0].histograms:
             return self._from_histograms(part)
-        if len(self.frame.owners) == 1:
+        if self.c.placement.totals(self.frame):
             return self._of_branch(part, self.breakdown)[0][1]
         return self._on_shares(self.breakdown).emit(part)
 
