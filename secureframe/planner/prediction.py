@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from secureframe.governance.kept import PACKAGE_OVERHEAD
 from secureframe.mpc.cost import CostReport, cost
 from secureframe.mpc.sharing import word_count
 from secureframe.planner.compile import Compiled
 
 PARTIES = 3
-SEALING_BYTES = 48
-"""What a package has beyond the shares in it: a public key and a tag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +56,10 @@ def predict(compiled: Compiled) -> Prediction:
 
     Exact but for sorts, of whose levels and comparisons it holds an expectation and a bound of the rounds.
     """
-    # A party hands out both of its components of every output.
+    return Prediction(report=cost(compiled.program), sealed=sealed_bytes(compiled))
+
+
+def sealed_bytes(compiled: Compiled) -> int:
+    """Return the length of all three packages: of every output each party hands out both of its components."""
     shares = sum(2 * 8 * word_count(value) for value in compiled.program.outputs)
-    return Prediction(report=cost(compiled.program), sealed=PARTIES * (shares + SEALING_BYTES))
+    return PARTIES * (shares + PACKAGE_OVERHEAD)
