@@ -83,7 +83,7 @@ def tables(rows: int = ROWS) -> dict[str, dict[str, sf.Table]]:
     columns |= {name: sf.category(levels, nullable=True) for name, levels in LEVELS.items()}
     found = {}
     for number, hospital in enumerate(HOSPITALS):
-        frame = {"id": np.arange(rows) + number * rows + 1}
+        frame: dict[str, Any] = {"id": np.arange(rows) + number * rows + 1}
         for name, (low, high) in WHOLE.items():
             frame[name] = _missing(draw, np.round(low + (high - low) * draw.beta(2, 3 + number, rows)))
         for name, (low, high, digits) in DECIMAL.items():
@@ -112,8 +112,9 @@ def _missing(draw: np.random.Generator, values: np.ndarray[Any, Any]) -> np.ndar
 def pooled(held: Mapping[str, Mapping[str, sf.Table]]) -> pd.DataFrame:
     """All rows in one frame, in pandas' nullable types."""
     frame = pd.concat([owned["patients"].source for owned in held.values()], ignore_index=True).drop(columns="id")
-    kinds = {name: "Int64" for name in WHOLE} | {name: "Float64" for name in DECIMAL} | {name: "category" for name in LEVELS}
-    return frame.astype(kinds)
+    kinds = dict.fromkeys(WHOLE, "Int64") | dict.fromkeys(DECIMAL, "Float64") | dict.fromkeys(LEVELS, "category")
+    typed: pd.DataFrame = frame.astype(kinds)
+    return typed
 
 
 def described(frame: pd.DataFrame) -> pd.DataFrame:
@@ -131,11 +132,11 @@ def compare(released: pd.DataFrame, clear: pd.DataFrame, frame: pd.DataFrame) ->
     """
     for name in frame.columns:
         rows = ["count", "top", "freq"] if name in LEVELS else ["count", "mean", "std"]
-        wanted = {row: clear.loc[row, name] for row in rows}
+        wanted: dict[str, Any] = {row: clear.loc[row, name] for row in rows}
         if name not in LEVELS:
             wanted |= {f"{float(q):.0%}": frame[name].quantile(float(q), interpolation="lower") for q in NUMBER_QUANTILES}
         for row, value in wanted.items():
-            cell = released.loc[row, name]
+            cell: Any = released.loc[row, name]
             close = cell == value if isinstance(value, str) else abs(float(cell) - float(value)) <= 1e-9 * max(1, abs(value))
             if not close:
                 raise RuntimeError(f"{row} of {name} is not that of the pooled rows")
@@ -189,7 +190,8 @@ def run(rows: int, repeats: int, progress: Callable[[str], None], start: Start |
 
 def text(found: Described) -> str:
     """Return the table of a run."""
-    head = ["describe(), warm", "s, median", "least", "processor s", "rounds", "MB", "of it dealt", "pandas, s", "ratio", "PSS, MiB"]
+    sent = ["rounds", "MB", "of it dealt"]
+    head = ["describe(), warm", "s, median", "least", "processor s", *sent, "pandas, s", "ratio", "PSS, MiB"]
     row = [
         f"{found.columns} columns, {found.rows:,} rows, 3 institutions",
         f"{found.seconds.median:.2f}",
@@ -203,4 +205,5 @@ def text(found: Described) -> str:
         f"{found.peak_bytes / 2**20:,.0f}",
     ]
     stages = ", ".join(f"{name} {1e3 * value:.0f}" for name, value in found.stages.items())
-    return table(head, [row]) + f"\n\nstages, ms (slowest party, median): {stages}; memory at rest {found.idle_bytes / 2**20:,.0f} MiB"
+    rest = f"memory at rest {found.idle_bytes / 2**20:,.0f} MiB"
+    return table(head, [row]) + f"\n\nstages, ms (slowest party, median): {stages}; {rest}"

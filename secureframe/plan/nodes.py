@@ -486,7 +486,7 @@ class Summarise(Node):
 
 def hash_once(cls: type[Any]) -> None:
     """Keep the hash of a frozen record once it is known: the compiler looks nodes up far more often than it makes them."""
-    compute = cls.__hash__
+    compute: Any = cls.__hash__
 
     def cached(self: Any) -> int:
         known = self.__dict__.get("_hash")
