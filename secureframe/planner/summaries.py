@@ -142,7 +142,7 @@ def _owners_of_rows(frame: Node) -> list[str]:
 
 def _counted(c: FrameCompiler, frame: Node, scope: str, own: str | None) -> Value:
     total: Value | None = None
-    for found in _counted_frames(frame, scope):
+    for found in _counted_frames(c, frame, scope):
         owners = _owners_of_rows(found)
         if owners == [own]:
             continue
@@ -151,9 +151,9 @@ def _counted(c: FrameCompiler, frame: Node, scope: str, own: str | None) -> Valu
     return c.builder.zeros("arith", 1, 1) if total is None else total
 
 
-def _counted_frames(frame: Node, scope: str) -> tuple[Node, ...]:
+def _counted_frames(c: FrameCompiler, frame: Node, scope: str) -> tuple[Node, ...]:
     """The frames whose persons are counted one by one; of a base the rows that nothing was left out of."""
-    if len(frame.owners) == 1:
+    if c.placement.totals(frame):
         return (frame,)
     if scope == "base":
         frame = unfiltered(frame)
@@ -161,7 +161,7 @@ def _counted_frames(frame: Node, scope: str) -> tuple[Node, ...]:
 
 
 def _count_of(c: FrameCompiler, frame: Node, scope: str, own: str | None) -> Value:
-    if len(frame.owners) == 1:
+    if c.placement.totals(frame):
         (owner,) = frame.owners
         local = LocalPart(owner=owner, breakdown=_size_of(c, frame), part=Count(scope=scope), values=1)
         return c.deal(local, "arith", 1, 1)
@@ -171,10 +171,10 @@ def _count_of(c: FrameCompiler, frame: Node, scope: str, own: str | None) -> Val
 
 def _register_count(c: FrameCompiler, frame: Node, scope: str, own: str | None) -> None:
     """Announce the flags that ``_frame_count`` will need."""
-    for found in _counted_frames(frame, scope):
+    for found in _counted_frames(c, frame, scope):
         owners = _owners_of_rows(found)
         left_out = own if own in owners else None
-        if len(found.owners) > 1 and found.rows_per_person > 1 and owners != [left_out]:
+        if not c.placement.totals(found) and found.rows_per_person > 1 and owners != [left_out]:
             c.persons.register(found, (found, scope, left_out), _flags_of(c, found, scope, left_out))
 
 
@@ -228,7 +228,7 @@ class _Parts:
         self.frame = breakdown.frame
         self.owners = _owners_of_rows(self.frame)
         self.own = c.own if c.own in self.owners and len(self.owners) > 1 else None
-        local = all(len(branch.owners) == 1 for branch in self.frame.branches)
+        local = all(c.placement.totals(branch) for branch in self.frame.branches)
         histograms = self._histograms() if local and len(self.frame.branches) > 1 else ()
         self.branches = [
             replace(breakdown.at(number), histograms=histograms) if len(self.frame.branches) > 1 else breakdown
@@ -259,7 +259,7 @@ class _Parts:
         """Whether a part counts persons by rows on shares of whom one person may have several."""
         if not isinstance(part, Count) or part.unit == "rows" or part.scope == "base":
             return False
-        return breakdown.frame.rows_per_person > 1 and len(breakdown.frame.owners) > 1
+        return breakdown.frame.rows_per_person > 1 and not self.c.placement.totals(breakdown.frame)
 
     def _counters(self) -> list[Breakdown]:
         """The frames over which persons are counted on shares."""
@@ -292,7 +292,7 @@ class _Parts:
     def _emit(self, part: Part) -> Ranged:
         lo, hi = part_range(self.breakdown, part)
         match part:
-            case Count(scope="base") if not self.frame.apart or any(len(f.owners) > 1 for f in self.frame.branches):
+            case Count(scope="base") if not self.frame.apart or not all(map(self.c.placement.totals, self.frame.branches)):
                 others = _frame_count(self.c, self.frame, "base", self.own) if self.own else None
                 return Ranged(value=_frame_count(self.c, self.frame, "base"), lo=lo, hi=hi, others=others)
             case Quantile():
@@ -332,7 +332,7 @@ class _Parts:
     def _of_branch(self, part: Part, breakdown: Breakdown) -> list[tuple[str, Value]]:
         """A part of one branch, for every owner of its rows."""
         frame = breakdown.frame
-        if len(frame.owners) == 1:
+        if self.c.placement.totals(frame):
             (owner,) = frame.owners
             values = cells_of(breakdown, part)
             local = LocalPart(owner=owner, breakdown=breakdown, part=part, values=values)
@@ -353,7 +353,7 @@ class _Parts:
     def _quantile(self, part: Quantile) -> Value:
         if part.column in self.branches[0].histograms:
             return self._from_histograms(part)
-        if len(self.frame.owners) == 1:
+        if self.c.placement.totals(self.frame):
             return self._of_branch(part, self.breakdown)[0][1]
         return self._on_shares(self.breakdown).emit(part)
 
