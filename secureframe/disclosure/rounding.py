@@ -24,12 +24,17 @@ DECADES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranged:
-    """A secret number per cell with its public range; of a count over rows of several owners also what remains without each."""
+    """A secret number per cell with its public range.
+
+    Of a count of persons over rows of several owners also, in the order of the owners, what remains when the rows of each are
+    left out (``rest``), and how many persons have rows at each (``own``).
+    """
 
     value: Value
     lo: int
     hi: int
     rest: tuple[Value, ...] = ()
+    own: tuple[Value, ...] = ()
 
 
 def significant_grid(lo: Fraction, hi: Fraction) -> tuple[Fraction, ...]:
