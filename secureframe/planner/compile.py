@@ -10,6 +10,7 @@ import gc
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from secureframe.disclosure import pooling
 from secureframe.disclosure.policy import Policy, strictest
 from secureframe.disclosure.release import ReleasedPiece, release
 from secureframe.errors import PlanError
@@ -68,6 +69,11 @@ def compile_plan(plan: Plan, policies: Mapping[str, Policy], *, everything_on_sh
 
 
 def _compile(plan: Plan, policies: Mapping[str, Policy], everything_on_shares: bool) -> Compiled:
+    chosen = []
+    for asked in plan.releases:
+        pooling.require_pooled(asked, (o for o in asked.owners if policies[o].pooled_only))
+        chosen.append(strictest(policies[o] for o in sorted(asked.owners)))
+    every_part = any(policy.every_part for policy in chosen)
     breakdowns = [breakdown(r) for r in plan.releases]
     # The rules count frames that were thinned before a reduction as the statement has them.
     frames = [frame for b in breakdowns for frame in (b.frame, b.node.frame)]
@@ -77,21 +83,20 @@ def _compile(plan: Plan, policies: Mapping[str, Policy], everything_on_shares: b
     spans = not all(placement.totals(b.frame) for b in breakdowns)
     if spans:
         # The first pass only notes what each merge has to move.
-        noting = FrameCompiler(Builder(), plan.parameters, None, placement, own)
+        noting = FrameCompiler(Builder(), plan.parameters, None, placement, recipient=own, every_part=every_part)
         for found in breakdowns:
             register_persons(noting, found)
         for found in breakdowns:
             emit_parts(noting, found)
             noting.violated(found.frame)
         demands = noting.noted
-    compiler = FrameCompiler(Builder(STAGES), plan.parameters, demands, placement, own)
+    compiler = FrameCompiler(Builder(STAGES), plan.parameters, demands, placement, recipient=own, every_part=every_part)
     releases = []
     for found in breakdowns:
         register_persons(compiler, found)
-    for found in breakdowns:
+    for found, policy in zip(breakdowns, chosen, strict=True):
         parts = emit_parts(compiler, found)
         violated = compiler.violated(found.frame)
-        policy = strictest(policies[owner] for owner in sorted(found.node.owners))
         with compiler.builder.stage(RELEASE):
             pieces = release(compiler.builder, found, parts, policy, violated)
         releases.append(CompiledRelease(breakdown=found, policy=policy, pieces=pieces))

@@ -13,16 +13,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from secureframe.disclosure.rounding import Ranged
 from secureframe.errors import PlanError
 from secureframe.mpc import joining, runs
 from secureframe.mpc.program import Builder, Value
+from secureframe.plan.centres import row_owners
 from secureframe.plan.combining import Concat, Distinct, Merge
 from secureframe.plan.expressions import ColumnRef, Expr, column_names, infer, substitute
 from secureframe.plan.forms import PLANES, PRESENT, VALID, Encoding, Form, key_encoding, rows_of
 from secureframe.plan.nodes import Filter, GroupPersons, Node, Project, SortRows, Table, walk_nodes
 from secureframe.plan.parts import Breakdown, Histogram, Part
 from secureframe.plan.unions import spans_domains
-from secureframe.planner import elementwise, grouping
+from secureframe.planner import elementwise, grouping, remainders
 from secureframe.planner.folding import unmatched_value
 from secureframe.planner.placement import AT_OWNERS, Placement, reduces_many_rows
 from secureframe.schema.types import ColumnType, Kind, Scalar
@@ -70,8 +72,10 @@ class FrameCompiler:
         What each merge has to move, as noted by an earlier pass; None in the pass that notes it.
     placement : Placement
         What owners compute before anything is shared.
-    own : str, optional
+    recipient : str, optional
         The recipient's affiliation: rows of this owner are never counted towards a threshold.
+    every_part : bool
+        Whether some policy asks for what each owner adds to a count.
     """
 
     def __init__(
@@ -80,16 +84,19 @@ class FrameCompiler:
         parameters: Mapping[str, Scalar],
         demands: Noted | None,
         placement: Placement = AT_OWNERS,
-        own: str | None = None,
+        *,
+        recipient: str | None = None,
+        every_part: bool = False,
     ) -> None:
         self.builder = builder
-        self.own = own
+        self.recipient = recipient
         self.parameters = parameters
         self.placement = placement
         self.locals: list[Local] = []
         self.noted: dict[Node, list[Demand]] = {}
         self.persons = grouping.Persons(self)
-        self.counts: dict[tuple[Node, str, str | None], Value] = {}
+        self.every_part = every_part
+        self.counts: dict[tuple[Node, str], Ranged] = {}
         self.sizes: dict[Node, Breakdown] = {}
         self.histograms: dict[tuple[Breakdown, str], Value] = {}
         self._demands = demands
@@ -203,12 +210,29 @@ class FrameCompiler:
             if self._demands is None:
                 # What the reduction reads is noted too.
                 names = [a.name for a in node.aggregations]
-                grouping.reduce_persons(self, node, names)
+                grouping.reduce_persons(self, node, names + [grouping.AT + o for o in sorted(row_owners(node))])
                 self._grouped[node] = (Value(-1, "bits", 1, node.length), {})
             else:
                 names = [expr.name for expr, _ in self._demands.get(node, []) if isinstance(expr, ColumnRef)]
                 self._grouped[node] = grouping.reduce_persons(self, node, names)
         return self._grouped[node]
+
+    def at_owner(self, node: GroupPersons, owner: str) -> Value:
+        """One plane: the rows of a reduction that stand for a person with a row at an owner."""
+        expr = ColumnRef(grouping.AT + owner)
+        noted = self.noted.setdefault(node, [])
+        if (expr, VALID) not in noted:
+            noted.append((expr, VALID))
+        _, found = self._reduction(node)
+        if self._demands is None:
+            return Value(-1 - len(noted), "bits", 1, node.length)
+        planes = found[expr.name].planes
+        assert planes is not None
+        return planes
+
+    def rows_at(self, frame: Node, flags: Value, owner: str) -> Value:
+        """Those of some flags of rows that are of persons with rows at an owner."""
+        return remainders.at_owner(self, frame, flags, owner)
 
     def _local(self, node: Node, expr: Expr | None, encoding: Encoding) -> Value:
         (owner,) = node.owners
