@@ -15,7 +15,7 @@ from secureframe.errors import PlanError
 from secureframe.mpc.program import Builder, Program
 from secureframe.plan.envelope import Plan
 from secureframe.plan.parts import Breakdown, breakdown
-from secureframe.planner.frames import RELEASE, STAGES, FrameCompiler, Local, Noted
+from secureframe.planner.frames import RELEASE, STAGES, FrameCompiler, Local, Noted, note
 from secureframe.planner.summaries import emit_parts, register_persons
 
 
@@ -59,14 +59,15 @@ def _compile(plan: Plan, policies: Mapping[str, Policy]) -> Compiled:
     demands: Noted | None = None
     spans = any(len(b.frame.owners) > 1 for b in breakdowns)
     if spans:
-        # The first pass only notes what each merge has to move.
-        noting = FrameCompiler(Builder(), plan.parameters, None)
-        for found in breakdowns:
-            register_persons(noting, found)
-        for found in breakdowns:
-            emit_parts(noting, found)
-            noting.violated(found.frame)
-        demands = noting.noted
+
+        def ask(noting: FrameCompiler) -> None:
+            for found in breakdowns:
+                register_persons(noting, found)
+            for found in breakdowns:
+                emit_parts(noting, found)
+                noting.violated(found.frame)
+
+        demands = note(plan.parameters, ask)
     compiler = FrameCompiler(Builder(STAGES), plan.parameters, demands)
     releases = []
     for found in breakdowns:
