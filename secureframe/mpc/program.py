@@ -227,6 +227,11 @@ class Builder:
         _require(n <= 1 << width and width <= 64, "positions do not fit the width")
         return self._emit("positions", (), self._value("bits", width, n))
 
+    def positions_where(self, x: Value, width: int) -> Value:
+        """*Local.* The positions as ``width`` bit planes in elements whose bit is 1, zeros in the others."""
+        _require(x.kind == "bits" and x.rows == 1 and x.n <= 1 << width, "one plane, and positions that fit the width")
+        return self._emit("positions_where", (x,), self._value("bits", width, x.n))
+
     # -- arith, local ------------------------------------------------------------------------------------------
 
     def _same(self, x: Value, y: Value, kind: Kind) -> tuple[int, int]:
