@@ -19,11 +19,12 @@ from secureframe.mpc.program import Builder, Value
 from secureframe.plan.combining import Concat, Distinct, Merge
 from secureframe.plan.expressions import ColumnRef, Expr, column_names, infer, substitute
 from secureframe.plan.forms import PLANES, PRESENT, VALID, Encoding, Form, key_encoding, rows_of
-from secureframe.plan.nodes import Filter, GroupPersons, Node, Project, SortRows, walk_nodes
+from secureframe.plan.nodes import Filter, GroupPersons, Node, Project, SortRows, Table, walk_nodes
 from secureframe.plan.parts import Breakdown, Histogram, Part
 from secureframe.plan.unions import spans_domains
 from secureframe.planner import elementwise, grouping
 from secureframe.planner.folding import unmatched_value
+from secureframe.planner.placement import AT_OWNERS, Placement, reduces_many_rows
 from secureframe.schema.types import ColumnType, Kind, Scalar
 
 
@@ -67,15 +68,28 @@ class FrameCompiler:
         Values of the plan's parameters; public.
     demands : mapping or None
         What each merge has to move, as noted by an earlier pass; None in the pass that notes it.
+    placement : Placement
+        What owners compute before anything is shared.
+    own : str, optional
+        The recipient's affiliation: rows of this owner are never counted towards a threshold.
     """
 
-    def __init__(self, builder: Builder, parameters: Mapping[str, Scalar], demands: Noted | None) -> None:
+    def __init__(
+        self,
+        builder: Builder,
+        parameters: Mapping[str, Scalar],
+        demands: Noted | None,
+        placement: Placement = AT_OWNERS,
+        own: str | None = None,
+    ) -> None:
         self.builder = builder
+        self.own = own
         self.parameters = parameters
+        self.placement = placement
         self.locals: list[Local] = []
         self.noted: dict[Node, list[Demand]] = {}
         self.persons = grouping.Persons(self)
-        self.counts: dict[tuple[Node, str], Value] = {}
+        self.counts: dict[tuple[Node, str, str | None], Value] = {}
         self.sizes: dict[Node, Breakdown] = {}
         self.histograms: dict[tuple[Breakdown, str], Value] = {}
         self._demands = demands
@@ -101,9 +115,11 @@ class FrameCompiler:
         return self.builder.input(local.owner, label, "arith", rows, n, limbs)
 
     def _emit(self, node: Node, expr: Expr | None, encoding: Encoding) -> Value:
-        if len(node.owners) == 1:
+        if self.placement.values(node, expr, encoding):
             return self._local(node, expr, encoding)
         match node:
+            case Table() | GroupPersons() if len(node.owners) == 1:
+                return self._of_columns(node, expr, encoding)
             case Project(frame=frame):
                 return self.value(frame, None if expr is None else substitute(expr, node.definitions), encoding)
             case SortRows(frame=frame):
@@ -125,6 +141,13 @@ class FrameCompiler:
                 return self._merged(node, expr, encoding)
             case _:
                 raise TypeError(f"{type(node).__name__} never spans institutions")
+
+    def _of_columns(self, node: Table | GroupPersons, expr: Expr | None, encoding: Encoding) -> Value:
+        """A value of one owner's frame that is made on shares, of columns that the owner deals as they are."""
+        if isinstance(node, GroupPersons) and not reduces_many_rows(node):
+            return self._reduced(node, expr, encoding)
+        assert expr is not None
+        return elementwise.emit(self, node, expr, encoding)
 
     def _stacked(self, values: list[Value]) -> Value:
         """Values of frames, one after the other."""
