@@ -7,6 +7,7 @@ nothing of it crosses between institutions or reaches the notebook.
 from __future__ import annotations
 
 import functools
+import gc
 import importlib
 import logging
 import os
@@ -185,7 +186,11 @@ class _ActorBase:
 
     def prepare(self) -> dict[str, Any]:
         """Do the slow part of the start, and answer with an address or with an error of SecureFrame."""
-        return self._answer(self._prepare)
+        try:
+            return self._answer(self._prepare)
+        finally:
+            # What was imported stays: the garbage collector need not look through it again in the middle of every job.
+            gc.freeze()
 
     def _answer(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         from secureframe.errors import SecureFrameError

@@ -13,17 +13,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from secureframe.disclosure.rounding import Ranged
 from secureframe.errors import PlanError
 from secureframe.mpc import joining, runs
 from secureframe.mpc.program import Builder, Value
+from secureframe.plan.centres import row_owners
 from secureframe.plan.combining import Concat, Distinct, Merge
 from secureframe.plan.expressions import ColumnRef, Expr, column_names, infer, substitute
 from secureframe.plan.forms import PLANES, PRESENT, VALID, Encoding, Form, key_encoding, rows_of
-from secureframe.plan.nodes import Filter, GroupPersons, Node, Project, SortRows, walk_nodes
+from secureframe.plan.nodes import Filter, GroupPersons, Node, Project, SortRows, Table, walk_nodes
 from secureframe.plan.parts import Breakdown, Histogram, Part
 from secureframe.plan.unions import spans_domains
-from secureframe.planner import elementwise, grouping
+from secureframe.planner import elementwise, grouping, remainders
 from secureframe.planner.folding import unmatched_value
+from secureframe.planner.placement import AT_OWNERS, Placement, reduces_many_rows
 from secureframe.schema.types import ColumnType, Kind, Scalar
 
 
@@ -67,20 +70,33 @@ class FrameCompiler:
         Values of the plan's parameters; public.
     demands : mapping or None
         What each merge has to move, as noted by an earlier pass; None in the pass that notes it.
-    own : str, optional
+    placement : Placement
+        What owners compute before anything is shared.
+    recipient : str, optional
         The recipient's affiliation: rows of this owner are never counted towards a threshold.
+    every_part : bool
+        Whether some policy asks for what each owner adds to a count.
     """
 
     def __init__(
-        self, builder: Builder, parameters: Mapping[str, Scalar], demands: Noted | None, own: str | None = None
+        self,
+        builder: Builder,
+        parameters: Mapping[str, Scalar],
+        demands: Noted | None,
+        placement: Placement = AT_OWNERS,
+        *,
+        recipient: str | None = None,
+        every_part: bool = False,
     ) -> None:
         self.builder = builder
-        self.own = own
+        self.recipient = recipient
         self.parameters = parameters
+        self.placement = placement
         self.locals: list[Local] = []
         self.noted: dict[Node, list[Demand]] = {}
         self.persons = grouping.Persons(self)
-        self.counts: dict[tuple[Node, str, str | None], Value] = {}
+        self.every_part = every_part
+        self.counts: dict[tuple[Node, str], Ranged] = {}
         self.sizes: dict[Node, Breakdown] = {}
         self.histograms: dict[tuple[Breakdown, str], Value] = {}
         self._demands = demands
@@ -106,9 +122,11 @@ class FrameCompiler:
         return self.builder.input(local.owner, label, "arith", rows, n, limbs)
 
     def _emit(self, node: Node, expr: Expr | None, encoding: Encoding) -> Value:
-        if len(node.owners) == 1:
+        if self.placement.values(node, expr, encoding):
             return self._local(node, expr, encoding)
         match node:
+            case Table() | GroupPersons() if len(node.owners) == 1:
+                return self._of_columns(node, expr, encoding)
             case Project(frame=frame):
                 return self.value(frame, None if expr is None else substitute(expr, node.definitions), encoding)
             case SortRows(frame=frame):
@@ -130,6 +148,13 @@ class FrameCompiler:
                 return self._merged(node, expr, encoding)
             case _:
                 raise TypeError(f"{type(node).__name__} never spans institutions")
+
+    def _of_columns(self, node: Table | GroupPersons, expr: Expr | None, encoding: Encoding) -> Value:
+        """A value of one owner's frame that is made on shares, of columns that the owner deals as they are."""
+        if isinstance(node, GroupPersons) and not reduces_many_rows(node):
+            return self._reduced(node, expr, encoding)
+        assert expr is not None
+        return elementwise.emit(self, node, expr, encoding)
 
     def _stacked(self, values: list[Value]) -> Value:
         """Values of frames, one after the other."""
@@ -185,12 +210,29 @@ class FrameCompiler:
             if self._demands is None:
                 # What the reduction reads is noted too.
                 names = [a.name for a in node.aggregations]
-                grouping.reduce_persons(self, node, names)
+                grouping.reduce_persons(self, node, names + [grouping.AT + o for o in sorted(row_owners(node))])
                 self._grouped[node] = (Value(-1, "bits", 1, node.length), {})
             else:
                 names = [expr.name for expr, _ in self._demands.get(node, []) if isinstance(expr, ColumnRef)]
                 self._grouped[node] = grouping.reduce_persons(self, node, names)
         return self._grouped[node]
+
+    def at_owner(self, node: GroupPersons, owner: str) -> Value:
+        """One plane: the rows of a reduction that stand for a person with a row at an owner."""
+        expr = ColumnRef(grouping.AT + owner)
+        noted = self.noted.setdefault(node, [])
+        if (expr, VALID) not in noted:
+            noted.append((expr, VALID))
+        _, found = self._reduction(node)
+        if self._demands is None:
+            return Value(-1 - len(noted), "bits", 1, node.length)
+        planes = found[expr.name].planes
+        assert planes is not None
+        return planes
+
+    def rows_at(self, frame: Node, flags: Value, owner: str) -> Value:
+        """Those of some flags of rows that are of persons with rows at an owner."""
+        return remainders.at_owner(self, frame, flags, owner)
 
     def _local(self, node: Node, expr: Expr | None, encoding: Encoding) -> Value:
         (owner,) = node.owners
