@@ -11,6 +11,7 @@ import pytest
 
 import secureframe as sf
 from secureframe.errors import SuppressedWarning
+from secureframe.governance.identity import AnalystIdentity
 from secureframe.mpc.channel import Recorder
 from secureframe.testing import InMemoryBackend, start_in_memory
 from tests.disclosure.federations import is_withheld
@@ -213,6 +214,14 @@ def test_sensitive_zeros_are_those_of_the_others() -> None:
             fed["people"].groupby("hiv").size()
         assert received(fed, OWN, study)[0].isna().all()
         assert received(fed, "neutral", study)[0].isna().all(), "results are passed on"
+
+
+def test_an_affiliated_analyst_is_treated_as_the_institution_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    generate = AnalystIdentity.generate
+    for affiliation, withheld in ((None, False), ("university", False), (OWN, True)):
+        monkeypatch.setattr(AnalystIdentity, "generate", lambda name, at=affiliation: generate(name, at))
+        with federation(people(0, [50] * 240, 1), people(1000, [50] * 10, 2)) as fed:
+            assert is_withheld(fed["people"]["x"].std()) == withheld
 
 
 def test_rows_that_are_all_the_recipients_own_are_counted_as_usual() -> None:
