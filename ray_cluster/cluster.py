@@ -217,7 +217,7 @@ class InstitutionActor(_ActorBase):
 
         settings = self._settings
         institution = _load(settings.institution)(name=settings.name, policy=settings.policy, members=settings.members)
-        self._host = InstitutionHost(settings.identity(), institution)
+        self._host = InstitutionHost(settings.identity(), institution, Path(settings.directory))
         entry = self._host.register(settings.tables)
         self._host.trust(settings.analyst)
         self._socket = bind(settings.port)
@@ -232,9 +232,11 @@ class InstitutionActor(_ActorBase):
         from ray_cluster.gateway import GatewayServer, create_application
 
         handle = RemoteParty(Actor(party)) if party is not None else None
-        self._host.configure(FederationDescription.from_json(description), handle)
+        known = FederationDescription.from_json(description)
+        self._host.configure(known, handle)
         application = create_application(self._host)
-        GatewayServer(application, self._settings.identity(), self._settings.clients(), self._socket).start()
+        clients = self._settings.clients() + [each.certificate for each in known.members if each.party is not None]
+        GatewayServer(application, self._settings.identity(), clients, self._socket).start()
         return {}
 
     def replace_party(self, party: Any) -> None:

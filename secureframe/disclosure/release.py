@@ -67,10 +67,21 @@ def release(
     violated : sequence of Value
         bits ``(1, 1)``: where one is set, the frame is not what the statement says, and everything is withheld.
 
+    Where rows of the recipient are among those of others, all rules hold for what is left without them too: what it knows of the
+    frame it can take away.
+
     Leakage: nothing opens. The recipient learns, for every cell and statistic, one bit, and the fields where it is 0.
     """
     rules = Rules(b, breakdown, parts, policy, violated)
-    return _leave(b, [(piece, rules.withheld(piece), rules.fields(piece)) for piece in breakdown.pieces])
+    left = others_alone(parts)
+    of_others = None if left is None else Rules(b, breakdown, left, policy, others_alone=True)
+    judged: list[Judged] = []
+    for piece in breakdown.pieces:
+        withheld = rules.withheld(piece)
+        if of_others is not None:
+            withheld = b.or_(withheld, of_others.withheld(piece))
+        judged.append((piece, withheld, rules.fields(piece)))
+    return _leave(b, judged)
 
 
 Judged = tuple[Piece, Value, list[tuple[ReleasedField, Ranged]]]
@@ -91,17 +102,19 @@ def _leave(b: Builder, judged: Sequence[Judged]) -> tuple[ReleasedPiece, ...]:
         for j, (_, ranged) in enumerate(fields):
             numbers.setdefault(ranged.value.limbs, []).append((i, j, ranged.value))
     flags = b.refresh(bits)
-    b.output(flags)
+    leaving = [flags]
     places: dict[tuple[int, int], Stretch] = {}
     for limbs, found in sorted(numbers.items()):
         mask = b.to_arith(kept, limbs)
         index = [starts[i] + cell for i, _, value in found for cell in range(value.n)]
         left = b.refresh(b.multiply(b.concat([value for _, _, value in found]), b.take(mask, index)))
-        b.output(left)
+        leaving.append(left)
         at = 0
         for i, j, value in found:
             places[i, j] = Stretch(value=left, start=at, cells=value.n)
             at += value.n
+    for value in leaving:
+        b.output(value)
     return tuple(
         ReleasedPiece(
             piece=piece,
@@ -110,6 +123,17 @@ def _leave(b: Builder, judged: Sequence[Judged]) -> tuple[ReleasedPiece, ...]:
         )
         for i, (piece, withheld, fields) in enumerate(judged)
     )
+
+
+def others_alone(parts: Mapping[Part, Ranged]) -> dict[Part, Ranged] | None:
+    """Return the counts without the recipient's rows; None where no rows, or all of them, are the recipient's.
+
+    Rows that are all the recipient's own leave nothing that could be told of anybody else's.
+    """
+    if parts[Count()].others is None:
+        return None
+    counts = {part: ranged for part, ranged in parts.items() if isinstance(part, Count)}
+    return {p: replace(r, value=r.value if r.others is None else r.others, rest=(), others=None) for p, r in counts.items()}
 
 
 def minimum_persons(statistic: Statistic, threshold: int, together: int = 2) -> int:
@@ -146,7 +170,7 @@ def opposites(sides: Sequence[Count]) -> list[tuple[Count, Count]]:
 
 
 class Rules:
-    """Evidence and verdicts of one release."""
+    """Evidence and verdicts of one release: of all rows, or of those alone that are not the recipient's (``others_alone``)."""
 
     def __init__(
         self,
@@ -155,8 +179,11 @@ class Rules:
         parts: Mapping[Part, Ranged],
         policy: Policy,
         violated: Sequence[Value] = (),
+        *,
+        others_alone: bool = False,
     ) -> None:
         self.b = b
+        self.others_alone = others_alone
         self.breakdown = breakdown
         self.node = breakdown.node
         self.parts = parts
@@ -180,12 +207,14 @@ class Rules:
             verdicts += [closing.below(b, persons.value, 1, persons.hi) for persons in self._classes(piece)]
         if piece.statistic.kind not in ("size", "count"):
             least = minimum_persons(piece.statistic, t, max(2, len(self.node.together)))
-            verdicts.append(closing.below(b, persons.value, least, persons.hi))
+            # Where none of the others is left, the statistic tells nothing of them.
+            too_few = closing.small if self.others_alone else closing.below
+            verdicts.append(too_few(b, persons.value, least, persons.hi))
         elif self.policy.rounding and piece.persons != Count():
             everyone = self.parts[Count()]
             missing = b.subtract(everyone.value, persons.value)
             verdicts.append(closing.small(b, missing, t, everyone.hi))
-        if self.policy.rounding and self._is_quotient_of_spreads(piece.statistic):
+        if self.policy.rounding and not self.others_alone and self._is_quotient_of_spreads(piece.statistic):
             verdicts.append(self._without_variance(piece))
         return b.any_plane(b.rows(verdicts))
 

@@ -15,6 +15,8 @@ from secureframe.errors import RangeError
 from secureframe.local.expressions import Parameters, lower_expression
 from secureframe.local.integers import integer_dtype
 from secureframe.local.lower import PERSON, VALID, Tables, lower
+from secureframe.local.wide import sums_of_products
+from secureframe.mpc.program import bit_length
 from secureframe.plan.nodes import Node
 from secureframe.plan.parts import Breakdown, Count, Histogram, Moment, Part, Quantile
 from secureframe.schema.types import ColumnType
@@ -152,9 +154,15 @@ class _Cells:
         return pl.col(column).sum()
 
     def wide_moment(self, part: Moment) -> list[int]:
-        """The sum in Python integers, which have no width."""
+        """The sum in integers that have no width."""
         sums = [0] * self.cells
-        centres = [self._type(name).centre for name in part.columns]
+        types = [self._type(name) for name in part.columns]
+        centres = [type_.centre for type_ in types]
+        widths = [bit_length(t.low - t.centre, t.high - t.centre) for t in types]
+        if all(width < 64 and integer_dtype(t.low, t.high) is pl.Int64 for t, width in zip(types, widths, strict=True)):
+            rows = self.rows.select(_CELL, *dict.fromkeys(part.columns)).drop_nulls()
+            columns = [rows[name].cast(pl.Int64).to_numpy() - centre for name, centre in zip(part.columns, centres, strict=True)]
+            return sums_of_products(columns, widths, part.powers, rows[_CELL].to_numpy(), self.cells)
         for cell, *values in self.rows.select(_CELL, *part.columns).drop_nulls().iter_rows():
             sums[cell] += math.prod(
                 (int(value) - centre) ** power for value, centre, power in zip(values, centres, part.powers, strict=True)

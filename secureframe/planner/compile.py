@@ -73,17 +73,18 @@ def _compile(plan: Plan, policies: Mapping[str, Policy], everything_on_shares: b
     frames = [frame for b in breakdowns for frame in (b.frame, b.node.frame)]
     placement = OnShares.of(frames) if everything_on_shares else AT_OWNERS
     demands: Noted | None = None
+    own = plan.recipient.get("affiliation")
     spans = not all(placement.totals(b.frame) for b in breakdowns)
     if spans:
         # The first pass only notes what each merge has to move.
-        noting = FrameCompiler(Builder(), plan.parameters, None, placement)
+        noting = FrameCompiler(Builder(), plan.parameters, None, placement, own)
         for found in breakdowns:
             register_persons(noting, found)
         for found in breakdowns:
             emit_parts(noting, found)
             noting.violated(found.frame)
         demands = noting.noted
-    compiler = FrameCompiler(Builder(STAGES), plan.parameters, demands, placement)
+    compiler = FrameCompiler(Builder(STAGES), plan.parameters, demands, placement, own)
     releases = []
     for found in breakdowns:
         register_persons(compiler, found)

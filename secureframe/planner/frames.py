@@ -70,6 +70,8 @@ class FrameCompiler:
         What each merge has to move, as noted by an earlier pass; None in the pass that notes it.
     placement : Placement
         What owners compute before anything is shared.
+    own : str, optional
+        The recipient's affiliation: rows of this owner are never counted towards a threshold.
     """
 
     def __init__(
@@ -78,14 +80,16 @@ class FrameCompiler:
         parameters: Mapping[str, Scalar],
         demands: Noted | None,
         placement: Placement = AT_OWNERS,
+        own: str | None = None,
     ) -> None:
         self.builder = builder
+        self.own = own
         self.parameters = parameters
         self.placement = placement
         self.locals: list[Local] = []
         self.noted: dict[Node, list[Demand]] = {}
         self.persons = grouping.Persons(self)
-        self.counts: dict[tuple[Node, str], Value] = {}
+        self.counts: dict[tuple[Node, str, str | None], Value] = {}
         self.sizes: dict[Node, Breakdown] = {}
         self.histograms: dict[tuple[Breakdown, str], Value] = {}
         self._demands = demands

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from secureframe.disclosure.rounding import Ranged
 from secureframe.errors import RangeError
-from secureframe.mpc.program import Value, bit_length, limbs_for
+from secureframe.mpc.program import Builder, Value, bit_length, limbs_for
 from secureframe.mpc.quantile import ranks_in_histogram, ranks_lower, select_ranks
 from secureframe.plan.combining import Merge
 from secureframe.plan.expressions import ColumnRef, Expr
@@ -75,20 +75,25 @@ def cells_of(breakdown: Breakdown, part: Part) -> int:
 
 def emit_parts(c: FrameCompiler, breakdown: Breakdown) -> Parts:
     """Emit every part of a release."""
-    parts = _Parts(c, breakdown).emit()
+    emitter = _Parts(c, breakdown)
+    parts = emitter.emit()
     for thinned in breakdown.thinned:
         hi = persons_bound(thinned)
-        parts |= {p: Ranged(value=_frame_count(c, thinned, p.scope), lo=0, hi=hi) for p in frame_counts(thinned)}
+        for part in frame_counts(thinned):
+            others = _frame_count(c, thinned, part.scope, emitter.own) if emitter.own else None
+            parts[part] = Ranged(value=_frame_count(c, thinned, part.scope), lo=0, hi=hi, others=others)
     return parts
 
 
 def register_persons(c: FrameCompiler, breakdown: Breakdown) -> None:
     """Announce all flags of persons that a release counts on shares, so that one sort serves them all."""
-    _Parts(c, breakdown).register()
-    for thinned in breakdown.thinned:
-        for part in frame_counts(thinned):
-            _register_count(c, thinned, part.scope)
-    _register_count(c, breakdown.frame, "base")
+    emitter = _Parts(c, breakdown)
+    emitter.register()
+    for own in dict.fromkeys((None, emitter.own)):
+        for thinned in breakdown.thinned:
+            for part in frame_counts(thinned):
+                _register_count(c, thinned, part.scope, own)
+        _register_count(c, breakdown.frame, "base", own)
 
 
 def row_owners(frame: Node) -> list[tuple[str, int]]:
@@ -119,21 +124,31 @@ def _segments(frame: Node) -> list[tuple[str, int, int]]:
     return found
 
 
-def _frame_count(c: FrameCompiler, frame: Node, scope: str) -> Value:
-    """Persons of a whole frame, counted by its owners or on shares; once, however many releases ask for it."""
-    if (frame, scope) not in c.counts:
+def _frame_count(c: FrameCompiler, frame: Node, scope: str, own: str | None = None) -> Value:
+    """Persons of a whole frame, counted by its owners or on shares; once, however many releases ask for it.
+
+    With ``own`` the rows of this owner are left out; an owner that has none of the rows changes nothing.
+    """
+    own = own if own in _owners_of_rows(frame) else None
+    if (frame, scope, own) not in c.counts:
         with c.builder.stage(AGGREGATE):
-            c.counts[frame, scope] = _counted(c, frame, scope)
-    return c.counts[frame, scope]
+            c.counts[frame, scope, own] = _counted(c, frame, scope, own)
+    return c.counts[frame, scope, own]
 
 
-def _counted(c: FrameCompiler, frame: Node, scope: str) -> Value:
+def _owners_of_rows(frame: Node) -> list[str]:
+    return list(dict.fromkeys(owner for owner, _ in row_owners(frame)))
+
+
+def _counted(c: FrameCompiler, frame: Node, scope: str, own: str | None) -> Value:
     total: Value | None = None
     for found in _counted_frames(c, frame, scope):
-        value = _count_of(c, found, scope)
+        owners = _owners_of_rows(found)
+        if owners == [own]:
+            continue
+        value = _count_of(c, found, scope, own if own in owners else None)
         total = value if total is None else c.builder.add(total, value)
-    assert total is not None
-    return total
+    return c.builder.zeros("arith", 1, 1) if total is None else total
 
 
 def _counted_frames(c: FrameCompiler, frame: Node, scope: str) -> tuple[Node, ...]:
@@ -145,23 +160,38 @@ def _counted_frames(c: FrameCompiler, frame: Node, scope: str) -> tuple[Node, ..
     return frame.branches if frame.apart else (frame,)
 
 
-def _count_of(c: FrameCompiler, frame: Node, scope: str) -> Value:
+def _count_of(c: FrameCompiler, frame: Node, scope: str, own: str | None) -> Value:
     if c.placement.totals(frame):
         (owner,) = frame.owners
         local = LocalPart(owner=owner, breakdown=_size_of(c, frame), part=Count(scope=scope), values=1)
         return c.deal(local, "arith", 1, 1)
-    flags = _flags_of(c, frame, scope)
-    return c.builder.count_bits(flags() if frame.rows_per_person == 1 else c.persons.first(frame, (frame, scope)))
+    flags = _flags_of(c, frame, scope, own)
+    return c.builder.count_bits(flags() if frame.rows_per_person == 1 else c.persons.first(frame, (frame, scope, own)))
 
 
-def _register_count(c: FrameCompiler, frame: Node, scope: str) -> None:
+def _register_count(c: FrameCompiler, frame: Node, scope: str, own: str | None) -> None:
     """Announce the flags that ``_frame_count`` will need."""
     for found in _counted_frames(c, frame, scope):
-        if not c.placement.totals(found) and found.rows_per_person > 1:
-            c.persons.register(found, (found, scope), _flags_of(c, found, scope))
+        owners = _owners_of_rows(found)
+        left_out = own if own in owners else None
+        if not c.placement.totals(found) and found.rows_per_person > 1 and owners != [left_out]:
+            c.persons.register(found, (found, scope, left_out), _flags_of(c, found, scope, left_out))
 
 
-def _flags_of(c: FrameCompiler, frame: Node, scope: str) -> Callable[[], Value]:
+def without_rows(b: Builder, flags: Value, frame: Node, owner: str) -> Value:
+    """Flags of a frame's rows, zero at the rows of one owner."""
+    return b.concat(
+        [
+            b.zeros("bits", flags.rows, stop - start) if name == owner else b.cut(flags, start, stop)
+            for name, start, stop in _segments(frame)
+        ]
+    )
+
+
+def _flags_of(c: FrameCompiler, frame: Node, scope: str, own: str | None) -> Callable[[], Value]:
+    if own is not None:
+        everybody = _flags_of(c, frame, scope, None)
+        return lambda: without_rows(c.builder, everybody(), frame, own)
     match scope:
         case "base":
             return lambda: c.value(unfiltered(frame), None, VALID)
@@ -196,7 +226,8 @@ class _Parts:
         self.b = c.builder
         self.breakdown = breakdown
         self.frame = breakdown.frame
-        self.owners = list(dict.fromkeys(owner for owner, _ in row_owners(self.frame)))
+        self.owners = _owners_of_rows(self.frame)
+        self.own = c.own if c.own in self.owners and len(self.owners) > 1 else None
         local = all(c.placement.totals(branch) for branch in self.frame.branches)
         histograms = self._histograms() if local and len(self.frame.branches) > 1 else ()
         self.branches = [
@@ -247,19 +278,10 @@ class _Parts:
         makers: dict[Hashable, Callable[[], Value]] = {(breakdown, part, None): lambda: shared.flags(part)}
         if not breakdown.frame.apart and len(self.owners) > 1:
             for owner in self.owners:
-                makers[breakdown, part, owner] = lambda owner=owner: self._without(  # type: ignore[misc]
-                    shared.flags(part), breakdown.frame, owner
+                makers[breakdown, part, owner] = lambda owner=owner: without_rows(  # type: ignore[misc]
+                    self.b, shared.flags(part), breakdown.frame, owner
                 )
         return makers
-
-    def _without(self, flags: Value, frame: Node, owner: str) -> Value:
-        b = self.b
-        return b.concat(
-            [
-                b.zeros("bits", flags.rows, stop - start) if name == owner else b.cut(flags, start, stop)
-                for name, start, stop in _segments(frame)
-            ]
-        )
 
     # -- emission ----------------------------------------------------------------------------------------------------------
 
@@ -271,15 +293,20 @@ class _Parts:
         lo, hi = part_range(self.breakdown, part)
         match part:
             case Count(scope="base") if not self.frame.apart or not all(map(self.c.placement.totals, self.frame.branches)):
-                return Ranged(value=_frame_count(self.c, self.frame, "base"), lo=lo, hi=hi)
+                others = _frame_count(self.c, self.frame, "base", self.own) if self.own else None
+                return Ranged(value=_frame_count(self.c, self.frame, "base"), lo=lo, hi=hi, others=others)
             case Quantile():
                 return Ranged(value=self._quantile(part), lo=lo, hi=hi)
             case Count() if not self.frame.apart and self._counts_persons(part, self.breakdown):
                 value, rest = self._persons_between(part)
-                return Ranged(value=value, lo=lo, hi=hi, rest=rest)
+                return Ranged(value=value, lo=lo, hi=hi, rest=rest, others=self._others(rest))
             case _:
                 value, rest = self._added(part)
-                return Ranged(value=value, lo=lo, hi=hi, rest=rest if isinstance(part, Count) else ())
+                return Ranged(value=value, lo=lo, hi=hi, rest=rest, others=self._others(rest))
+
+    def _others(self, rest: tuple[Value, ...]) -> Value | None:
+        """Of what is left without each owner of rows, what is left without the recipient."""
+        return rest[self.owners.index(self.own)] if self.own is not None and rest else None
 
     def _persons_between(self, part: Count) -> tuple[Value, tuple[Value, ...]]:
         """Persons who may be at several owners; and those left without the rows of each owner."""
@@ -294,7 +321,7 @@ class _Parts:
         for breakdown in self.branches:
             for owner, value in self._of_branch(part, breakdown):
                 by_owner[owner] = self.b.add(by_owner[owner], value) if owner in by_owner else value
-        values = list(by_owner.values())
+        values = [by_owner[owner] for owner in self.owners if owner in by_owner]
         total = values[0]
         for value in values[1:]:
             total = self.b.add(total, value)
