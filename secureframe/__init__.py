@@ -74,6 +74,7 @@ _LATER = {
     "mapped": "secureframe.schema.declare",
     "number": "secureframe.schema.declare",
     "string": "secureframe.schema.declare",
+    "timestamp": "secureframe.schema.declare",
 }
 """Names that are imported when they are first used, so that importing the package stays light."""
 
