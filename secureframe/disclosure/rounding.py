@@ -24,12 +24,19 @@ DECADES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranged:
-    """A secret number per cell with its public range; of a count over rows of several owners also what remains without each."""
+    """A secret number per cell with its public range.
+
+    Of a count of persons over rows of several owners also, in the order of the owners, what remains when the rows of each are
+    left out (``rest``), and how many persons have rows at each (``own``); and where the recipient is one of them, what remains
+    without its rows (``others``).
+    """
 
     value: Value
     lo: int
     hi: int
     rest: tuple[Value, ...] = ()
+    own: tuple[Value, ...] = ()
+    others: Value | None = None
 
 
 def significant_grid(lo: Fraction, hi: Fraction, decades: int = DECADES) -> tuple[Fraction, ...]:

@@ -85,6 +85,7 @@ class _Cells:
     def __init__(self, breakdown: Breakdown, rows: pl.DataFrame, parameters: Parameters) -> None:
         self.frame = breakdown.frame
         self.cells = breakdown.node.cells
+        self.keyed = bool(breakdown.node.by)
         self.rows = rows.with_columns(_cell_index(breakdown.node.by, self.frame).alias(_CELL))
         self.parameters = parameters
         self.columns: dict[str, pl.Expr] = {}
@@ -178,7 +179,10 @@ class _Cells:
         if whole:
             single = rows.select(**{names[p]: self.asked[p] for p in whole})
             found |= {p: [int(single[names[p]][0])] for p in whole}
-        if celled:
+        if celled and not self.keyed:
+            single = rows.select(**{names[p]: self.asked[p] for p in celled})
+            found |= {p: [int(single[names[p]][0] or 0)] for p in celled}
+        elif celled:
             grouped = rows.filter(pl.col(_CELL).is_not_null()).group_by(_CELL).agg(**{names[p]: self.asked[p] for p in celled})
             where = grouped[_CELL].to_list()
             for part in celled:
@@ -202,9 +206,10 @@ class _Cells:
         """How many values lie on each point of the column's grid, cell by cell."""
         type_ = self._type(column)
         points = type_.high - type_.low + 1
-        rows = self.rows.filter(pl.col(column).is_not_null() & pl.col(_CELL).is_not_null())
-        index = rows.select(pl.col(_CELL) * points + (pl.col(column).cast(pl.Int64) - type_.low)).to_series().to_numpy()
-        return [int(count) for count in np.bincount(index, minlength=self.cells * points)]
+        # Missing where the column or a key is.
+        index = self.rows.select(pl.col(_CELL) * points + (pl.col(column).cast(pl.Int64) - type_.low)).to_series().drop_nulls()
+        counts: list[int] = np.bincount(index.to_numpy(), minlength=self.cells * points).tolist()
+        return counts
 
     def _sorted(self, column: str) -> tuple[list[int], list[int], pl.Series]:
         """A column's present values ordered within cells, with where each cell begins and how many it has."""
