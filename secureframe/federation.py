@@ -33,6 +33,7 @@ from secureframe.jobs import JobReport
 from secureframe.plan.envelope import Plan, job_id, new_plan
 from secureframe.plan.nodes import Node, Summarise
 from secureframe.plan.nodes import Table as TableNode
+from secureframe.plan.shown import Shown
 from secureframe.planner.compile import Compiled, compile_plan
 from secureframe.planner.explain import explain_frame, explain_plan
 from secureframe.planner.prediction import sealed_bytes
@@ -189,7 +190,13 @@ class Federation:
 
     # -- statements --------------------------------------------------------------------------------------------------
 
-    def _plan(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str | None = None) -> Plan:
+    def _plan(
+        self,
+        nodes: Sequence[Summarise],
+        parameters: Mapping[str, Scalar],
+        recipient: str | None = None,
+        results: Sequence[Shown] = (),
+    ) -> Plan:
         owners = frozenset().union(*(n.owners for n in nodes))
         identity = None if recipient is None else self._recipient(recipient)
         policies = {owner: self._catalog.policies[owner] for owner in sorted(owners)}
@@ -202,6 +209,7 @@ class Federation:
             policies={owner: policy.digest for owner, policy in policies.items()},
             versions=self._catalog.versions(nodes),
             recipient=identity,
+            results=results,
         )
 
     def _recipient(self, name: str) -> Mapping[str, Any]:
@@ -248,7 +256,9 @@ class Federation:
                 line.close()
         return job_id(request), outcome
 
-    def deliver(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str) -> Receipt:
+    def deliver(
+        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str, results: Sequence[Shown] = ()
+    ) -> Receipt:
         """Run releases as one job whose result goes to an institution, sealed with its key.
 
         Leakage: the recipient learns the released cells and which were withheld; the analyst nothing.
@@ -259,7 +269,7 @@ class Federation:
             As `run` does; `PolicyError` where an owner does not allow the recipient.
         """
         started = time.perf_counter()
-        plan = self._plan(nodes, parameters, recipient)
+        plan = self._plan(nodes, parameters, recipient, results)
         sealed = sealed_bytes(self._compiled(plan))
         job, outcome = self._send(plan)
         if outcome.packages is not None:
@@ -267,9 +277,11 @@ class Federation:
         self.last_job = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started, sealed)
         return Receipt.of(plan, job)
 
-    async def deliver_async(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str) -> Receipt:
+    async def deliver_async(
+        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str, results: Sequence[Shown] = ()
+    ) -> Receipt:
         """The same without blocking the event loop."""
-        return await asyncio.to_thread(self.deliver, nodes, parameters, recipient)
+        return await asyncio.to_thread(self.deliver, nodes, parameters, recipient, results)
 
     async def run_async(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar]) -> list[ReleasedTable]:
         """Run releases as one job without blocking the event loop."""

@@ -68,21 +68,10 @@ def release(
     violated : sequence of Value
         bits ``(1, 1)``: where one is set, the frame is not what the statement says, and everything is withheld.
 
-    Where rows of the recipient are among those of others, all rules hold for what is left without them too: what it knows of the
-    frame it can take away.
-
     Leakage: nothing opens. The recipient learns, for every cell and statistic, one bit, and the fields where it is 0.
     """
     rules = Rules(b, breakdown, parts, policy, violated)
-    left = others_alone(parts)
-    of_others = None if left is None else Rules(b, breakdown, left, policy, others_alone=True)
-    judged: list[Judged] = []
-    for piece in breakdown.pieces:
-        withheld = rules.withheld(piece)
-        if of_others is not None:
-            withheld = b.or_(withheld, of_others.withheld(piece))
-        judged.append((piece, withheld, rules.fields(piece)))
-    return _leave(b, judged)
+    return _leave(b, [(piece, rules.withheld(piece), rules.fields(piece)) for piece in breakdown.pieces])
 
 
 Judged = tuple[Piece, Value, list[tuple[ReleasedField, Ranged]]]
@@ -126,20 +115,6 @@ def _leave(b: Builder, judged: Sequence[Judged]) -> tuple[ReleasedPiece, ...]:
     )
 
 
-def others_alone(parts: Mapping[Part, Ranged]) -> dict[Part, Ranged] | None:
-    """Return the counts without the recipient's rows; None where no rows, or all of them, are the recipient's.
-
-    Rows that are all the recipient's own leave nothing that could be told of anybody else's.
-    """
-    if parts[Count()].others is None:
-        return None
-    counts = {part: ranged for part, ranged in parts.items() if isinstance(part, Count)}
-    return {
-        part: replace(r, value=r.value if r.others is None else r.others, rest=(), own=(), others=None)
-        for part, r in counts.items()
-    }
-
-
 def minimum_persons(statistic: Statistic, threshold: int, together: int = 2) -> int:
     """Fewest persons that a statistic other than a frequency may be about.
 
@@ -174,7 +149,7 @@ def opposites(sides: Sequence[Count]) -> list[tuple[Count, Count]]:
 
 
 class Rules:
-    """Evidence and verdicts of one release: of all rows, or of those alone that are not the recipient's (``others_alone``)."""
+    """Evidence and verdicts of one release."""
 
     def __init__(
         self,
@@ -183,11 +158,8 @@ class Rules:
         parts: Mapping[Part, Ranged],
         policy: Policy,
         violated: Sequence[Value] = (),
-        *,
-        others_alone: bool = False,
     ) -> None:
         self.b = b
-        self.others_alone = others_alone
         self.breakdown = breakdown
         self.node = breakdown.node
         self.parts = parts
@@ -208,15 +180,16 @@ class Rules:
         verdicts += [self._two_sided(one, other) for one, other in opposites(piece.sides)]
         verdicts.append(closing.repeat(b, self._frame(), self.node.cells))
         if self.policy.sensitive_zeros:
-            verdicts += [closing.below(b, persons.value, 1, persons.hi) for persons in self._classes(piece)]
+            verdicts += [empty for counts in self._classes(piece) for empty in self._empty(counts, persons)]
         if piece.statistic.kind not in ("size", "count"):
             least = minimum_persons(piece.statistic, t, max(2, len(self.node.together)))
-            # Where none of the others is left, the statistic tells nothing of them.
-            too_few = closing.small if self.others_alone else closing.below
-            verdicts.append(too_few(b, persons.value, least, persons.hi))
+            verdicts.append(closing.below(b, persons.value, least, persons.hi))
+            if persons.others is not None:
+                # What the recipient has itself it takes away; where nobody else is left, the statistic tells nothing of others.
+                verdicts.append(closing.small(b, persons.others, least, persons.hi))
         elif self.policy.rounding and piece.persons != Count():
             verdicts.append(unsafe(b, [difference(b, self.parts[Count()], persons)], self.policy))
-        if self.policy.rounding and not self.others_alone and self._is_quotient_of_spreads(piece.statistic):
+        if self.policy.rounding and self._is_quotient_of_spreads(piece.statistic):
             verdicts.append(self._without_variance(piece))
         return b.any_plane(b.rows(verdicts))
 
@@ -225,6 +198,15 @@ class Rules:
         schema = self.node.frame.schema
         named = {name for name in piece.statistic.columns if schema[name].sensitive and is_binary(schema[name].type)}
         return [self.parts[s] for s in piece.sides if s.where is not None and column_names(s.where) & named]
+
+    def _empty(self, counts: Ranged, persons: Ranged) -> list[Value]:
+        """Cells in which a class is empty: pooled, or without the rows of one owner where somebody else is in the cell."""
+        b = self.b
+        found = [closing.below(b, counts.value, 1, counts.hi)]
+        for left, everybody in zip(counts.rest, persons.rest, strict=True):
+            tests = closing.below(b, b.concat([left, everybody]), 1, persons.hi)
+            found.append(b.and_(b.cut(tests, 0, left.n), b.invert(b.cut(tests, left.n, 2 * left.n))))
+        return found
 
     def _is_quotient_of_spreads(self, statistic: Statistic) -> bool:
         """Whether a statistic does not exist where a column has one value only, and is rounded as it is."""

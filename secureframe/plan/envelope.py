@@ -18,6 +18,7 @@ from secureframe.errors import PlanError, RangeError
 from secureframe.plan.codec import Tables, canonical, decode, decode_scalar, digest, encode, encode_scalar, parse
 from secureframe.plan.expressions import Parameter, children
 from secureframe.plan.nodes import Node, Summarise, walk_nodes
+from secureframe.plan.shown import Shown
 from secureframe.schema.types import Scalar, as_fraction
 
 VERSION = "1"
@@ -45,6 +46,8 @@ class Plan:
         Makes every run another one.
     created : str
         When it was signed, ISO 8601, UTC.
+    results : tuple of Shown
+        How an institution that receives the results may show them; empty where the analyst receives them.
     """
 
     releases: tuple[Summarise, ...]
@@ -56,6 +59,7 @@ class Plan:
     versions: Mapping[str, str]
     nonce: str
     created: str
+    results: tuple[Shown, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.releases:
@@ -92,6 +96,7 @@ class Plan:
                     "versions": dict(self.versions),
                     "nonce": self.nonce,
                     "created": self.created,
+                    "results": [shown.to_json() for shown in self.results],
                 },
             }
         )
@@ -106,6 +111,7 @@ def new_plan(
     policies: Mapping[str, str],
     versions: Mapping[str, str],
     recipient: Mapping[str, Any] | None = None,
+    results: Sequence[Shown] = (),
 ) -> Plan:
     """Return a plan with a fresh nonce; its recipient is the analyst unless another one is given."""
     return Plan(
@@ -118,6 +124,7 @@ def new_plan(
         versions=dict(versions),
         nonce=secrets.token_hex(16),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        results=tuple(results),
     )
 
 
@@ -139,7 +146,7 @@ def _read(record: Any, tables: Tables) -> Plan:
     if not isinstance(record, dict) or set(record) != {"version", "body", "envelope"} or record["version"] != VERSION:
         raise PlanError("the request is of another version", hint="update secureframe on both sides")
     body, envelope = record["body"], record["envelope"]
-    names = {"purpose", "analyst", "recipient", "policies", "versions", "nonce", "created"}
+    names = {"purpose", "analyst", "recipient", "policies", "versions", "nonce", "created", "results"}
     if not isinstance(body, dict) or set(body) != {"releases", "parameters"}:
         raise PlanError("the body of the request is malformed")
     if not isinstance(envelope, dict) or set(envelope) != names:
@@ -152,10 +159,13 @@ def _read(record: Any, tables: Tables) -> Plan:
     for name in ("analyst", "recipient", "policies", "versions"):
         if not isinstance(envelope[name], dict) or not all(isinstance(v, str | None) for v in envelope[name].values()):
             raise PlanError("the envelope of the request is malformed")
+    if not isinstance(envelope["results"], list):
+        raise PlanError("the envelope of the request is malformed")
+    releases = tuple(decode(r, tables, Summarise) for r in body["releases"])
     return Plan(
-        releases=tuple(decode(r, tables, Summarise) for r in body["releases"]),
+        releases=releases,
         parameters={name: decode_scalar(value) for name, value in body["parameters"].items()},
-        **envelope,
+        **{**envelope, "results": tuple(Shown.from_json(shown, len(releases)) for shown in envelope["results"])},
     )
 
 
