@@ -6,8 +6,6 @@ that is sent has a length that follows from the plan.
 
 from __future__ import annotations
 
-import functools
-
 import httpx
 
 from ray_cluster.federation import FederationDescription
@@ -43,8 +41,8 @@ class Courier:
             If the recipient cannot be reached, or refuses it.
         """
         try:
-            answer = self._client(recipient).post(f"/packages/{job_id}/{party}", content=package)
-            taken = answer.status_code == 200
+            with self._client(recipient) as client:
+                taken = client.post(f"/packages/{job_id}/{party}", content=package).status_code == 200
         except (httpx.HTTPError, KeyError, RuntimeError):
             taken = False
         if not taken:
@@ -54,7 +52,6 @@ class Courier:
                 institution=recipient,
             )
 
-    @functools.cache  # noqa: B019  # lives as long as the institution's process
     def _client(self, recipient: str) -> httpx.Client:
         member = self._description.member(recipient)
         if member.gateway is None:

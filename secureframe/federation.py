@@ -64,6 +64,9 @@ class CatalogView:
                 flags = [w for w, on in (("sensitive", column.sensitive), ("magnitude", column.magnitude)) if on]
                 uses = "" if len(column.uses) == 4 else "; use: " + ", ".join(sorted(column.uses))
                 lines.append(f"    {column.name:<12} {column.type.describe()}{uses}" + (f"; {', '.join(flags)}" if flags else ""))
+        for owner, policy in self._catalog.policies.items():
+            if policy.recipients is not None:
+                lines.append(f"results about {owner}'s data may go to {', '.join(policy.recipients) or 'nobody'}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import pandas as pd
 
-from secureframe import releases
+from secureframe import aggregations, releases
 from secureframe.combine import merged
 from secureframe.errors import DisclosureError, PlanError
 from secureframe.frame_statistics import FrameStatistics
@@ -367,6 +367,20 @@ class SecureFrame(FrameStatistics):
     def std(self, **options: Any) -> Any:
         """Standard deviations of the columns of numbers, with ``ddof=1``."""
         return self._numbers("std", options)
+
+    def agg(self, func: Any, **options: Any) -> Any:
+        """Statistics of the columns, as one release.
+
+        Parameters
+        ----------
+        func : str, list or dict
+            ``"mean"`` gives a Series, ``["count", "mean"]`` a DataFrame with a row a statistic, ``{"age": "mean"}`` a Series of
+            what is named.
+        """
+        releases.refuse_options(options)
+        return release(aggregations.of_frame(self._source, func))
+
+    aggregate = agg
 
     def median(self, **options: Any) -> Any:
         """The 50 % quantiles of the columns of numbers."""

@@ -242,8 +242,13 @@ class ReleaseGroupBy(_Grouped):
 
     def _refused(self, how: str) -> DisclosureError | PlanError:
         if how in ("min", "max", "idxmin", "idxmax", "first", "last", "nth", "head", "tail"):
+            numbers = [n for n, f in self._source.node.schema.items() if f.type.is_numeric and f.type.kind is not Kind.KEY]
+            column = next(iter([*(self._chosen or ()), *numbers]), "age")
+            keys = [label or "a column" for label in self._labels]
+            by = repr(keys[0]) if len(keys) == 1 else repr(keys)
             return DisclosureError(
-                f"{how} of a group is one person's value", hint="groupby('male')['age'].quantile(0.95), or 'median' in agg"
+                f"{how} of a group is one person's value",
+                hint=f"df.groupby({by})[{column!r}].quantile(0.95), or 'median' in agg",
             )
         return PlanError(f"{how!r} is not offered over groups", hint=f"{', '.join(map(repr, RELEASED))}")
 

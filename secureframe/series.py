@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from secureframe import releases
+from secureframe import aggregations, releases
 from secureframe.accessors import DateAccessor, TextAccessor
 from secureframe.casting import converted, on_grid
 from secureframe.errors import PlanError, SecureFrameError
@@ -400,6 +400,13 @@ class SecureSeries(SeriesStatistics):
     def std(self, **options: Any) -> Any:
         """Standard deviation, with ``ddof=1``."""
         return self._number("std", options)
+
+    def agg(self, func: Any, **options: Any) -> Any:
+        """One statistic by its name, or a Series of several: ``df["age"].agg(["count", "mean", "std"])``; one release."""
+        releases.refuse_options(options)
+        return release(aggregations.of_column(self._source, self.name, self._expr, func))
+
+    aggregate = agg
 
     def median(self, **options: Any) -> Any:
         """The 50 % quantile."""

@@ -26,14 +26,16 @@ DECADES = 5
 class Ranged:
     """A secret number per cell with its public range.
 
-    Of a count over rows of several owners, ``rest`` is what remains without each of them, and ``others``, where the recipient is
-    one of them, what remains without the recipient's own rows.
+    Of a count of persons over rows of several owners also, in the order of the owners, what remains when the rows of each are
+    left out (``rest``), and how many persons have rows at each (``own``); and where the recipient is one of them, what remains
+    without its rows (``others``).
     """
 
     value: Value
     lo: int
     hi: int
     rest: tuple[Value, ...] = ()
+    own: tuple[Value, ...] = ()
     others: Value | None = None
 
 

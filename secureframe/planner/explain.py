@@ -27,6 +27,8 @@ _FORMS = {
     Form.PLANES: "bit planes",
     Form.ONEHOT: "one bit a level",
     Form.KEY: "key bits",
+    Form.SAME: "one bit a row: the same person as the row before",
+    Form.POWER2: "ring elements, squared",
 }
 
 

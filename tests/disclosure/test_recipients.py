@@ -11,6 +11,7 @@ import pytest
 
 import secureframe as sf
 from secureframe.errors import SuppressedWarning
+from secureframe.governance.identity import AnalystIdentity
 from secureframe.mpc.channel import Recorder
 from secureframe.testing import InMemoryBackend, start_in_memory
 from tests.disclosure.federations import is_withheld
@@ -120,10 +121,18 @@ def test_own_rows_do_not_fill_up_a_complement(joined: bool) -> None:
         with sf.defer() as study:
             cohort["x"].mean()
             cohort["age"].count()
+        for anybody in (OWN, "registry"):
+            mean, count = received(fed, anybody, study)
+            assert is_withheld(mean) and is_withheld(count), "results are passed on"
+    other = people(1000, [50] * 90 + [20] * 10, 2)
+    with federation(own, other) as fed:
+        frame = stacked(fed, joined=joined)
+        cohort = frame[frame["age"] >= 30]
+        with sf.defer() as study:
+            cohort["x"].mean()
+            cohort["age"].count()
         mean, count = received(fed, OWN, study)
-        assert is_withheld(mean) and is_withheld(count)
-        open_mean, open_count = received(fed, "registry", study)
-        assert open_count == 182 and open_mean == pytest.approx(pd.concat([own, other]).query("age >= 30")["x"].mean())
+        assert count == 175 and mean == pytest.approx(pd.concat([own, other]).query("age >= 30")["x"].mean())
 
 
 def test_own_rows_do_not_fill_up_the_complement_of_a_cell() -> None:
@@ -203,8 +212,16 @@ def test_sensitive_zeros_are_those_of_the_others() -> None:
     with sf.simulate(tables, policy="standard", purpose="padding", quiet=True, start=start_in_memory) as fed:
         with sf.defer() as study:
             fed["people"].groupby("hiv").size()
-        assert received(fed, "neutral", study)[0].notna().all()
         assert received(fed, OWN, study)[0].isna().all()
+        assert received(fed, "neutral", study)[0].isna().all(), "results are passed on"
+
+
+def test_an_affiliated_analyst_is_treated_as_the_institution_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    generate = AnalystIdentity.generate
+    for affiliation, withheld in ((None, False), ("university", False), (OWN, True)):
+        monkeypatch.setattr(AnalystIdentity, "generate", lambda name, at=affiliation: generate(name, at))
+        with federation(people(0, [50] * 240, 1), people(1000, [50] * 10, 2)) as fed:
+            assert is_withheld(fed["people"]["x"].std()) == withheld
 
 
 def test_rows_that_are_all_the_recipients_own_are_counted_as_usual() -> None:

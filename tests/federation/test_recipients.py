@@ -322,6 +322,7 @@ def test_owners_decide_who_receives() -> None:
         with sf.defer() as study:
             fed["people"]["age"].mean()
         assert isinstance(sf.collect(*study.pending, recipient="east"), Receipt)
+        assert "results about north's data may go to east, analyst" in repr(fed.catalog)
         for refused, owner in (("north", "north"), ("neutral", "east")):
             with pytest.raises(PolicyError, match=f"{owner} does not allow .* to go to {refused}"):
                 sf.collect(*study.pending, recipient=refused)

@@ -145,6 +145,8 @@ def exact(expr: e.Expr, row: dict[str, Any]) -> Any:
         case e.Quantise(operand, step):
             a = exact(operand, row)
             return None if a is None else half_even(Fraction(a), step)
+        case e.Widen(operand):
+            return exact(operand, row)
         case e.Not(operand):
             a = exact(operand, row)
             return None if a is None else not a
