@@ -29,6 +29,7 @@ def join_unique(
     left_unique: bool,
     most_left: int | None = None,
     check_unique: bool = False,
+    check_left: bool = False,
 ) -> Joined:
     """For each left row, the payload of the right row with the same key; zero where there is none.
 
@@ -53,6 +54,8 @@ def join_unique(
     check_unique
         Right keys are not known to be unique: also return whether two present right rows share one. What is moved to their
         left rows then means nothing.
+    check_left
+        The same of left keys, which are treated as unique.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def join_unique(
     words, ariths
         The payload over the left rows, in the given order.
     violated
-        bits ``(1, 1)``, or None where uniqueness is not checked.
+        bits ``(1, 1)``, or None where uniqueness is not checked on either side.
 
     Leakage
         None beyond the comparisons of ``sort``: the keys that it opens comparisons of are shuffled, and distinct by the
@@ -105,7 +108,8 @@ def join_unique(
     same = b.invert(b.xor(group, b.shift(group, 1)))
     left_here = b.pick_rows(planes, [width])
     right_here = b.invert(b.xor(b.pick_rows(planes, [width - 1]), left_here))
-    violated = _repeated(b, same, right_here) if check_unique else None
+    sides = [*([right_here] if check_unique else ()), *([left_here] if check_left else ())]
+    violated = b.any_plane(b.rows([_repeated(b, same, here) for here in sides])) if sides else None
 
     if left_unique:
         match = b.all_planes(b.rows([same, left_here, b.shift(right_here, 1)]))
@@ -122,9 +126,9 @@ def join_unique(
     return Joined(matched, tuple(back[1 : len(copied)]), tuple(back[len(copied) :]), violated)
 
 
-def _repeated(b: Builder, same: Value, right_here: Value) -> Value:
-    """One bit: does a present right row follow another one with its key?"""
-    pairs = b.all_planes(b.rows([same, right_here, b.shift(right_here, 1)]))
+def _repeated(b: Builder, same: Value, here: Value) -> Value:
+    """One bit: does a present row of a side follow another one with its key?"""
+    pairs = b.all_planes(b.rows([same, here, b.shift(here, 1)]))
     return b.invert(b.is_zero(b.count_bits(pairs), pairs.n.bit_length() + 1))
 
 

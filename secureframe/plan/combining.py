@@ -36,6 +36,8 @@ class Merge(Node):
     checked : bool
         The right key is not declared unique: whether it is, is looked at on shares, and if it is not, every
         release of the frame is withheld whole. Never where the right key is declared unique.
+    left_checked : bool
+        The same of the left key, where every row of either frame has one partner at most.
     """
 
     left: Node
@@ -45,6 +47,7 @@ class Merge(Node):
     how: str
     suffixes: tuple[str, str] = ("_x", "_y")
     checked: bool = False
+    left_checked: bool = False
 
     def __post_init__(self) -> None:
         if self.how not in MERGES:
@@ -63,7 +66,9 @@ class Merge(Node):
                 f"{named} is not unique in the right frame",
                 hint=f"reduce it first: right.groupby({named!r}).agg(...), or validate='m:1' to have it checked on shares",
             )
-        if self.checked and (self.how == "left_anti" or len(self.owners) == 1):
+        if self.left_checked and set(self.left_on) & self.left.unique:
+            raise PlanError("the left key is declared unique: nothing is to be checked")
+        if (self.checked or self.left_checked) and (self.how == "left_anti" or len(self.owners) == 1):
             raise PlanError("a key is checked on shares, between institutions", hint="right.groupby(...) or drop_duplicates")
         require_names(self.origins)
         _ = self.schema
@@ -128,7 +133,9 @@ class Merge(Node):
     def branches(self) -> tuple[Node, ...]:
         """Merges within institutions, where every person's rows of both sides lie at one and the same of them."""
         left, right = self.left.branches, self.right.branches
-        if self.checked or len(left) < 2 or len(left) != len(right) or any(len(f.owners) > 1 for f in (*left, *right)):
+        if self.checked or self.left_checked or len(left) < 2 or len(left) != len(right):
+            return (self,)
+        if any(len(f.owners) > 1 for f in (*left, *right)):
             return (self,)
         if self.left_on != (self.left.person_key,) or self.right_on != (self.right.person_key,):
             return (self,)

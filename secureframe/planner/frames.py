@@ -273,7 +273,7 @@ class FrameCompiler:
         """For every merge below that looks at uniqueness on shares, the bit that says whether it was violated."""
         found = []
         for node in dict.fromkeys(walk_nodes(frame)):
-            if isinstance(node, Merge) and node.checked:
+            if isinstance(node, Merge) and (node.checked or node.left_checked):
                 with self.builder.stage(JOIN):
                     self._join(node)
                 if node in self._violated:
@@ -289,7 +289,7 @@ class FrameCompiler:
             encoding = self._key(node.left.schema[left].type, node.right.schema[right].type)
             planes.append(self.value(frame, ColumnRef(name), encoding))
             there.append(self.value(frame, ColumnRef(name), PRESENT))
-        if side == "right":
+        if side == "right" or node.left_checked:
             there.append(self.value(frame, None, VALID))
         return (planes[0] if len(planes) == 1 else b.rows(planes)), (there[0] if len(there) == 1 else b.all_planes(b.rows(there)))
 
@@ -304,7 +304,7 @@ class FrameCompiler:
             placeholder = Value(-1, "bits", 1, node.left.length)
             self._joined[node] = (placeholder, {})
             return self._joined[node]
-        left_unique = bool(set(node.left_on) & node.left.unique)
+        left_unique = node.left_checked or bool(set(node.left_on) & node.left.unique)
         if node.how == "left_anti" and not node.declared_unique:
             matched = joining.exists(
                 b,
@@ -332,6 +332,7 @@ class FrameCompiler:
             left_unique=left_unique,
             most_left=node.left.rows_per_person if node.left_on == (node.left.person_key,) else None,
             check_unique=node.checked,
+            check_left=node.left_checked,
         )
         if violated is not None:
             self._violated[node] = violated
