@@ -104,7 +104,7 @@ def locally_reduced(node: GroupPersons) -> tuple[Node, dict[str, tuple[str, ...]
         return node.frame, columns
     inner: list[Aggregation] = []
     for number, a in enumerate(node.aggregations):
-        inner.append(Aggregation(name=f"part {number}", column=a.column, how=REDUCED_LOCALLY[a.how]))
+        inner.append(Aggregation(name=f"part {number}", column=a.column, how=REDUCED_LOCALLY.get(a.how, a.how)))
         columns[a.name] = (f"part {number}",)
         if a.how == "mean":
             inner.append(Aggregation(name=f"rows {number}", column=a.column, how="count"))

@@ -1,8 +1,8 @@
 """Parts of a release as values on shares: dealt whole by the one owner that has them, or computed from rows on shares.
 
-Over rows on shares every count and moment is one inner product: the planes of the first key as ring elements, times rows of
-weights (validity, presence, predicate, the levels of the other keys) times values. One element a cell is sent for it,
-however many rows there are.
+Over rows on shares every count and moment is one inner product (``cells.py``): planes of levels as ring elements, times rows of
+weights (validity, presence, predicate, further levels) times values. One element a cell is sent for it, however many rows there
+are.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from dataclasses import replace
 
 from secureframe.disclosure.rounding import Ranged
 from secureframe.errors import RangeError
+from secureframe.mpc.group_quantile import select_ranks_apart
 from secureframe.mpc.program import Value, bit_length, limbs_for
 from secureframe.mpc.quantile import ranks_in_histogram, ranks_lower, select_ranks
 from secureframe.plan.expressions import ColumnRef, Expr
-from secureframe.plan.forms import ONEHOT, PLANES, PRESENT, TRUTH, VALID, arith
+from secureframe.plan.forms import PLANES, PRESENT, TRUTH, VALID, arith
 from secureframe.plan.nodes import Node, Statistic, Summarise
 from secureframe.plan.parts import Breakdown, Count, Histogram, Moment, Part, Quantile, frame_counts, nullable_columns
 from secureframe.plan.parts import breakdown as break_down
 from secureframe.plan.rosters import unfiltered
+from secureframe.planner.cells import Cells
 from secureframe.planner.frames import AGGREGATE, FrameCompiler, LocalPart
 from secureframe.planner.remainders import Contribution, at_owner, mingles, owners_of, segments, summed, without_owner
 from secureframe.schema.types import ColumnType
@@ -77,11 +79,24 @@ def cells_of(breakdown: Breakdown, part: Part) -> int:
 
 def emit_parts(c: FrameCompiler, breakdown: Breakdown) -> Parts:
     """Emit every part of a release."""
-    parts = _Parts(c, breakdown).emit()
+    emitter = _Parts(c, breakdown)
+    parts = emitter.emit()
     for thinned in breakdown.thinned:
         hi = persons_bound(thinned)
         parts |= {p: replace(_frame_count(c, thinned, p.scope), hi=hi) for p in frame_counts(thinned)}
+    if emitter.recipient_is_one_of_several:
+        for part, ranged in parts.items():
+            if isinstance(part, Count):
+                parts[part] = replace(ranged, others=_others(c, part.of or breakdown.frame, ranged))
     return parts
+
+
+def _others(c: FrameCompiler, frame: Node, counted: Ranged) -> Value | None:
+    """A count of a frame's persons without the recipient's own rows; None where it has none of them."""
+    owners = owners_of(frame)
+    if c.recipient not in owners:
+        return None
+    return counted.rest[owners.index(c.recipient)] if len(owners) > 1 else c.builder.subtract(counted.value, counted.value)
 
 
 def register_persons(c: FrameCompiler, breakdown: Breakdown) -> None:
@@ -98,15 +113,15 @@ def _frame_count(c: FrameCompiler, frame: Node, scope: str) -> Ranged:
     if (frame, scope) not in c.counts:
         with c.builder.stage(AGGREGATE):
             owners = owners_of(frame)
-            found = [_count_of(c, f, scope, owners) for f in _counted_frames(frame, scope)]
+            found = [_count_of(c, f, scope, owners) for f in _counted_frames(c, frame, scope)]
             value, rest, own = summed(c.builder, found, owners)
             c.counts[frame, scope] = Ranged(value=value, lo=0, hi=persons_bound(frame), rest=rest, own=own)
     return c.counts[frame, scope]
 
 
-def _counted_frames(frame: Node, scope: str) -> tuple[Node, ...]:
+def _counted_frames(c: FrameCompiler, frame: Node, scope: str) -> tuple[Node, ...]:
     """The frames whose persons are counted one by one; of a base the rows that nothing was left out of."""
-    if len(frame.owners) == 1:
+    if c.placement.totals(frame):
         return (frame,)
     if scope == "base":
         frame = unfiltered(frame)
@@ -114,7 +129,7 @@ def _counted_frames(frame: Node, scope: str) -> tuple[Node, ...]:
 
 
 def _count_of(c: FrameCompiler, frame: Node, scope: str, owners: Sequence[str]) -> Contribution:
-    if len(frame.owners) == 1:
+    if c.placement.totals(frame):
         (owner,) = frame.owners
         local = LocalPart(owner=owner, breakdown=_size_of(c, frame), part=Count(scope=scope), values=1)
         return Contribution.of(owner, c.deal(local, "arith", 1, 1), owners)
@@ -126,7 +141,8 @@ def _count_of(c: FrameCompiler, frame: Node, scope: str, owners: Sequence[str]) 
             return b.count_bits(makers[view]())
         return b.count_bits(c.persons.first(frame, (frame, scope, view)))
 
-    return _viewed(makers, count)
+    of_rows = owners_of(frame)
+    return _viewed(makers, count) if len(of_rows) > 1 else Contribution.of(of_rows[0], count(None), owners)
 
 
 def _viewed(views: Iterable[View], count: Callable[[View], Value]) -> Contribution:
@@ -164,8 +180,8 @@ def _count_flags(c: FrameCompiler, frame: Node, scope: str) -> dict[tuple[Node, 
 
 def _register_count(c: FrameCompiler, frame: Node, scope: str) -> None:
     """Announce the flags that ``_frame_count`` will need."""
-    for found in _counted_frames(frame, scope):
-        if len(found.owners) > 1 and found.rows_per_person > 1:
+    for found in _counted_frames(c, frame, scope):
+        if not c.placement.totals(found) and found.rows_per_person > 1:
             for key, make in _count_flags(c, found, scope).items():
                 c.persons.register(found, key, make)
 
@@ -206,7 +222,8 @@ class _Parts:
         self.breakdown = breakdown
         self.frame = breakdown.frame
         self.owners = owners_of(self.frame)
-        local = all(len(branch.owners) == 1 for branch in self.frame.branches)
+        self.recipient_is_one_of_several = len(self.owners) > 1 and c.recipient in self.owners
+        local = all(c.placement.totals(branch) for branch in self.frame.branches)
         histograms = self._histograms() if local and len(self.frame.branches) > 1 else ()
         self.branches = [
             replace(breakdown.at(number), histograms=histograms) if len(self.frame.branches) > 1 else breakdown
@@ -237,7 +254,7 @@ class _Parts:
         """Whether a part counts persons by rows on shares of whom one person may have several."""
         if not isinstance(part, Count) or part.unit == "rows" or part.scope == "base":
             return False
-        return breakdown.frame.rows_per_person > 1 and len(breakdown.frame.owners) > 1
+        return breakdown.frame.rows_per_person > 1 and not self.c.placement.totals(breakdown.frame)
 
     def _counters(self) -> list[Breakdown]:
         """The frames over which persons are counted on shares."""
@@ -268,7 +285,7 @@ class _Parts:
     def _emit(self, part: Part) -> Ranged:
         lo, hi = part_range(self.breakdown, part)
         match part:
-            case Count(scope="base") if not self.frame.apart or any(len(f.owners) > 1 for f in self.frame.branches):
+            case Count(scope="base") if not self.frame.apart or not all(map(self.c.placement.totals, self.frame.branches)):
                 return replace(_frame_count(self.c, self.frame, "base"), lo=lo, hi=hi)
             case Quantile():
                 return Ranged(value=self._quantile(part), lo=lo, hi=hi)
@@ -289,7 +306,7 @@ class _Parts:
     def _of_branch(self, part: Part, breakdown: Breakdown) -> list[Contribution]:
         """A part of one branch, for every owner of its rows."""
         frame = breakdown.frame
-        if len(frame.owners) == 1:
+        if self.c.placement.totals(frame):
             (owner,) = frame.owners
             values = cells_of(breakdown, part)
             local = LocalPart(owner=owner, breakdown=breakdown, part=part, values=values)
@@ -315,7 +332,7 @@ class _Parts:
     def _quantile(self, part: Quantile) -> Value:
         if part.column in self.branches[0].histograms:
             return self._from_histograms(part)
-        if len(self.frame.owners) == 1:
+        if self.c.placement.totals(self.frame):
             return self._of_branch(part, self.breakdown)[0].value
         return self._on_shares(self.breakdown).emit(part)
 
@@ -352,6 +369,8 @@ class _SharedParts:
         self.breakdown = breakdown
         self.frame = breakdown.frame
         self.node: Summarise = breakdown.node
+        in_cells = [p for p in breakdown.parts if isinstance(p, Moment) or (isinstance(p, Count) and p.scope == "cell")]
+        self.cells = Cells(c, self.frame, self.node.by, len(in_cells))
         self._masks: dict[tuple[tuple[str, ...], Expr | None], Value] = {}
         self._weights: dict[tuple[tuple[str, ...], Expr | None, int], Value] = {}
         self._products: dict[tuple[tuple[str, ...], tuple[str, ...], int], Value] = {}
@@ -376,7 +395,7 @@ class _SharedParts:
             case Count(scope="frame" | "outside"):
                 return self.b.count_bits(self.flags(part))
             case Count():
-                return self._over_cells(self._weight(part.columns, part.where, 1), 1)
+                return self.cells.sums(self._weight(part.columns, part.where, 1))
             case Moment():
                 return self._moment(part)
             case Quantile():
@@ -386,18 +405,14 @@ class _SharedParts:
         """A count of rows over some of the rows, those of one owner."""
         if part.scope != "cell":
             return self.b.count_bits(self.b.cut(self.flags(part), start, stop))
-        weight = self.b.cut(self._weight(part.columns, part.where, 1), start, stop)
-        if not self.node.by:
-            return self.b.sum(weight)
-        first = self.b.cut(self._first_levels(1), start, stop)
-        return self.b.reshape(self.b.inner(first, weight), 1)
+        return self.cells.sums(self._weight(part.columns, part.where, 1), start, stop)
 
     def flags(self, part: Count) -> Value:
         """Planes of the rows that a count is about: one, or one a cell."""
         if part.scope == "outside":
             return _outside(self.c, self.frame)
         mask = self._mask(part.columns, part.where)
-        levels = self._levels(self.node.by) if part.scope == "cell" else None
+        levels = self.cells.planes() if part.scope == "cell" else None
         return mask if levels is None else self.b.and_(levels, mask)
 
     def _column(self, name: str) -> tuple[Expr, ColumnType]:
@@ -417,41 +432,11 @@ class _SharedParts:
             self._masks[key] = mask
         return self._masks[key]
 
-    def _levels(self, names: tuple[str, ...]) -> Value | None:
-        """Planes of every combination of levels of some keys, row-major."""
-        planes: Value | None = None
-        for name in names:
-            expr, _ = self._column(name)
-            new = self.c.value(self.frame, expr, ONEHOT)
-            if planes is None:
-                planes = new
-                continue
-            outer = self.b.pick_rows(planes, [i for i in range(planes.rows) for _ in range(new.rows)])
-            inner = self.b.pick_rows(new, [j for _ in range(planes.rows) for j in range(new.rows)])
-            planes = self.b.and_(outer, inner)
-        return planes
-
     def _weight(self, columns: tuple[str, ...], where: Expr | None, limbs: int) -> Value:
-        """Mask times the levels of all keys but the first one, as ring elements: (combinations, n)."""
+        """Rows of weights, as ``Cells.sums`` adds them up."""
         key = (columns, where, limbs)
         if key not in self._weights:
-            mask = self._mask(columns, where)
-            rest = self._levels(self.node.by[1:])
-            self._weights[key] = self.b.to_arith(mask if rest is None else self.b.and_(rest, mask), limbs)
-        return self._weights[key]
-
-    def _over_cells(self, rows: Value, limbs: int) -> Value:
-        """Sum weighted rows within every level of the first key: one row of cells, row-major."""
-        if not self.node.by:
-            return self.b.sum(rows)
-        return self.b.reshape(self.b.inner(self._first_levels(limbs), rows), 1)
-
-    def _first_levels(self, limbs: int) -> Value:
-        """The levels of the first key as ring elements."""
-        expr, _ = self._column(self.node.by[0])
-        key = (("", self.node.by[0]), None, limbs)
-        if key not in self._weights:
-            self._weights[key] = self.b.to_arith(self.c.value(self.frame, expr, ONEHOT), limbs)
+            self._weights[key] = self.cells.weights(self._mask(columns, where), limbs)
         return self._weights[key]
 
     def _moment(self, part: Moment) -> Value:
@@ -460,7 +445,7 @@ class _SharedParts:
         # A missing value is zero, so presence has to be asked for only where a column has power 0.
         needed = tuple(n for n, power in zip(part.columns, part.powers, strict=True) if power == 0)
         factors = tuple(n for n, power in zip(part.columns, part.powers, strict=True) for _ in range(power))
-        return self._over_cells(self._product(needed, factors, limbs), limbs)
+        return self.cells.sums(self._product(needed, factors, limbs))
 
     def _product(self, needed: tuple[str, ...], factors: tuple[str, ...], limbs: int) -> Value:
         """Weights times the values of some columns; shorter products are shared by longer ones."""
@@ -486,11 +471,13 @@ class _SharedParts:
             unit = "rows" if self.frame.rows_per_person > 1 else "persons"
             count = self.emit(Count(columns=nullable_columns(self.frame, (part.column,)), unit=unit))
             mask = self._mask((part.column,), None)
-            groups = self._levels(self.node.by)
-            masks = mask if groups is None else self.b.and_(groups, mask)
+            groups = self.cells.planes()
             ranks = ranks_lower(self.b, count, [p.q for p in wanted], self.frame.length)
             planes = self.c.value(self.frame, expr, PLANES)
-            found = select_ranks(self.b, planes, masks, ranks)
+            if groups is None:
+                found = select_ranks(self.b, planes, mask, ranks)
+            else:
+                found = select_ranks_apart(self.b, planes, mask, groups, self.cells.counts, ranks)
             self._quantiles[part.column] = self.b.add_public(found, [type_.low])
         at, width = wanted.index(part), len(wanted)
         return self.b.take(self._quantiles[part.column], [g * width + at for g in range(self.node.cells)])
