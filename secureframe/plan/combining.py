@@ -142,7 +142,7 @@ class Merge(Node):
         partner = {f.owners: f for f in right}
         if len(partner) < len(right) or {f.owners for f in left} != set(partner):
             return (self,)
-        strangers = (_apart(a, b) for a in left for b in right if a.owners != b.owners)
+        strangers = (apart_by_tables(a, b) for a in left for b in right if a.owners != b.owners)
         return tuple(replace(self, left=f, right=partner[f.owners]) for f in left) if all(strangers) else (self,)
 
     @property
@@ -247,7 +247,7 @@ class Concat(Node):
     def disjoint(self) -> bool:
         """Whether nobody is in two of the frames."""
         pairs = ((a, b) for i, a in enumerate(self.frames) for b in self.frames[i + 1 :])
-        return all(_apart(a, b) or _leaves(a, b) or _leaves(b, a) for a, b in pairs)
+        return all(apart_by_tables(a, b) or _leaves(a, b) or _leaves(b, a) for a, b in pairs)
 
     @cached_property
     def _rows(self) -> int:
@@ -276,8 +276,8 @@ class Concat(Node):
         return {name: max(f.expanded.get(name, 1) for f in self.frames) for name in self.schema}
 
 
-def _apart(a: Node, b: Node) -> bool:
-    """Whether tables say that nobody is in both frames."""
+def apart_by_tables(a: Node, b: Node) -> bool:
+    """Whether the tables of two frames say that nobody is in both."""
     return all(tables_apart(x, y) for x in a.bases for y in b.bases)
 
 
