@@ -13,7 +13,7 @@ USABLE := import sys, venv, ensurepip; sys.exit(not ((3, 11) <= sys.version_info
 help: ## list what people do here
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-demo: $(STAMP) ## the NAFLD study over three institutions, on this machine
+demo: $(STAMP) ## three studies over several institutions, on this machine
 	@$(PY) -m secureframe.demonstration
 
 test: $(STAMP) ## every test that this machine can run, after ruff and mypy
@@ -24,8 +24,8 @@ check: $(STAMP) ## ruff and mypy
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 
-bench: $(STAMP) ## protocols and statements: seconds, rounds, bytes, memory
-	@$(PY) -m benchmarks.run
+bench: $(STAMP) ## protocols and statements: seconds, rounds, bytes, memory; ONLY=placement for one part
+	@$(PY) -m benchmarks.run $(addprefix --only ,$(ONLY))
 
 format: $(STAMP) ## let ruff sort imports and mend what it can
 	@$(PY) -m ruff check --fix .

@@ -21,13 +21,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from secureframe.backend import Backend, Member
+from secureframe.backend import NEUTRAL, PARTIES, Backend, Member, Outcome
 from secureframe.combine import stacked
-from secureframe.disclosure.policy import Policy, preset
-from secureframe.disclosure.sealing import open_packages
+from secureframe.disclosure.policy import ANALYST, Policy, preset, require_recipient
 from secureframe.display import ProgressLine
 from secureframe.engine.catalog import Catalog
-from secureframe.errors import PlanError
+from secureframe.errors import PlanError, ProtocolAborted
 from secureframe.frame import SecureFrame
 from secureframe.governance.identity import AnalystIdentity
 from secureframe.jobs import JobReport
@@ -36,7 +35,9 @@ from secureframe.plan.nodes import Node, Summarise
 from secureframe.plan.nodes import Table as TableNode
 from secureframe.planner.compile import Compiled, compile_plan
 from secureframe.planner.explain import explain_frame, explain_plan
-from secureframe.results.decode import decode_release, open_outputs
+from secureframe.planner.prediction import sealed_bytes
+from secureframe.results.opening import open_released
+from secureframe.results.receipt import Receipt
 from secureframe.results.released import ReleasedTable
 from secureframe.schema.declare import NAME, Table
 from secureframe.schema.table import TableSchema
@@ -63,6 +64,9 @@ class CatalogView:
                 flags = [w for w, on in (("sensitive", column.sensitive), ("magnitude", column.magnitude)) if on]
                 uses = "" if len(column.uses) == 4 else "; use: " + ", ".join(sorted(column.uses))
                 lines.append(f"    {column.name:<12} {column.type.describe()}{uses}" + (f"; {', '.join(flags)}" if flags else ""))
+        for owner, policy in self._catalog.policies.items():
+            if policy.recipients is not None:
+                lines.append(f"results about {owner}'s data may go to {', '.join(policy.recipients) or 'nobody'}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -77,12 +81,17 @@ class CatalogView:
 
 
 class MemberView:
-    """An institution: ``fed["hospital"]["patients"]`` is a frame."""
+    """An institution: ``fed["hospital"]["patients"]`` is a frame.
+
+    ``party`` is the compute party that it hosts, if it does; ``directory``, in a simulation, its private directory on this
+    machine, in which it keeps the results that it received.
+    """
 
     def __init__(self, federation: Federation, member: Member) -> None:
         self._federation = federation
         self.name = member.name
         self.party = member.party
+        self.directory = member.directory
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -180,16 +189,31 @@ class Federation:
 
     # -- statements --------------------------------------------------------------------------------------------------
 
-    def _plan(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar]) -> Plan:
+    def _plan(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str | None = None) -> Plan:
         owners = frozenset().union(*(n.owners for n in nodes))
+        identity = None if recipient is None else self._recipient(recipient)
+        policies = {owner: self._catalog.policies[owner] for owner in sorted(owners)}
+        require_recipient(policies, ANALYST if recipient is None else recipient)
         return new_plan(
             nodes,
             parameters,
             purpose=self.purpose,
             analyst=self._analyst.public(),
-            policies={owner: self._catalog.policies[owner].digest for owner in sorted(owners)},
+            policies={owner: policy.digest for owner, policy in policies.items()},
             versions=self._catalog.versions(nodes),
+            recipient=identity,
         )
+
+    def _recipient(self, name: str) -> Mapping[str, Any]:
+        """The identity of a member that can receive results."""
+        known = {m.name: m.identity for m in self._backend.members if m.identity is not None}
+        if name not in known:
+            names = ", ".join(known) or "none here"
+            raise PlanError(
+                f"there is no institution {name!r} that could receive results",
+                hint=f"with sf.defer(recipient=...): {names}; without a recipient the analyst gets the result",
+            )
+        return known[name]
 
     def _compiled(self, plan: Plan) -> Compiled:
         return compile_plan(plan, self._catalog.policies)
@@ -205,6 +229,16 @@ class Federation:
         started = time.perf_counter()
         plan = self._plan(nodes, parameters)
         compiled = self._compiled(plan)
+        job, outcome = self._send(plan)
+        if outcome.packages is None:
+            raise ProtocolAborted("the institutions kept what was meant for the analyst", hint="run the statement again")
+        released = open_released(outcome.packages, self._analyst.sealing_key, job=job, plan=plan, compiled=compiled)
+        sealed = sum(map(len, outcome.packages))
+        self.last_job = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started, sealed)
+        return released
+
+    def _send(self, plan: Plan) -> tuple[str, Outcome]:
+        """Sign a plan, run it, and return the job's identifier and what came back."""
         request = plan.to_bytes()
         line = ProgressLine(enabled=False if self._quiet else None)
         with self._lock:
@@ -212,22 +246,40 @@ class Federation:
                 outcome = self._backend.run(request, self._analyst.sign(request), line)
             finally:
                 line.close()
-        job = job_id(request)
-        shares = open_packages(
-            outcome.packages, self._analyst.sealing_key, job_id=job, plan_digest=plan.digest
-        )
-        opened = open_outputs(compiled, shares)
-        released = [decode_release(release, opened, plan) for release in compiled.releases]
-        self.last_job = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started)
-        return released
+        return job_id(request), outcome
+
+    def deliver(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str) -> Receipt:
+        """Run releases as one job whose result goes to an institution, sealed with its key.
+
+        Leakage: the recipient learns the released cells and which were withheld; the analyst nothing.
+
+        Raises
+        ------
+        SecureFrameError
+            As `run` does; `PolicyError` where an owner does not allow the recipient.
+        """
+        started = time.perf_counter()
+        plan = self._plan(nodes, parameters, recipient)
+        sealed = sealed_bytes(self._compiled(plan))
+        job, outcome = self._send(plan)
+        if outcome.packages is not None:
+            raise ProtocolAborted(f"the institutions did not hand the result to {recipient}", hint="run the statement again")
+        self.last_job = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started, sealed)
+        return Receipt.of(plan, job)
+
+    async def deliver_async(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str) -> Receipt:
+        """The same without blocking the event loop."""
+        return await asyncio.to_thread(self.deliver, nodes, parameters, recipient)
 
     async def run_async(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar]) -> list[ReleasedTable]:
         """Run releases as one job without blocking the event loop."""
         return await asyncio.to_thread(self.run, nodes, parameters)
 
-    def explain(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar] | None = None) -> str:
+    def explain(
+        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar] | None = None, recipient: str | None = None
+    ) -> str:
         """Say where releases are computed, what is sent, what each role learns, and what they cost."""
-        plan = self._plan(nodes, parameters or {})
+        plan = self._plan(nodes, parameters or {}, recipient)
         return explain_plan(plan, self._compiled(plan), {m.party: m.name for m in self._backend.members if m.party is not None})
 
     def explain_frame(self, node: Node) -> str:
@@ -262,6 +314,7 @@ def simulate(
     policy: str | Policy | Mapping[str, str | Policy] = "open-research",
     purpose: str,
     analyst: str = "analyst",
+    parties: Sequence[str] | None = None,
     quiet: bool = False,
     start: Start | None = None,
 ) -> Federation:
@@ -278,6 +331,9 @@ def simulate(
         What the answers are for; part of every plan.
     analyst : str
         The name that plans are signed with.
+    parties : sequence of str, optional
+        Who hosts the three compute parties: institutions of ``tables``, or neutral hosts, whose names begin with ``neutral``;
+        neutral hosts fill up what is missing. By default the first three institutions.
     quiet : bool
         Show no progress.
     start : callable, optional
@@ -295,6 +351,9 @@ def simulate(
     for name in [*tables, *(t for owned in tables.values() for t in owned)]:
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise PlanError(f"{name!r} is no name for an institution or a table", hint="letters, digits and _, no dots")
+    if ANALYST in tables:
+        raise PlanError(f"{ANALYST!r} is what policies call whoever asks", hint="give the institution another name")
+    hosts = None if parties is None else _hosts(parties, tables)
     if not tables or not all(tables.values()):
         raise PlanError("a federation needs institutions with tables", hint="{'hospital': {'patients': 'patients.parquet'}}")
     chosen = {name: (policy[name] if isinstance(policy, Mapping) and name in policy else policy) for name in tables}
@@ -311,7 +370,12 @@ def simulate(
             for institution, owned in tables.items()
         }
         backend = (start or _backend("simulate"))(
-            declarations=declarations, policies=policies, directory=directory, analyst=identity, progress=_steps(line)
+            declarations=declarations,
+            policies=policies,
+            directory=directory,
+            analyst=identity,
+            progress=_steps(line),
+            **({} if hosts is None else {"parties": hosts}),
         )
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
@@ -323,6 +387,18 @@ def simulate(
         for text in texts:
             warnings.warn(text, UserWarning, stacklevel=2)
     return federation
+
+
+def _hosts(parties: Sequence[str], tables: Mapping[str, Any]) -> tuple[str, ...]:
+    """Check who is to host the compute parties."""
+    if isinstance(parties, str) or len(parties) > PARTIES or len(set(parties)) != len(parties):
+        raise PlanError(f"there are {PARTIES} compute parties, each at another host", hint="parties=['hospital', 'registry']")
+    for name in parties:
+        neutral = isinstance(name, str) and NAME.fullmatch(name.replace("-", "_")) and name.startswith(NEUTRAL)
+        if name not in tables and not neutral:
+            known = ", ".join(map(repr, tables))
+            raise PlanError(f"{name!r} has no tables here, so it could only be a neutral host", hint=f"{known}, or 'neutral'")
+    return tuple(parties)
 
 
 START_STEPS = 6

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from secureframe.disclosure import closing, rounding
+from secureframe.disclosure import closing, moments, rounding
+from secureframe.disclosure.owners import difference, repeated, unsafe, views
 from secureframe.disclosure.policy import Policy
 from secureframe.disclosure.rounding import Ranged
 from secureframe.mpc.numeric import round_to_base
@@ -20,6 +21,7 @@ from secureframe.mpc.program import Builder, Value, bit_length
 from secureframe.plan.expressions import Binary, ColumnRef, Not, column_names
 from secureframe.plan.nodes import Node, Statistic
 from secureframe.plan.parts import Breakdown, Count, Moment, Part, Piece, Quantile
+from secureframe.plan.statistics import KINDS, PERSONS_PER_COLUMN
 from secureframe.schema.types import ColumnType
 
 CORRELATION_PLACES = 3
@@ -53,12 +55,19 @@ def release(
     violated : sequence of Value
         bits ``(1, 1)``: where one is set, the frame is not what the statement says, and everything is withheld.
 
+    Where rows of the recipient are among those of others, all rules hold for what is left without them too: what it knows of the
+    frame it can take away.
+
     Leakage: nothing opens. The recipient learns, for every cell and statistic, one bit, and the fields where it is 0.
     """
     rules = Rules(b, breakdown, parts, policy, violated)
+    left = others_alone(parts)
+    of_others = None if left is None else Rules(b, breakdown, left, policy, others_alone=True)
     released = []
     for piece in breakdown.pieces:
         withheld = rules.withheld(piece)
+        if of_others is not None:
+            withheld = b.or_(withheld, of_others.withheld(piece))
         fields = []
         for field, ranged in rules.fields(piece):
             kept = b.multiply(ranged.value, b.to_arith(b.invert(withheld), ranged.value.limbs))
@@ -70,18 +79,29 @@ def release(
     return tuple(released)
 
 
-def minimum_persons(statistic: Statistic, threshold: int) -> int:
-    """Fewest persons that a statistic other than a frequency may be about."""
-    match statistic.kind:
-        case "var" | "std":
-            return threshold + 1
-        case "corr":
-            return max(threshold, 20)
-        case "quantile":
-            assert statistic.q is not None
-            return math.ceil(threshold / min(statistic.q, 1 - statistic.q))
-        case _:
-            return threshold
+def others_alone(parts: Mapping[Part, Ranged]) -> dict[Part, Ranged] | None:
+    """Return the counts without the recipient's rows; None where no rows, or all of them, are the recipient's.
+
+    Rows that are all the recipient's own leave nothing that could be told of anybody else's.
+    """
+    if parts[Count()].others is None:
+        return None
+    counts = {part: ranged for part, ranged in parts.items() if isinstance(part, Count)}
+    return {
+        part: replace(r, value=r.value if r.others is None else r.others, rest=(), own=(), others=None)
+        for part, r in counts.items()
+    }
+
+
+def minimum_persons(statistic: Statistic, threshold: int, together: int = 2) -> int:
+    """Fewest persons that a statistic other than a frequency may be about.
+
+    ``together`` is the number of columns whose correlations or covariances the release holds.
+    """
+    kind = KINDS[statistic.kind]
+    if statistic.q is not None:
+        return math.ceil(threshold / min(statistic.q, 1 - statistic.q))
+    return max(threshold, PERSONS_PER_COLUMN * together) if kind.is_pair else threshold + kind.freedom
 
 
 def is_binary(type_: ColumnType) -> bool:
@@ -107,7 +127,7 @@ def opposites(sides: Sequence[Count]) -> list[tuple[Count, Count]]:
 
 
 class Rules:
-    """Evidence and verdicts of one release."""
+    """Evidence and verdicts of one release: of all rows, or of those alone that are not the recipient's (``others_alone``)."""
 
     def __init__(
         self,
@@ -116,8 +136,11 @@ class Rules:
         parts: Mapping[Part, Ranged],
         policy: Policy,
         violated: Sequence[Value] = (),
+        *,
+        others_alone: bool = False,
     ) -> None:
         self.b = b
+        self.others_alone = others_alone
         self.breakdown = breakdown
         self.node = breakdown.node
         self.parts = parts
@@ -140,13 +163,13 @@ class Rules:
         if self.policy.sensitive_zeros:
             verdicts += [closing.below(b, persons.value, 1, persons.hi) for persons in self._classes(piece)]
         if piece.statistic.kind not in ("size", "count"):
-            least = minimum_persons(piece.statistic, t)
-            verdicts.append(closing.below(b, persons.value, least, persons.hi))
+            least = minimum_persons(piece.statistic, t, max(2, len(self.node.together)))
+            # Where none of the others is left, the statistic tells nothing of them.
+            too_few = closing.small if self.others_alone else closing.below
+            verdicts.append(too_few(b, persons.value, least, persons.hi))
         elif self.policy.rounding and piece.persons != Count():
-            everyone = self.parts[Count()]
-            missing = b.subtract(everyone.value, persons.value)
-            verdicts.append(closing.small(b, missing, t, everyone.hi))
-        if piece.statistic.kind == "corr" and self.policy.rounding:
+            verdicts.append(unsafe(b, [difference(b, self.parts[Count()], persons)], self.policy))
+        if self.policy.rounding and not self.others_alone and self._is_quotient_of_spreads(piece.statistic):
             verdicts.append(self._without_variance(piece))
         return b.any_plane(b.rows(verdicts))
 
@@ -156,12 +179,20 @@ class Rules:
         named = {name for name in piece.statistic.columns if schema[name].sensitive and is_binary(schema[name].type)}
         return [self.parts[s] for s in piece.sides if s.where is not None and column_names(s.where) & named]
 
+    def _is_quotient_of_spreads(self, statistic: Statistic) -> bool:
+        """Whether a statistic does not exist where a column has one value only, and is rounded as it is."""
+        if statistic.kind in ("skew", "kurtosis"):
+            return not is_binary(self.node.frame.schema[statistic.columns[0]].type)
+        return statistic.kind == "corr"
+
     def _without_variance(self, piece: Piece) -> Value:
-        """One plane over cells: a column of a correlation has one value only, so that there is no correlation to round."""
+        """One plane over cells: a column of the statistic has one value only, so that there is nothing to round."""
         b = self.b
         count = self._exact(piece.parts[0])
-        spreads = [self._spread(piece, count, a, square) for a, square in (((1, 0), (2, 0)), ((0, 1), (0, 2)))]
-        return b.or_(*(b.is_zero(x.value, bit_length(0, x.hi)) for x in spreads))
+        pairs = (((1, 0), (2, 0)), ((0, 1), (0, 2))) if piece.statistic.kind == "corr" else (((1,), (2,)),)
+        spreads = [self._spread(piece, count, a, square) for a, square in pairs]
+        zeros = [b.is_zero(x.value, bit_length(0, x.hi)) for x in spreads]
+        return b.or_(*zeros) if len(zeros) == 2 else zeros[0]
 
     def _frame(self) -> Value:
         """One bit: the frame itself, or what its base table has beyond it, is too small; so for each frame it is made of."""
@@ -171,16 +202,14 @@ class Rules:
             for frame in (None, *self.breakdown.thinned):
                 outside = self.parts.get(Count(scope="outside", of=frame))
                 counts.append(self._complement(frame) if outside is None else outside)
-            hi = max(c.hi for c in counts)
-            both = b.concat([*(c.value for c in counts), *counts[0].rest])
-            bad = closing.any_element(b, closing.small(b, both, self.policy.threshold, hi))
+            bad = unsafe(b, counts, self.policy)
             self._frame_bad = b.any_plane(b.rows([bad, *self.violated])) if self.violated else bad
         return self._frame_bad
 
     def _complement(self, frame: Node | None) -> Ranged:
         """Persons of a frame's base table that are not in the frame."""
         base, inside = self.parts[Count(scope="base", of=frame)], self.parts[Count(scope="frame", of=frame)]
-        return Ranged(value=self.b.subtract(base.value, inside.value), lo=0, hi=base.hi)
+        return difference(self.b, base, inside)
 
     def _pattern(self, evidence: Count) -> Value:
         """Cells withheld on account of one count of persons, closed against recovery from its margins."""
@@ -189,32 +218,28 @@ class Rules:
         return self._patterns[evidence]
 
     def _close(self, evidence: Count) -> Value:
-        b, t = self.b, self.policy.threshold
+        b = self.b
         counts = self.parts[evidence]
         if not self.node.by:
-            found = closing.small(b, counts.value, t, counts.hi)
-            return b.or_(found, self._remainders(counts, 1)) if counts.rest else found
-        total = self.parts[replace(evidence, scope="frame")]
-        cells = self.node.cells
-        rest = b.subtract(b.take(total.value, [0] * cells), counts.value)
-        tests = closing.small(b, b.concat([counts.value, rest]), t, counts.hi)
-        primary = b.or_(b.cut(tests, 0, cells), b.cut(tests, cells, 2 * cells))
-        if counts.rest:
-            primary = b.or_(primary, self._remainders(counts, cells))
+            return unsafe(b, [counts], self.policy)
+        total = repeated(b, self.parts[replace(evidence, scope="frame")], self.node.cells)
+        primary = unsafe(b, [counts, difference(b, total, counts)], self.policy)
         if self.policy.sensitive_zeros and evidence == Count():
-            primary = self._sensitive(primary, counts)
+            for number, view in enumerate(views(counts)):
+                primary = self._sensitive(primary, view, self._reach(counts), pooled=number == 0)
         sizes = [len(levels) for levels in self.node.levels]
-        columns = math.prod(sizes[1:])
-        hi, overlap = self._reach(counts), self._overlap
-        if sizes[0] == 1 or columns == 1:
-            return closing.close_line(b, counts.value, primary, t, hi, overlap=overlap)
-        return closing.close_rectangle(b, counts.value, primary, sizes[0], columns, t, hi, overlap=overlap)
+        return self._closed(counts, primary, sizes[0], math.prod(sizes[1:]))
 
-    def _remainders(self, counts: Ranged, cells: int) -> Value:
-        """Cells in which too few persons are left when one owner's rows are left out: that owner knows its own."""
-        b = self.b
-        tests = closing.small(b, b.concat(list(counts.rest)), self.policy.threshold, counts.hi)
-        return b.any_plane(b.rows([b.cut(tests, i * cells, (i + 1) * cells) for i in range(len(counts.rest))]))
+    def _closed(self, counts: Ranged, primary: Value, rows: int, columns: int) -> Value:
+        """A pattern that is closed for everybody, and for each owner of rows, who subtracts its own from every margin."""
+        b, t, hi, overlap = self.b, self.policy.threshold, self._reach(counts), self._overlap
+        if rows == 1 or columns == 1:
+            found = [closing.close_line(b, view, primary, t, hi, overlap=overlap) for view in views(counts)]
+        else:
+            found = [
+                closing.close_rectangle(b, view, primary, rows, columns, t, hi, overlap=overlap) for view in views(counts)
+            ]
+        return b.any_plane(b.rows(found)) if len(found) > 1 else found[0]
 
     @property
     def _overlap(self) -> bool:
@@ -227,21 +252,25 @@ class Rules:
 
     def _two_sided(self, one: Count, other: Count) -> Value:
         """Cells withheld in a table of two rows, both sides of a condition, whose margins (sizes and totals) are known."""
-        b, t = self.b, self.policy.threshold
+        b = self.b
         cells = self.node.cells
-        counts = [self.parts[side] for side in (one, other)]
-        both = b.concat([c.value for c in counts])
-        hi = max(c.hi for c in counts)
-        primary = closing.small(b, both, t, hi)
-        if cells == 1:
-            closed = primary
-        else:
-            reach = max(map(self._reach, counts))
-            closed = closing.close_rectangle(b, both, primary, 2, cells, t, reach, overlap=self._overlap)
+        first, second = self.parts[one], self.parts[other]
+        both = Ranged(
+            value=b.concat([first.value, second.value]),
+            lo=0,
+            hi=max(first.hi, second.hi),
+            rest=tuple(b.concat(pair) for pair in zip(first.rest, second.rest, strict=True)),
+            own=tuple(b.concat(pair) for pair in zip(first.own, second.own, strict=True)),
+        )
+        primary = unsafe(b, [both], self.policy)
+        closed = primary if cells == 1 else self._closed(both, primary, 2, cells)
         return b.or_(b.cut(closed, 0, cells), b.cut(closed, cells, 2 * cells))
 
-    def _sensitive(self, primary: Value, counts: Ranged) -> Value:
-        """Empty cells, and whole lines that one cell holds, in a table by a sensitive column."""
+    def _sensitive(self, primary: Value, counts: Value, hi: int, *, pooled: bool) -> Value:
+        """Empty cells, and whole lines that one cell holds, in a table by a sensitive column.
+
+        Where one owner's rows are left out (not ``pooled``), lines that are empty without them say nothing.
+        """
         b = self.b
         sizes = [len(levels) for levels in self.node.levels]
         for axis, name in enumerate(self.node.by):
@@ -253,14 +282,15 @@ class Rules:
             for i, line in enumerate(line_of):
                 lines[line].append(i)
             flat = [i for line in lines for i in line]
-            totals = b.sum(b.take(counts.value, flat, rows=len(lines)))
-            others = b.subtract(b.take(totals, line_of), counts.value)
-            tests = b.invert(closing.below(b, b.concat([counts.value, others]), 1, self._reach(counts)))
+            totals = b.sum(b.take(counts, flat, rows=len(lines)))
+            others = b.subtract(b.take(totals, line_of), counts)
+            tests = b.invert(closing.below(b, b.concat([counts, others]), 1, hi))
             filled, shared = b.cut(tests, 0, self.node.cells), b.cut(tests, self.node.cells, 2 * self.node.cells)
             whole = b.and_(filled, b.invert(shared))
             by_place = [[line[place] for line in lines] for place in range(sizes[axis])]
             line_bad = b.any_plane(b.rows([b.take_bits(whole, index) for index in by_place]))
-            primary = b.any_plane(b.rows([primary, b.invert(filled), b.take_bits(line_bad, line_of)]))
+            empty = b.invert(filled) if pooled else b.and_(b.invert(filled), shared)
+            primary = b.any_plane(b.rows([primary, empty, b.take_bits(line_bad, line_of)]))
         return primary
 
     # -- numbers ---------------------------------------------------------------------------------------------------
@@ -278,6 +308,8 @@ class Rules:
                 return [self._field("value", self._exact(quantile))]
             case "corr":
                 return self._correlation(piece, rounded)
+            case "cov":
+                return self._covariance(piece, count, rounded)
         type_ = self.node.frame.schema[statistic.columns[0]].type
         total = self._total(piece, count, type_)
         if rounded and is_binary(type_):
@@ -289,6 +321,8 @@ class Rules:
                 return [self._on_grid(total, count, type_.step, type_.low, type_.high)]
             return [self._field("count", count), self._field("total", total)]
         spread = self._spread(piece, count, (1,), (2,))
+        if statistic.kind in ("skew", "kurtosis"):
+            return self._shape(piece, count, spread, rounded)
         if not rounded:
             return [self._field("count", count), self._field("spread", spread)]
         pairs = rounding.combine(self.b, rounding.multiply(self.b, count, count), 1, count, -1)
@@ -297,6 +331,8 @@ class Rules:
         if statistic.kind == "var":
             return [self._to_grid(spread, pairs, type_.step**2, rounding.significant_grid(Fraction(0), reach**2))]
         grid = rounding.significant_grid(Fraction(0), reach)
+        if statistic.kind == "sem":
+            pairs = replace(rounding.multiply(self.b, pairs, count), lo=0)
         return [self._to_grid(spread, pairs, type_.step**2, grid, squared=True)]
 
     def _field(self, name: str, ranged: Ranged) -> tuple[ReleasedField, Ranged]:
@@ -344,11 +380,8 @@ class Rules:
     def _spread(self, piece: Piece, count: Ranged, a: tuple[int, ...], square: tuple[int, ...]) -> Ranged:
         """count * sum of squares - sum ** 2, which no centre changes."""
         columns = piece.statistic.columns
-        first, second = (self._exact(Moment(columns=columns, powers=p)) for p in (a, square))
-        b = self.b
-        return self._clamped(
-            rounding.combine(b, rounding.multiply(b, count, second), 1, rounding.multiply(b, first, first), -1)
-        )
+        sums = [count, *(self._exact(Moment(columns=columns, powers=p)) for p in (a, square))]
+        return self._clamped(moments.polynomial(self.b, moments.SPREAD, sums))
 
     @staticmethod
     def _clamped(x: Ranged) -> Ranged:
@@ -357,20 +390,44 @@ class Rules:
 
     def _correlation(self, piece: Piece, rounded: bool) -> list[tuple[ReleasedField, Ranged]]:
         b = self.b
-        columns = piece.statistic.columns
         count = self._exact(piece.parts[0])
         xx = self._spread(piece, count, (1, 0), (2, 0))
         yy = self._spread(piece, count, (0, 1), (0, 2))
-        x, y, product = (self._exact(Moment(columns=columns, powers=p)) for p in ((1, 0), (0, 1), (1, 1)))
-        xy = rounding.combine(b, rounding.multiply(b, count, product), 1, rounding.multiply(b, x, y), -1)
+        xy = self._cross(piece, count)
         if not rounded:
             return [self._field("xx", xx), self._field("yy", yy), self._field("xy", xy)]
-        negative = b.is_negative(xy.value, bit_length(xy.lo, xy.hi))
-        square = rounding.multiply(b, xy, xy)
-        sign = b.add_public(b.multiply_public(b.to_arith(negative, square.value.limbs), [-2]), [1])
-        signed = Ranged(value=b.multiply(square.value, sign), lo=-square.hi, hi=square.hi)
+        signed = rounding.signed_square(b, xy)
         grid = rounding.decimal_grid(Fraction(-1), Fraction(1), CORRELATION_PLACES)
         return [self._to_grid(signed, rounding.multiply(b, xx, yy), Fraction(1), grid, squared=True)]
+
+    def _cross(self, piece: Piece, count: Ranged) -> Ranged:
+        """count * sum of products - product of sums."""
+        columns = piece.statistic.columns
+        sums = [self._exact(Moment(columns=columns, powers=p)) for p in ((1, 0), (0, 1), (1, 1))]
+        return moments.polynomial(self.b, moments.CROSS, [count, *sums])
+
+    def _covariance(self, piece: Piece, count: Ranged, rounded: bool) -> list[tuple[ReleasedField, Ranged]]:
+        xy = self._cross(piece, count)
+        if not rounded:
+            return [self._field("count", count), self._field("xy", xy)]
+        types = [self.node.frame.schema[name].type for name in piece.statistic.columns]
+        reach = Fraction(math.prod(max(1, t.high - t.low) for t in types))
+        unit = types[0].step * types[1].step
+        pairs = moments.polynomial(self.b, ((1, (0, 0)), (-1, (0,))), [count])
+        grid = rounding.significant_grid(-reach * unit, reach * unit)
+        return [self._to_grid(xy, replace(pairs, lo=0), unit, grid)]
+
+    def _shape(self, piece: Piece, count: Ranged, spread: Ranged, rounded: bool) -> list[tuple[ReleasedField, Ranged]]:
+        """Skewness and kurtosis: the third or fourth central moment beside the second."""
+        kind, columns = piece.statistic.kind, piece.statistic.columns
+        sums = [count, *(self._exact(Moment(columns=columns, powers=p)) for p in KINDS[kind].powers)]
+        terms = moments.THIRD if kind == "skew" else moments.FOURTH
+        central = moments.polynomial(self.b, terms, sums)
+        if rounded:
+            rows = self.breakdown.frame.length
+            numerator, denominator = moments.quotient(self.b, kind, count, spread, central)
+            return [self._to_grid(numerator, denominator, Fraction(1), moments.grid(kind, rows), squared=kind == "skew")]
+        return [self._field("count", count), self._field("spread", spread), self._field("central", central)]
 
     def _on_grid(self, numerator: Ranged, denominator: Ranged, step: Fraction, lo: int, hi: int) -> tuple[ReleasedField, Ranged]:
         return self._to_grid(numerator, denominator, step, rounding.significant_grid(lo * step, hi * step))

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 
 from secureframe.plan.conditions import counts_persons, has_two_values, hidden_frequencies, inner_conditions, with_columns
 from secureframe.plan.expressions import Binary, ColumnRef, Expr, Literal, Not
-from secureframe.plan.nodes import PREDICATE, Node, Statistic, Summarise
+from secureframe.plan.nodes import PREDICATE, Node, Statistic, Summarise, hash_once
+from secureframe.plan.statistics import KINDS
 from secureframe.plan.thinning import thinned_frames
 from secureframe.schema.types import Kind
 
@@ -87,7 +89,7 @@ class Piece:
     parts: tuple[Part, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Breakdown:
     """A release in pieces, over a frame that has a column for every predicate the rules ask about."""
 
@@ -101,7 +103,7 @@ class Breakdown:
         node = replace(self.node, frame=self.node.frame.branches[number])
         return replace(self, node=node, frame=self.frame.branches[number])
 
-    @property
+    @cached_property
     def parts(self) -> tuple[Part, ...]:
         """Every part once, in a fixed order; the counts that every release needs come first."""
         ordered: dict[Part, None] = {Count(scope="base"): None, Count(scope="frame"): None, Count(): None}
@@ -116,10 +118,13 @@ class Breakdown:
                 ordered[part] = None
         return tuple(ordered)
 
-    @property
+    @cached_property
     def thinned(self) -> tuple[Node, ...]:
         """Frames that were reduced or merged in after rows were left out of them; the rules count these too."""
         return thinned_frames(self.node.frame)
+
+
+hash_once(Breakdown)
 
 
 def frame_counts(frame: Node) -> tuple[Count, ...]:
@@ -145,10 +150,12 @@ def breakdown(node: Summarise) -> Breakdown:
     pieces = []
     for statistic in node.statistics:
         sides: dict[Count, None] = {}
+        # What two columns tell together, they tell of the rows that have both.
+        complete = nullable_columns(node.frame, statistic.columns) if KINDS[statistic.kind].is_pair else ()
         for column in statistic.columns:
             conditions = found[column] if statistic.kind == "count" else [*found[column], *hidden[column]]
             for side in _sides(node.frame, column, [(names[c.key], c.has_two_sides) for c in conditions], statistic.kind):
-                sides[side] = None
+                sides[replace(side, columns=complete)] = None
         pieces.append(
             Piece(
                 statistic=statistic,
@@ -165,17 +172,11 @@ def _parts(node: Summarise, statistic: Statistic) -> tuple[Part, ...]:
     unit = "rows" if node.frame.rows_per_person > 1 else "persons"
     parts: list[Part] = [Count(columns=nullable_columns(node.frame, columns), unit=unit)]
     match statistic.kind:
-        case "sum" | "mean":
-            parts.append(Moment(columns=columns, powers=(1,)))
-        case "var" | "std":
-            parts += [Moment(columns=columns, powers=(p,)) for p in (1, 2)]
-        case "corr":
-            parts += [Moment(columns=columns, powers=p) for p in ((1, 0), (0, 1), (2, 0), (0, 2), (1, 1))]
         case "quantile":
             assert statistic.q is not None
             parts.append(Quantile(column=columns[0], q=statistic.q))
-        case _:
-            pass
+        case kind:
+            parts += [Moment(columns=columns, powers=powers) for powers in KINDS[kind].powers]
     return tuple(parts)
 
 

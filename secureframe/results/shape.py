@@ -10,8 +10,10 @@ import pandas as pd
 
 from secureframe.plan.nodes import Statistic, Summarise
 from secureframe.results.numbers import Number, number
+from secureframe.results.receipt import statistic_text
 from secureframe.results.record import cell, combine, warn_if_withheld
 from secureframe.results.released import SUPPRESSED, Cell, ReleasedTable
+from secureframe.schema.calendar import time_unit
 from secureframe.schema.types import ColumnType, Kind, Scalar
 
 Table = TypeVar("Table", pd.Series, pd.DataFrame)
@@ -26,8 +28,8 @@ def dtype_of(statistic: Statistic, node: Summarise) -> str:
             return "Int64"
         case "sum" | "quantile":
             type_ = node.schema[statistic.columns[0]].type
-            if type_.kind is Kind.DATE:
-                return "datetime64[s]"
+            if type_.is_time:
+                return f"datetime64[{time_unit(type_.step)}]"
             if type_.kind is Kind.BOOL and statistic.kind == "quantile":
                 return "boolean"
             return "Int64" if type_.step.denominator == 1 else "Float64"
@@ -42,8 +44,8 @@ def pandas_dtype(type_: ColumnType) -> Any:
             return pd.BooleanDtype()
         case Kind.CATEGORY:
             return pd.CategoricalDtype(list(type_.categories or ()))
-        case Kind.DATE:
-            return pd.Series([], dtype="datetime64[s]").dtype
+        case Kind.DATE | Kind.DATETIME:
+            return pd.Series([], dtype=cast(Any, f"datetime64[{time_unit(type_.step)}]")).dtype
         case Kind.STRING:
             return pd.StringDtype()
         case Kind.KEY:
@@ -55,8 +57,9 @@ def pandas_dtype(type_: ColumnType) -> Any:
 def array_of(values: Iterable[Cell], dtype: str) -> Any:
     """Return released values as a pandas array; missing and withheld ones are missing in it."""
     held: list[Scalar] = [None if v is SUPPRESSED else cast(Scalar, v) for v in values]
-    if dtype == "datetime64[s]":
-        return pd.Series([None if v is None else pd.Timestamp(cast(datetime.date, v)) for v in held], dtype="datetime64[s]").array
+    if dtype.startswith("datetime64"):
+        moments = [None if v is None else pd.Timestamp(cast(datetime.date, v)) for v in held]
+        return pd.Series(moments, dtype=cast(Any, dtype)).array
     if dtype == "Int64" and any(v is not None and int(cast(int, v)) not in INT64 for v in held):
         dtype = "Float64"
     return pd.array([pd.NA if v is None else v for v in held], dtype=cast(Any, dtype))
@@ -102,15 +105,9 @@ def one_number(tables: Sequence[ReleasedTable]) -> Number:
     """Return the only cell of the only statistic of a release."""
     (table,) = tables
     value, statistic = table.values[0][0], table.node.statistics[0]
-    record = combine(tables, [cell(None, label_of(statistic))] if value is SUPPRESSED else ())
+    record = combine(tables, [cell(None, statistic_text(statistic))] if value is SUPPRESSED else ())
     warn_if_withheld(record)
     return number(value, record)
-
-
-def label_of(statistic: Statistic) -> str:
-    """Return a statistic in words."""
-    kind = statistic.kind if statistic.q is None else f"{float(statistic.q * 100):g}%"
-    return " of ".join([kind, ", ".join(statistic.columns)]) if statistic.columns else kind
 
 
 def column_series(

@@ -64,7 +64,8 @@ computed among clinic, labor, register:
   join: about N rounds (at most N), about N MB
   aggregate: N rounds, N bytes
   release: N rounds, N bytes
-  in all: about N rounds (at most N), about N MB
+sealed for analyst: N bytes, in three packages
+in all: about N rounds (at most N), about N MB
 learned:
   institutions: the plan; nothing of each other's rows
   compute parties: random-looking shares; comparisons of shuffled rows; declared sizes 16
