@@ -28,11 +28,24 @@ CORRELATION_PLACES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Cells of one statistic within a value that leaves, which holds those of others too."""
+
+    value: Value
+    start: int
+    cells: int
+
+    def of(self, opened: Mapping[Value, Sequence[int]]) -> Sequence[int]:
+        """Return these cells of what was opened."""
+        return opened[self.value][self.start : self.start + self.cells]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasedField:
-    """A number that leaves: its name within the statistic, its handle, and the grid that it indexes, if any."""
+    """A number of a statistic: its name, and the grid that it indexes, if any; and where it lies, once it has left."""
 
     name: str
-    value: Value
+    at: Stretch | None = None
     grid: tuple[Fraction, ...] | None = None
 
 
@@ -41,7 +54,7 @@ class ReleasedPiece:
     """What leaves of one statistic: the bits that withhold cells, and its numbers."""
 
     piece: Piece
-    withheld: Value
+    withheld: Stretch
     fields: tuple[ReleasedField, ...]
 
 
@@ -63,20 +76,54 @@ def release(
     rules = Rules(b, breakdown, parts, policy, violated)
     left = others_alone(parts)
     of_others = None if left is None else Rules(b, breakdown, left, policy, others_alone=True)
-    released = []
+    judged: list[Judged] = []
     for piece in breakdown.pieces:
         withheld = rules.withheld(piece)
         if of_others is not None:
             withheld = b.or_(withheld, of_others.withheld(piece))
-        fields = []
-        for field, ranged in rules.fields(piece):
-            kept = b.multiply(ranged.value, b.to_arith(b.invert(withheld), ranged.value.limbs))
-            fields.append(replace(field, value=b.refresh(kept)))
-        flag = b.refresh(withheld)
-        for value in (flag, *(f.value for f in fields)):
-            b.output(value)
-        released.append(ReleasedPiece(piece=piece, withheld=flag, fields=tuple(fields)))
-    return tuple(released)
+        judged.append((piece, withheld, rules.fields(piece)))
+    return _leave(b, judged)
+
+
+Judged = tuple[Piece, Value, list[tuple[ReleasedField, Ranged]]]
+"""A statistic with the bits that withhold its cells, and its numbers."""
+
+
+def _leave(b: Builder, judged: Sequence[Judged]) -> tuple[ReleasedPiece, ...]:
+    """Zero what is withheld, share everything anew, and mark it as leaving: the bits of all statistics as one value, and their
+    numbers as one value a width, so that a release of many statistics has few steps."""
+    starts, total = [], 0
+    for _, withheld, _ in judged:
+        starts.append(total)
+        total += withheld.n
+    bits = b.concat([withheld for _, withheld, _ in judged])
+    kept = b.invert(bits)
+    numbers: dict[int, list[tuple[int, int, Value]]] = {}
+    for i, (_, _, fields) in enumerate(judged):
+        for j, (_, ranged) in enumerate(fields):
+            numbers.setdefault(ranged.value.limbs, []).append((i, j, ranged.value))
+    flags = b.refresh(bits)
+    leaving = [flags]
+    places: dict[tuple[int, int], Stretch] = {}
+    for limbs, found in sorted(numbers.items()):
+        mask = b.to_arith(kept, limbs)
+        index = [starts[i] + cell for i, _, value in found for cell in range(value.n)]
+        left = b.refresh(b.multiply(b.concat([value for _, _, value in found]), b.take(mask, index)))
+        leaving.append(left)
+        at = 0
+        for i, j, value in found:
+            places[i, j] = Stretch(value=left, start=at, cells=value.n)
+            at += value.n
+    for value in leaving:
+        b.output(value)
+    return tuple(
+        ReleasedPiece(
+            piece=piece,
+            withheld=Stretch(value=flags, start=starts[i], cells=withheld.n),
+            fields=tuple(replace(field, at=places[i, j]) for j, (field, _) in enumerate(fields)),
+        )
+        for i, (piece, withheld, fields) in enumerate(judged)
+    )
 
 
 def others_alone(parts: Mapping[Part, Ranged]) -> dict[Part, Ranged] | None:
@@ -336,7 +383,7 @@ class Rules:
         return [self._to_grid(spread, pairs, type_.step**2, grid, squared=True)]
 
     def _field(self, name: str, ranged: Ranged) -> tuple[ReleasedField, Ranged]:
-        return ReleasedField(name=name, value=ranged.value), ranged
+        return ReleasedField(name=name), ranged
 
     def _exact(self, part: Part) -> Ranged:
         return self.parts[part]
@@ -438,4 +485,4 @@ class Rules:
         """The nearest point of a public grid to unit * numerator / denominator, or to its signed root."""
         thresholds = [t * abs(t) if squared else t for t in rounding.midpoints(grid)]
         reached = rounding.points_reached(self.b, numerator, denominator, [t / unit for t in thresholds])
-        return ReleasedField(name="point", value=reached.value, grid=grid), reached
+        return ReleasedField(name="point", grid=grid), reached

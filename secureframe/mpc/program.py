@@ -380,6 +380,12 @@ class Builder:
         rows, n = self._same(x, y, "bits")
         return self._emit("and", (x, y), self._value("bits", rows, n))
 
+    def outer(self, x: Value, y: Value) -> Value:
+        """Conjunctions of every plane of ``x`` with every plane of ``y``, those of one plane of ``x`` together. 1 round."""
+        _require(x.kind == "bits" and y.kind == "bits" and x.n == y.n, "bits of one n expected")
+        left = self.pick_rows(x, [i for i in range(x.rows) for _ in range(y.rows)])
+        return self.and_(left, self.pick_rows(y, [j for _ in range(x.rows) for j in range(y.rows)]))
+
     def mask_words(self, x: Value, mask: Value) -> Value:
         """Words where the bit of ``mask`` (one plane) is 1, else zero. 1 round."""
         _require(x.kind == "words" and mask.kind == "bits" and mask.rows == 1 and mask.n == x.n, "words and one plane")

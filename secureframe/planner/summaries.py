@@ -1,8 +1,8 @@
 """Parts of a release as values on shares: dealt whole by the one owner that has them, or computed from rows on shares.
 
-Over rows on shares every count and moment is one inner product: the planes of the first key as ring elements, times rows of
-weights (validity, presence, predicate, the levels of the other keys) times values. One element a cell is sent for it,
-however many rows there are.
+Over rows on shares every count and moment is one inner product (``cells.py``): planes of levels as ring elements, times rows of
+weights (validity, presence, predicate, further levels) times values. One element a cell is sent for it, however many rows there
+are.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from dataclasses import replace
 
 from secureframe.disclosure.rounding import Ranged
 from secureframe.errors import RangeError
+from secureframe.mpc.group_quantile import select_ranks_apart
 from secureframe.mpc.program import Value, bit_length, limbs_for
 from secureframe.mpc.quantile import ranks_in_histogram, ranks_lower, select_ranks
 from secureframe.plan.expressions import ColumnRef, Expr
-from secureframe.plan.forms import ONEHOT, PLANES, PRESENT, TRUTH, VALID, arith
+from secureframe.plan.forms import PLANES, PRESENT, TRUTH, VALID, arith
 from secureframe.plan.nodes import Node, Statistic, Summarise
 from secureframe.plan.parts import Breakdown, Count, Histogram, Moment, Part, Quantile, frame_counts, nullable_columns
 from secureframe.plan.parts import breakdown as break_down
 from secureframe.plan.rosters import unfiltered
+from secureframe.planner.cells import Cells
 from secureframe.planner.frames import AGGREGATE, FrameCompiler, LocalPart
 from secureframe.planner.remainders import Contribution, at_owner, mingles, owners_of, segments, summed, without_owner
 from secureframe.schema.types import ColumnType
@@ -367,6 +369,8 @@ class _SharedParts:
         self.breakdown = breakdown
         self.frame = breakdown.frame
         self.node: Summarise = breakdown.node
+        in_cells = [p for p in breakdown.parts if isinstance(p, Moment) or (isinstance(p, Count) and p.scope == "cell")]
+        self.cells = Cells(c, self.frame, self.node.by, len(in_cells))
         self._masks: dict[tuple[tuple[str, ...], Expr | None], Value] = {}
         self._weights: dict[tuple[tuple[str, ...], Expr | None, int], Value] = {}
         self._products: dict[tuple[tuple[str, ...], tuple[str, ...], int], Value] = {}
@@ -391,7 +395,7 @@ class _SharedParts:
             case Count(scope="frame" | "outside"):
                 return self.b.count_bits(self.flags(part))
             case Count():
-                return self._over_cells(self._weight(part.columns, part.where, 1), 1)
+                return self.cells.sums(self._weight(part.columns, part.where, 1))
             case Moment():
                 return self._moment(part)
             case Quantile():
@@ -401,18 +405,14 @@ class _SharedParts:
         """A count of rows over some of the rows, those of one owner."""
         if part.scope != "cell":
             return self.b.count_bits(self.b.cut(self.flags(part), start, stop))
-        weight = self.b.cut(self._weight(part.columns, part.where, 1), start, stop)
-        if not self.node.by:
-            return self.b.sum(weight)
-        first = self.b.cut(self._first_levels(1), start, stop)
-        return self.b.reshape(self.b.inner(first, weight), 1)
+        return self.cells.sums(self._weight(part.columns, part.where, 1), start, stop)
 
     def flags(self, part: Count) -> Value:
         """Planes of the rows that a count is about: one, or one a cell."""
         if part.scope == "outside":
             return _outside(self.c, self.frame)
         mask = self._mask(part.columns, part.where)
-        levels = self._levels(self.node.by) if part.scope == "cell" else None
+        levels = self.cells.planes() if part.scope == "cell" else None
         return mask if levels is None else self.b.and_(levels, mask)
 
     def _column(self, name: str) -> tuple[Expr, ColumnType]:
@@ -432,41 +432,11 @@ class _SharedParts:
             self._masks[key] = mask
         return self._masks[key]
 
-    def _levels(self, names: tuple[str, ...]) -> Value | None:
-        """Planes of every combination of levels of some keys, row-major."""
-        planes: Value | None = None
-        for name in names:
-            expr, _ = self._column(name)
-            new = self.c.value(self.frame, expr, ONEHOT)
-            if planes is None:
-                planes = new
-                continue
-            outer = self.b.pick_rows(planes, [i for i in range(planes.rows) for _ in range(new.rows)])
-            inner = self.b.pick_rows(new, [j for _ in range(planes.rows) for j in range(new.rows)])
-            planes = self.b.and_(outer, inner)
-        return planes
-
     def _weight(self, columns: tuple[str, ...], where: Expr | None, limbs: int) -> Value:
-        """Mask times the levels of all keys but the first one, as ring elements: (combinations, n)."""
+        """Rows of weights, as ``Cells.sums`` adds them up."""
         key = (columns, where, limbs)
         if key not in self._weights:
-            mask = self._mask(columns, where)
-            rest = self._levels(self.node.by[1:])
-            self._weights[key] = self.b.to_arith(mask if rest is None else self.b.and_(rest, mask), limbs)
-        return self._weights[key]
-
-    def _over_cells(self, rows: Value, limbs: int) -> Value:
-        """Sum weighted rows within every level of the first key: one row of cells, row-major."""
-        if not self.node.by:
-            return self.b.sum(rows)
-        return self.b.reshape(self.b.inner(self._first_levels(limbs), rows), 1)
-
-    def _first_levels(self, limbs: int) -> Value:
-        """The levels of the first key as ring elements."""
-        expr, _ = self._column(self.node.by[0])
-        key = (("", self.node.by[0]), None, limbs)
-        if key not in self._weights:
-            self._weights[key] = self.b.to_arith(self.c.value(self.frame, expr, ONEHOT), limbs)
+            self._weights[key] = self.cells.weights(self._mask(columns, where), limbs)
         return self._weights[key]
 
     def _moment(self, part: Moment) -> Value:
@@ -475,7 +445,7 @@ class _SharedParts:
         # A missing value is zero, so presence has to be asked for only where a column has power 0.
         needed = tuple(n for n, power in zip(part.columns, part.powers, strict=True) if power == 0)
         factors = tuple(n for n, power in zip(part.columns, part.powers, strict=True) for _ in range(power))
-        return self._over_cells(self._product(needed, factors, limbs), limbs)
+        return self.cells.sums(self._product(needed, factors, limbs))
 
     def _product(self, needed: tuple[str, ...], factors: tuple[str, ...], limbs: int) -> Value:
         """Weights times the values of some columns; shorter products are shared by longer ones."""
@@ -501,11 +471,13 @@ class _SharedParts:
             unit = "rows" if self.frame.rows_per_person > 1 else "persons"
             count = self.emit(Count(columns=nullable_columns(self.frame, (part.column,)), unit=unit))
             mask = self._mask((part.column,), None)
-            groups = self._levels(self.node.by)
-            masks = mask if groups is None else self.b.and_(groups, mask)
+            groups = self.cells.planes()
             ranks = ranks_lower(self.b, count, [p.q for p in wanted], self.frame.length)
             planes = self.c.value(self.frame, expr, PLANES)
-            found = select_ranks(self.b, planes, masks, ranks)
+            if groups is None:
+                found = select_ranks(self.b, planes, mask, ranks)
+            else:
+                found = select_ranks_apart(self.b, planes, mask, groups, self.cells.counts, ranks)
             self._quantiles[part.column] = self.b.add_public(found, [type_.low])
         at, width = wanted.index(part), len(wanted)
         return self.b.take(self._quantiles[part.column], [g * width + at for g in range(self.node.cells)])
