@@ -337,5 +337,3 @@ def _typed(column: pd.Series, dtype: Any) -> pd.Series:
     if str(dtype) == "Float64":
         return pd.Series(pd.array([None if v is None else float(v) for v in values], dtype="Float64"))
     return pd.Series(pd.array(list(values), dtype=dtype))
-
-

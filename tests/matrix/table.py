@@ -1,6 +1,6 @@
 """The page of operations: what is supported in which layout, and where it is computed, as the compiled plans say.
 
-``python -m tests.matrix.table`` writes the page anew, and says which entries of ``pending.py`` are out of date.
+``python -m tests.matrix.table`` writes the page anew, takes out of ``pending.py`` what works now, and says what ceased to work.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from secureframe.testing import start_in_memory
 from tests.matrix.layouts import LAYOUTS, Study, start
 from tests.matrix.operations import OPERATIONS, REFUSALS, Operation
 from tests.matrix.operations.registry import ROWS
-from tests.matrix.pending import BY_DESIGN, PENDING
+from tests.matrix.pending import BY_DESIGN, NAMES, PENDING
 from tests.matrix.running import asked, waiting
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
+LIST = Path(__file__).parent / "pending.py"
 COSTS = ("nothing", "local", "partial", "shared")
 NOT_YET, REFUSED = "not yet", "refused"
 
@@ -97,7 +98,14 @@ def page(found: dict[str, dict[str, str]]) -> str:
             ]
             lines.append(f"| `{name.replace('|', chr(92) + '|')}` | {' | '.join(cells)} |")
         lines.append("")
-    lines += ["## Refused", "", "Everywhere, with the nearest allowed statement as a hint.", "", "| operation | error |", "| --- | --- |"]
+    lines += [
+        "## Refused",
+        "",
+        "Everywhere, with the nearest allowed statement as a hint.",
+        "",
+        "| operation | error |",
+        "| --- | --- |",
+    ]
     lines += [f"| `{name}` | {refusal.error.__name__} |" for name, refusal in REFUSALS.items()]
     return "\n".join(lines) + "\n"
 
@@ -113,6 +121,20 @@ def out_of_date(found: dict[str, dict[str, str]]) -> list[str]:
     return wrong
 
 
+def landed(found: dict[str, dict[str, str]]) -> str:
+    """Return ``pending.py`` without the operations that work."""
+    text = LIST.read_text(encoding="utf-8")
+    head, _, rest = text.partition("PENDING: Mapping[str, frozenset[str]] = {")
+    _, _, tail = rest.partition("}\n")
+    lines = []
+    for name, layouts in PENDING.items():
+        left = frozenset(layout for layout in layouts if found[name][layout] == NOT_YET)
+        if left:
+            quoted = f"'{name}'" if '"' in name else f'"{name}"'
+            lines.append(f"    {quoted}: {NAMES[left]},\n")
+    return f"{head}PENDING: Mapping[str, frozenset[str]] = {{\n{''.join(lines)}}}\n{tail}"
+
+
 def main() -> None:
     started: dict[str, Any] = {}
 
@@ -124,8 +146,12 @@ def main() -> None:
     found = places(federation)
     PAGE.write_text(page(found), encoding="utf-8")
     print(f"{PAGE} is written")
-    for line in out_of_date(found):
-        print(f"pending.py: {line}")
+    LIST.write_text(landed(found), encoding="utf-8")
+    for name, by_layout in found.items():
+        listed = PENDING.get(name, frozenset()) | BY_DESIGN.get(name, frozenset())
+        ceased = [layout for layout, where in by_layout.items() if where == NOT_YET and layout not in listed]
+        if ceased:
+            print(f"{name!r} does not work {', '.join(ceased)}")
 
 
 if __name__ == "__main__":
