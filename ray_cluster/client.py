@@ -18,10 +18,10 @@ from typing import Any
 import httpx
 
 from ray_cluster.failures import Cause
-from ray_cluster.federation import FederationDescription, FederationMember
+from ray_cluster.federation import PARTIES, FederationDescription, FederationMember
 from ray_cluster.identities import ProcessIdentity
 from ray_cluster.job_report import job_report
-from secureframe.backend import Outcome, Progress
+from secureframe.backend import Outcome, Progress, common
 from secureframe.errors import PartyUnavailable, ProtocolAborted, SecureFrameError
 from secureframe.plan.envelope import job_id
 
@@ -57,6 +57,22 @@ class GatewayClient:
             return answer.status_code == 200 and answer.json().get("state") == "ready"
         except (httpx.HTTPError, ValueError, RuntimeError):
             return False
+
+    def kept(self) -> dict[str, str]:
+        """Return what the institution's party keeps of this analyst's earlier statements; nothing where it cannot be asked."""
+        try:
+            answer = self._http.get("/kept", timeout=5.0)
+            record = answer.json() if answer.status_code == 200 else {}
+        except (httpx.HTTPError, ValueError, RuntimeError):
+            return {}
+        return record if isinstance(record, dict) and all(isinstance(v, str) for v in record.values()) else {}
+
+    def forget(self) -> None:
+        """Have the institution's party drop what it keeps of this analyst's statements; a gateway that is gone keeps nothing."""
+        try:
+            self._http.delete("/kept", timeout=_GRACE_SECONDS)
+        except (httpx.HTTPError, RuntimeError):
+            return
 
     def catalog(self) -> dict[str, Any]:
         """Return the institution's public catalog entry."""
@@ -153,6 +169,15 @@ class FederationClient:
                     institution=missing,
                 )
             time.sleep(_CANCEL_INTERVAL)
+
+    def kept(self) -> dict[str, str]:
+        """Return what all three parties keep of this analyst's earlier statements: for each digest the job it comes from."""
+        hosts = {self._description.host(party).name for party in range(PARTIES)}
+        return common(list(self._pool.map(GatewayClient.kept, [g for g in self._gateways if g.name in hosts])))
+
+    def forget_kept(self) -> None:
+        """Have all parties drop what they keep of this analyst's statements."""
+        list(self._pool.map(GatewayClient.forget, self._gateways))
 
     def run(self, request: bytes, signature: bytes, progress: Progress) -> Outcome:
         """Run a signed plan; see `Backend.run`."""

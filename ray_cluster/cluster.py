@@ -155,6 +155,12 @@ class RemoteParty:
     def seal(self, job_id: str) -> dict[str, Any]:
         return cast(dict[str, Any], self._call("seal", job_id))
 
+    def kept(self, analyst: str) -> dict[str, str]:
+        return cast(dict[str, str], self._call("kept", analyst, timeout=_ANSWER_SECONDS))
+
+    def forget(self, analyst: str) -> None:
+        self._call("forget", analyst)
+
     def cancel(self, job_id: str) -> None:
         with suppress(ActorBusy):
             self._call("cancel", job_id, timeout=_ANSWER_SECONDS)
@@ -266,6 +272,12 @@ class PartyActor(_ActorBase):
 
     def seal(self, job_id: str) -> dict[str, Any]:
         return self._host.seal(job_id)
+
+    def kept(self, analyst: str) -> dict[str, str]:
+        return self._host.kept(analyst)
+
+    def forget(self, analyst: str) -> None:
+        self._host.forget(analyst)
 
     def cancel(self, job_id: str) -> None:
         self._host.cancel(job_id)

@@ -117,6 +117,15 @@ def create_application(host: InstitutionHost) -> FastAPI:
     async def catalog() -> dict[str, Any]:
         return host.catalog()
 
+    @application.get("/kept", summary="What the institution's party keeps of the caller's earlier statements")
+    async def kept(request: Request) -> dict[str, str]:
+        return await run_in_threadpool(host.kept, caller_key(request))
+
+    @application.delete("/kept", summary="Drop what the institution's party keeps of the caller's statements")
+    async def forget(request: Request) -> dict[str, bool]:
+        await run_in_threadpool(host.forget, caller_key(request))
+        return {"forgotten": True}
+
     @application.post("/jobs", summary="Run a signed plan", openapi_extra=_PLAN_BODY, response_model=None)
     async def run(
         request: Request, x_secureframe_signature: Annotated[str, Header(description="Ed25519 signature, base64")]

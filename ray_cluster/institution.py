@@ -6,6 +6,7 @@ Nothing here knows Ray or HTTP: the actor gives it a handle of its compute party
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ray_cluster.federation import FederationDescription
 from ray_cluster.identities import ProcessIdentity
-from ray_cluster.job_run import Emit, JobRun, PartyHandle
+from ray_cluster.job_run import Emit, JobRun, PartyHandle, PartyLost
 from ray_cluster.links import Dialer
 from secureframe.errors import PartyUnavailable, PolicyError
 from secureframe.governance.identity import verify
@@ -95,6 +96,21 @@ class InstitutionHost:
         """Return the institution's public catalog entry."""
         entry: dict[str, Any] = self._institution.describe()
         return entry
+
+    def kept(self, verify_key: str) -> dict[str, str]:
+        """Return what the institution's party keeps of an analyst's earlier statements: for each digest the job it comes from."""
+        if self._party is None:
+            return {}
+        try:
+            return self._party.kept(verify_key)
+        except Exception:  # noqa: BLE001  # lost, or too busy to answer: then statements start anew
+            return {}
+
+    def forget(self, verify_key: str) -> None:
+        """Drop what the institution's party keeps of an analyst's statements."""
+        if self._party is not None:
+            with suppress(PartyLost):
+                self._party.forget(verify_key)
 
     def admit(self, request: bytes, signature: bytes, verify_key: str) -> tuple[str, JobRun]:
         """Check a signed plan and return the job's identifier and its run.

@@ -229,6 +229,12 @@ class SimulationBackend(Backend):
     def catalog(self) -> dict[str, dict[str, Any]]:
         return {each.name: dict(self.description.catalog[each.name]) for each in self.description.members if each.data}
 
+    def kept(self) -> dict[str, str]:
+        return self._client.kept()
+
+    def forget_kept(self) -> None:
+        self._client.forget_kept()
+
     def run(self, request: bytes, signature: bytes, progress: Progress) -> Outcome:
         return self._client.run(request, signature, progress)
 

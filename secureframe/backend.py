@@ -7,7 +7,7 @@ the protocols and the rules are the same behind every backend.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +46,12 @@ class Outcome:
     report: dict[str, Any] = field(default_factory=dict)
 
 
+def common(held: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return what all parties keep from one and the same job."""
+    first, *others = held
+    return {digest: origin for digest, origin in first.items() if all(o.get(digest) == origin for o in others)}
+
+
 class Backend(ABC):
     """Runs signed plans at the institutions of a federation."""
 
@@ -64,6 +70,13 @@ class Backend(ABC):
         SecureFrameError
             As raised by an institution; `PartyUnavailable` names the institution that was lost.
         """
+
+    def kept(self) -> dict[str, str]:
+        """Return what all three parties keep of this analyst's earlier statements: for each digest the job it comes from."""
+        return {}
+
+    def forget_kept(self) -> None:
+        """Have all parties drop what they keep of this analyst's earlier statements."""
 
     @abstractmethod
     def close(self) -> None:

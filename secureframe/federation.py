@@ -17,6 +17,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,7 +28,7 @@ from secureframe.disclosure.policy import Policy, preset
 from secureframe.disclosure.sealing import open_packages
 from secureframe.display import ProgressLine
 from secureframe.engine.catalog import Catalog
-from secureframe.errors import PlanError
+from secureframe.errors import KeptLost, PlanError
 from secureframe.frame import SecureFrame
 from secureframe.governance.identity import AnalystIdentity
 from secureframe.jobs import JobReport
@@ -180,7 +181,9 @@ class Federation:
 
     # -- statements --------------------------------------------------------------------------------------------------
 
-    def _plan(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar]) -> Plan:
+    def _plan(
+        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], kept: Mapping[str, str] | None = None
+    ) -> Plan:
         owners = frozenset().union(*(n.owners for n in nodes))
         return new_plan(
             nodes,
@@ -189,10 +192,22 @@ class Federation:
             analyst=self._analyst.public(),
             policies={owner: self._catalog.policies[owner].digest for owner in sorted(owners)},
             versions=self._catalog.versions(nodes),
+            kept=kept,
         )
 
     def _compiled(self, plan: Plan) -> Compiled:
         return compile_plan(plan, self._catalog.policies)
+
+    def _prepared(
+        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], *, anew: bool = False
+    ) -> tuple[Plan, Compiled]:
+        """The plan and its program; it starts from what all parties keep of earlier statements, unless it is to start anew."""
+        held = {} if anew or all(len(n.owners) == 1 for n in nodes) else self._backend.kept()
+        plan = self._plan(nodes, parameters, held)
+        compiled = self._compiled(plan)
+        # A request names what it starts from and nothing else; the program is the same.
+        used = {k.digest: k.origin for k in compiled.program.recalled}
+        return replace(plan, kept=used), compiled
 
     def run(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar]) -> list[ReleasedTable]:
         """Run releases as one job and return them in their order.
@@ -202,9 +217,17 @@ class Federation:
         SecureFrameError
             What can be refused without data, before anything runs; `PartyUnavailable` if an institution was lost.
         """
+        try:
+            return self._run(nodes, parameters)
+        except KeptLost:
+            # A party has made room, or was restarted, since it was asked what it keeps.
+            return self._run(nodes, parameters, anew=True)
+
+    def _run(
+        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], *, anew: bool = False
+    ) -> list[ReleasedTable]:
         started = time.perf_counter()
-        plan = self._plan(nodes, parameters)
-        compiled = self._compiled(plan)
+        plan, compiled = self._prepared(nodes, parameters, anew=anew)
         request = plan.to_bytes()
         line = ProgressLine(enabled=False if self._quiet else None)
         with self._lock:
@@ -227,8 +250,8 @@ class Federation:
 
     def explain(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar] | None = None) -> str:
         """Say where releases are computed, what is sent, what each role learns, and what they cost."""
-        plan = self._plan(nodes, parameters or {})
-        return explain_plan(plan, self._compiled(plan), {m.party: m.name for m in self._backend.members if m.party is not None})
+        plan, compiled = self._prepared(nodes, parameters or {})
+        return explain_plan(plan, compiled, {m.party: m.name for m in self._backend.members if m.party is not None})
 
     def explain_frame(self, node: Node) -> str:
         """Say where a frame lies and what each of its columns is."""

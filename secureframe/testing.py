@@ -6,6 +6,7 @@ protects anybody: everything is in one memory.
 
 from __future__ import annotations
 
+import copy
 import secrets
 import shutil
 import threading
@@ -15,10 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from secureframe.backend import Backend, Member, Outcome, Progress
+from secureframe.backend import Backend, Member, Outcome, Progress, common
 from secureframe.engine.institution import AdmittedJob, Institution
+from secureframe.engine.kept import KeptShares
 from secureframe.engine.party_job import PartyJob
-from secureframe.errors import ProtocolAborted
+from secureframe.errors import KeptLost, ProtocolAborted
 from secureframe.governance.identity import AnalystIdentity
 from secureframe.mpc.channel import Channel, LinkClosed, MemoryChannel, Recorder
 from secureframe.mpc.randomness import SECRET_BYTES, PartyKeys
@@ -69,10 +71,27 @@ class InMemoryBackend(Backend):
         for institution in self.institutions.values():
             institution.set_catalog(entries)
             institution.trust(analyst.public())
+        self.stores = [KeptShares() for _ in range(3)]
+        self._analyst = analyst
         self._lock = threading.Lock()
 
     def catalog(self) -> dict[str, dict[str, Any]]:
         return {name: institution.describe() for name, institution in self.institutions.items()}
+
+    def guest(self, analyst: AnalystIdentity) -> InMemoryBackend:
+        """The same institutions and parties, as another analyst reaches them."""
+        for institution in self.institutions.values():
+            institution.trust(analyst.public())
+        other = copy.copy(self)
+        other._analyst = analyst
+        return other
+
+    def kept(self) -> dict[str, str]:
+        return common([store.held(self._analyst.public()["verify_key"]) for store in self.stores])
+
+    def forget_kept(self) -> None:
+        for store in self.stores:
+            store.forget(self._analyst.public()["verify_key"])
 
     def run(self, request: bytes, signature: bytes, progress: Progress) -> Outcome:
         with self._lock:
@@ -92,10 +111,15 @@ class InMemoryBackend(Backend):
         pairwise = self.keys or [secrets.token_bytes(SECRET_BYTES) for _ in range(3)]
         wrapped = [self.wrap(c) if self.wrap else c for c in channels]
 
+        computations: list[PartyJob | None] = [None] * 3
+
         def party(index: int) -> tuple[list[dict[str, Any]], bytes]:
             keys = PartyKeys(previous=pairwise[index], next=pairwise[(index + 1) % 3])
             try:
-                return _run_party(job, index, wrapped[index], keys, {n: m[index] for n, m in dealt.items()}, progress)
+                messages = {n: m[index] for n, m in dealt.items()}
+                computation = PartyJob(job, index, wrapped[index], keys, messages, self.stores[index])
+                computations[index] = computation
+                return _run_party(job, index, computation, progress)
             except BaseException:
                 wrapped[index].close()
                 raise
@@ -106,10 +130,15 @@ class InMemoryBackend(Backend):
             failed = [e for e in errors if e is not None]
             if failed:
                 cause = next((e for e in failed if not isinstance(e, LinkClosed)), failed[0])
+                if isinstance(cause, KeptLost):
+                    raise cause
                 raise ProtocolAborted(
                     f"the job was stopped ({type(cause).__name__}); nothing was released", hint="run the statement again"
                 ) from cause
             results = [f.result() for f in futures]
+        for computation in computations:
+            assert computation is not None
+            computation.settle()
         stages = [
             {
                 "name": reports[0]["name"],
@@ -131,13 +160,13 @@ class InMemoryBackend(Backend):
         )
 
     def close(self) -> None:
-        """Nothing was started."""
+        """Nothing was started; what is kept of the analyst's statements is dropped."""
+        self.forget_kept()
 
 
 def _run_party(
-    job: AdmittedJob, index: int, channel: Channel, keys: PartyKeys, dealt: dict[str, bytes], progress: Progress
+    job: AdmittedJob, index: int, computation: PartyJob, progress: Progress
 ) -> tuple[list[dict[str, Any]], bytes]:
-    computation = PartyJob(job, index, channel, keys, dealt)
     reports = []
     for number, stage in enumerate(job.stages):
         reports.append(computation.run_stage(stage))
