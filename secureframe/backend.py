@@ -71,10 +71,11 @@ class Backend(ABC):
             As raised by an institution; `PartyUnavailable` names the institution that was lost.
         """
 
+    @abstractmethod
     def kept(self) -> dict[str, str]:
         """Return what all three parties keep of this analyst's earlier statements: for each digest the job it comes from."""
-        return {}
 
+    @abstractmethod
     def forget_kept(self) -> None:
         """Have all parties drop what they keep of this analyst's earlier statements."""
 
