@@ -13,7 +13,7 @@ USABLE := import sys, venv, ensurepip; sys.exit(not ((3, 11) <= sys.version_info
 help: ## list what people do here
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-demo: $(STAMP) ## the NAFLD study over three institutions, on this machine
+demo: $(STAMP) ## three studies over several institutions, on this machine
 	@$(PY) -m secureframe.demonstration
 
 test: $(STAMP) ## every test that this machine can run, after ruff and mypy

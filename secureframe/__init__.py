@@ -60,6 +60,7 @@ _LATER = {
     "connect": "secureframe.federation",
     "demo": "secureframe.federation",
     "simulate": "secureframe.federation",
+    "received": "secureframe.inbox",
     "Policy": "secureframe.disclosure.policy",
     "Table": "secureframe.schema.declare",
     "boolean": "secureframe.schema.declare",

@@ -7,8 +7,9 @@ the protocols and the rules are the same behind every backend.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 Progress = Callable[[str, int, int], None]
@@ -27,22 +28,59 @@ class Member:
         The compute party (0, 1, 2) that it hosts.
     data : bool
         Whether it brings tables.
+    identity : mapping, optional
+        Name, affiliation and public keys under which it receives results.
+    directory : Path, optional
+        In a simulation, its private directory on this machine, in which it keeps the results that it receives.
     """
 
     name: str
     party: int | None
     data: bool
+    identity: Mapping[str, Any] | None = None
+    directory: Path | None = None
+
+
+PARTIES = 3
+NEUTRAL = "neutral"
+
+
+def members_for(institutions: Sequence[str], parties: Sequence[str] | None = None) -> tuple[Member, ...]:
+    """Return the members of a simulation: institutions with tables, and neutral hosts where parties are left over.
+
+    Parameters
+    ----------
+    institutions : sequence of str
+        Those with tables, any number of them.
+    parties : sequence of str, optional
+        Who hosts the compute parties 0, 1 and 2, by name; by default the first three institutions. Whoever has no tables is a
+        neutral host, and neutral hosts fill up what is missing.
+    """
+    hosts = list(institutions[:PARTIES] if parties is None else parties)
+    spare = _neutral_names({*institutions, *hosts})
+    while len(hosts) < PARTIES:
+        hosts.append(next(spare))
+    names = list(dict.fromkeys([*institutions, *hosts]))
+    return tuple(Member(name=n, party=hosts.index(n) if n in hosts else None, data=n in institutions) for n in names)
+
+
+def _neutral_names(taken: set[str]) -> Iterator[str]:
+    for number in range(1, 2 * PARTIES + len(taken)):
+        name = NEUTRAL if number == 1 else f"{NEUTRAL}-{number}"
+        if name not in taken:
+            yield name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What comes back from a job: three sealed packages, in order of party, and the public report.
 
+    ``packages`` is None where an institution is the recipient: then the parties' hosts have handed them to it.
     ``report`` holds ``stages`` (list of dicts with name, seconds, rounds, bytes), ``links`` (bytes by "from -> to"),
     ``dealt`` (bytes by owner) and ``seconds``.
     """
 
-    packages: tuple[bytes, bytes, bytes]
+    packages: tuple[bytes, bytes, bytes] | None
     report: dict[str, Any] = field(default_factory=dict)
 
 

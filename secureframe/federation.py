@@ -22,13 +22,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from secureframe.backend import Backend, Member
+from secureframe.backend import NEUTRAL, PARTIES, Backend, Member, Outcome
 from secureframe.combine import stacked
-from secureframe.disclosure.policy import Policy, preset
-from secureframe.disclosure.sealing import open_packages
+from secureframe.disclosure.policy import ANALYST, Policy, preset, require_recipient
 from secureframe.display import ProgressLine
 from secureframe.engine.catalog import Catalog
-from secureframe.errors import KeptLost, PlanError
+from secureframe.errors import KeptLost, PlanError, ProtocolAborted
 from secureframe.frame import SecureFrame
 from secureframe.governance.identity import AnalystIdentity
 from secureframe.jobs import JobReport
@@ -37,7 +36,8 @@ from secureframe.plan.nodes import Node, Summarise
 from secureframe.plan.nodes import Table as TableNode
 from secureframe.planner.compile import Compiled, compile_plan
 from secureframe.planner.explain import explain_frame, explain_plan
-from secureframe.results.decode import decode_release, open_outputs
+from secureframe.results.opening import open_released
+from secureframe.results.receipt import Receipt
 from secureframe.results.released import ReleasedTable
 from secureframe.schema.declare import NAME, Table
 from secureframe.schema.table import TableSchema
@@ -78,12 +78,17 @@ class CatalogView:
 
 
 class MemberView:
-    """An institution: ``fed["hospital"]["patients"]`` is a frame."""
+    """An institution: ``fed["hospital"]["patients"]`` is a frame.
+
+    ``party`` is the compute party that it hosts, if it does; ``directory``, in a simulation, its private directory on this
+    machine, in which it keeps the results that it received.
+    """
 
     def __init__(self, federation: Federation, member: Member) -> None:
         self._federation = federation
         self.name = member.name
         self.party = member.party
+        self.directory = member.directory
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -182,28 +187,52 @@ class Federation:
     # -- statements --------------------------------------------------------------------------------------------------
 
     def _plan(
-        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], kept: Mapping[str, str] | None = None
+        self,
+        nodes: Sequence[Summarise],
+        parameters: Mapping[str, Scalar],
+        recipient: str | None = None,
+        kept: Mapping[str, str] | None = None,
     ) -> Plan:
         owners = frozenset().union(*(n.owners for n in nodes))
+        identity = None if recipient is None else self._recipient(recipient)
+        policies = {owner: self._catalog.policies[owner] for owner in sorted(owners)}
+        require_recipient(policies, ANALYST if recipient is None else recipient)
         return new_plan(
             nodes,
             parameters,
             purpose=self.purpose,
             analyst=self._analyst.public(),
-            policies={owner: self._catalog.policies[owner].digest for owner in sorted(owners)},
+            policies={owner: policy.digest for owner, policy in policies.items()},
             versions=self._catalog.versions(nodes),
             kept=kept,
+            recipient=identity,
         )
+
+    def _recipient(self, name: str) -> Mapping[str, Any]:
+        """The identity of a member that can receive results."""
+        known = {m.name: m.identity for m in self._backend.members if m.identity is not None}
+        if name not in known:
+            names = ", ".join(known) or "none here"
+            raise PlanError(
+                f"there is no institution {name!r} that could receive results",
+                hint=f"with sf.defer(recipient=...): {names}; without a recipient the analyst gets the result",
+            )
+        return known[name]
 
     def _compiled(self, plan: Plan) -> Compiled:
         return compile_plan(plan, self._catalog.policies)
 
     def _prepared(
-        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], *, anew: bool = False
+        self,
+        nodes: Sequence[Summarise],
+        parameters: Mapping[str, Scalar],
+        recipient: str | None = None,
+        *,
+        anew: bool = False,
     ) -> tuple[Plan, Compiled]:
         """The plan and its program; it starts from what all parties keep of earlier statements, unless it is to start anew."""
         held = {} if anew or all(len(n.owners) == 1 for n in nodes) else self._backend.kept()
-        plan = self._plan(nodes, parameters, held)
+        plan = self._plan(nodes, parameters, recipient, held)
         compiled = self._compiled(plan)
         # A request names what it starts from and nothing else; the program is the same.
         used = {k.digest: k.origin for k in compiled.program.recalled}
@@ -217,17 +246,29 @@ class Federation:
         SecureFrameError
             What can be refused without data, before anything runs; `PartyUnavailable` if an institution was lost.
         """
-        try:
-            return self._run(nodes, parameters)
-        except KeptLost:
-            # A party has made room, or was restarted, since it was asked what it keeps.
-            return self._run(nodes, parameters, anew=True)
-
-    def _run(
-        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], *, anew: bool = False
-    ) -> list[ReleasedTable]:
         started = time.perf_counter()
-        plan, compiled = self._prepared(nodes, parameters, anew=anew)
+        plan, compiled, job, outcome = self._asked(nodes, parameters)
+        if outcome.packages is None:
+            raise ProtocolAborted("the institutions kept what was meant for the analyst", hint="run the statement again")
+        released = open_released(outcome.packages, self._analyst.sealing_key, job=job, plan=plan, compiled=compiled)
+        self.last_job = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started)
+        return released
+
+    def _asked(
+        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str | None = None
+    ) -> tuple[Plan, Compiled, str, Outcome]:
+        """Run releases as one job; from the start where a party does not keep any more what it said to keep."""
+        plan, compiled = self._prepared(nodes, parameters, recipient)
+        try:
+            job, outcome = self._send(plan)
+        except KeptLost:
+            # A party has made room, or was restarted, since it was asked.
+            plan, compiled = self._prepared(nodes, parameters, recipient, anew=True)
+            job, outcome = self._send(plan)
+        return plan, compiled, job, outcome
+
+    def _send(self, plan: Plan) -> tuple[str, Outcome]:
+        """Sign a plan, run it, and return the job's identifier and what came back."""
         request = plan.to_bytes()
         line = ProgressLine(enabled=False if self._quiet else None)
         with self._lock:
@@ -235,22 +276,38 @@ class Federation:
                 outcome = self._backend.run(request, self._analyst.sign(request), line)
             finally:
                 line.close()
-        job = job_id(request)
-        shares = open_packages(
-            outcome.packages, self._analyst.sealing_key, job_id=job, plan_digest=plan.digest
-        )
-        opened = open_outputs(compiled, shares)
-        released = [decode_release(release, opened, plan) for release in compiled.releases]
+        return job_id(request), outcome
+
+    def deliver(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str) -> Receipt:
+        """Run releases as one job whose result goes to an institution, sealed with its key.
+
+        Leakage: the recipient learns the released cells and which were withheld; the analyst nothing.
+
+        Raises
+        ------
+        SecureFrameError
+            As `run` does; `PolicyError` where an owner does not allow the recipient.
+        """
+        started = time.perf_counter()
+        plan, _, job, outcome = self._asked(nodes, parameters, recipient)
+        if outcome.packages is not None:
+            raise ProtocolAborted(f"the institutions did not hand the result to {recipient}", hint="run the statement again")
         self.last_job = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started)
-        return released
+        return Receipt.of(plan, job)
+
+    async def deliver_async(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str) -> Receipt:
+        """The same without blocking the event loop."""
+        return await asyncio.to_thread(self.deliver, nodes, parameters, recipient)
 
     async def run_async(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar]) -> list[ReleasedTable]:
         """Run releases as one job without blocking the event loop."""
         return await asyncio.to_thread(self.run, nodes, parameters)
 
-    def explain(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar] | None = None) -> str:
+    def explain(
+        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar] | None = None, recipient: str | None = None
+    ) -> str:
         """Say where releases are computed, what is sent, what each role learns, and what they cost."""
-        plan, compiled = self._prepared(nodes, parameters or {})
+        plan, compiled = self._prepared(nodes, parameters or {}, recipient)
         return explain_plan(plan, compiled, {m.party: m.name for m in self._backend.members if m.party is not None})
 
     def explain_frame(self, node: Node) -> str:
@@ -285,6 +342,7 @@ def simulate(
     policy: str | Policy | Mapping[str, str | Policy] = "open-research",
     purpose: str,
     analyst: str = "analyst",
+    parties: Sequence[str] | None = None,
     quiet: bool = False,
     start: Start | None = None,
 ) -> Federation:
@@ -301,6 +359,9 @@ def simulate(
         What the answers are for; part of every plan.
     analyst : str
         The name that plans are signed with.
+    parties : sequence of str, optional
+        Who hosts the three compute parties: institutions of ``tables``, or neutral hosts, whose names begin with ``neutral``;
+        neutral hosts fill up what is missing. By default the first three institutions.
     quiet : bool
         Show no progress.
     start : callable, optional
@@ -318,6 +379,9 @@ def simulate(
     for name in [*tables, *(t for owned in tables.values() for t in owned)]:
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise PlanError(f"{name!r} is no name for an institution or a table", hint="letters, digits and _, no dots")
+    if ANALYST in tables:
+        raise PlanError(f"{ANALYST!r} is what policies call whoever asks", hint="give the institution another name")
+    hosts = None if parties is None else _hosts(parties, tables)
     if not tables or not all(tables.values()):
         raise PlanError("a federation needs institutions with tables", hint="{'hospital': {'patients': 'patients.parquet'}}")
     chosen = {name: (policy[name] if isinstance(policy, Mapping) and name in policy else policy) for name in tables}
@@ -334,7 +398,12 @@ def simulate(
             for institution, owned in tables.items()
         }
         backend = (start or _backend("simulate"))(
-            declarations=declarations, policies=policies, directory=directory, analyst=identity, progress=_steps(line)
+            declarations=declarations,
+            policies=policies,
+            directory=directory,
+            analyst=identity,
+            progress=_steps(line),
+            **({} if hosts is None else {"parties": hosts}),
         )
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
@@ -346,6 +415,18 @@ def simulate(
         for text in texts:
             warnings.warn(text, UserWarning, stacklevel=2)
     return federation
+
+
+def _hosts(parties: Sequence[str], tables: Mapping[str, Any]) -> tuple[str, ...]:
+    """Check who is to host the compute parties."""
+    if isinstance(parties, str) or len(parties) > PARTIES or len(set(parties)) != len(parties):
+        raise PlanError(f"there are {PARTIES} compute parties, each at another host", hint="parties=['hospital', 'registry']")
+    for name in parties:
+        neutral = isinstance(name, str) and NAME.fullmatch(name.replace("-", "_")) and name.startswith(NEUTRAL)
+        if name not in tables and not neutral:
+            known = ", ".join(map(repr, tables))
+            raise PlanError(f"{name!r} has no tables here, so it could only be a neutral host", hint=f"{known}, or 'neutral'")
+    return tuple(parties)
 
 
 START_STEPS = 6

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar, cast, overload
 
 from secureframe.errors import PlanError
 from secureframe.plan.envelope import parameters_of
 from secureframe.plan.nodes import Node, Summarise
+from secureframe.results.receipt import Receipt
 from secureframe.results.released import ReleasedTable
 from secureframe.schema.types import Scalar
 
@@ -31,7 +32,17 @@ class Session(Protocol):
         """Run releases as one job without blocking the caller's event loop."""
         ...
 
-    def explain(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar] | None = None) -> str:
+    def deliver(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str) -> Receipt:
+        """Run releases as one job whose result goes to an institution."""
+        ...
+
+    async def deliver_async(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str) -> Receipt:
+        """The same without blocking the caller's event loop."""
+        ...
+
+    def explain(
+        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar] | None = None, recipient: str | None = None
+    ) -> str:
         """Say where releases would be computed, what would be sent and what each role would learn."""
         ...
 
@@ -55,9 +66,12 @@ class Pending(Generic[T]):
         Makes the result of the releases of ``nodes``, in order.
     title : str
         What it is, for people.
+
+    ``recipient`` is the institution that the result goes to; None for the analyst. With an institution, what this returns as its
+    result is the `Receipt`.
     """
 
-    __slots__ = ("_result", "nodes", "parameters", "session", "shape", "title")
+    __slots__ = ("_result", "nodes", "parameters", "recipient", "session", "shape", "title")
 
     def __init__(
         self,
@@ -73,6 +87,7 @@ class Pending(Generic[T]):
         self.parameters = {name: value for name, value in parameters.items() if name in used}
         self.shape = shape
         self.title = title
+        self.recipient: str | None = None
         self._result: list[T] = []
 
     @property
@@ -82,11 +97,13 @@ class Pending(Generic[T]):
 
     def explain(self) -> str:
         """Say where it would be computed, what would be sent and what each role would learn. Runs nothing."""
-        return self.session.explain(self.nodes, self.parameters)
+        return explained(self.session, self.nodes, self.parameters, self.recipient)
 
     def submit(self) -> Self:
         """Run it as a job of its own, unless it has run; ``result()`` then returns at once."""
-        if not self.done:
+        if not self.done and self.recipient is not None:
+            self._result = [cast(T, self.session.deliver(self.nodes, self.parameters, self.recipient))]
+        elif not self.done:
             self.accept(self.session.run(self.nodes, self.parameters))
         return self
 
@@ -101,7 +118,9 @@ class Pending(Generic[T]):
     def map(self, change: Callable[[T], Any], title: str) -> Pending[Any]:
         """The same release with another last step on its result."""
         shape = self.shape
-        return Pending(self.session, self.nodes, self.parameters, lambda tables: change(shape(tables)), title)
+        changed = Pending(self.session, self.nodes, self.parameters, lambda tables: change(shape(tables)), title)
+        changed.recipient = self.recipient
+        return changed
 
     def __repr__(self) -> str:
         state = "released" if self.done else "not run yet"
@@ -109,9 +128,10 @@ class Pending(Generic[T]):
 
 
 class Study:
-    """The releases asked for inside ``with sf.defer() as study:``, in their order."""
+    """The releases asked for inside ``with sf.defer() as study:``, in their order, and the institution that receives them."""
 
-    def __init__(self) -> None:
+    def __init__(self, recipient: str | None = None) -> None:
+        self.recipient = recipient
         self.pending: list[Pending[Any]] = []
         self._tokens: list[Token[Study | None]] = []
 
@@ -125,21 +145,35 @@ class Study:
     def explain(self) -> str:
         """Explain all of them as the one job they would be."""
         session, nodes, parameters = _job(self.pending)
-        return session.explain(nodes, parameters)
+        return explained(session, nodes, parameters, self.recipient)
 
-    def collect(self) -> tuple[Any, ...]:
-        """Run all of them in one job and return their results in order."""
+    def collect(self) -> Any:
+        """Run all of them in one job and return their results in order; with an institution as recipient, its `Receipt`."""
         return collect(*self.pending)
 
     def __repr__(self) -> str:
-        return f"<Study of {len(self.pending)} releases; .explain(), .collect()>"
+        to = f" for {self.recipient}" if self.recipient is not None else ""
+        return f"<Study of {len(self.pending)} releases{to}; .explain(), .collect()>"
+
+
+def explained(session: Session, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str | None) -> str:
+    """Explain releases for whoever receives them."""
+    if recipient is None:
+        return session.explain(nodes, parameters)
+    return session.explain(nodes, parameters, recipient=recipient)
 
 
 _study: ContextVar[Study | None] = ContextVar("study", default=None)
 
 
-def defer() -> Study:
+def defer(recipient: str | None = None) -> Study:
     """Return a context in which statements that yield numbers wait instead of running.
+
+    Parameters
+    ----------
+    recipient : str, optional
+        The institution that receives their results, sealed with its key; collecting them returns a `Receipt`. By default the
+        analyst does.
 
     Returns
     -------
@@ -152,8 +186,11 @@ def defer() -> Study:
     ...     ages = cohort["age"].describe()
     ...     by_sex = cohort.groupby("male")["sbp"].mean()
     >>> ages, by_sex = sf.collect(ages, by_sex)
+    >>> with sf.defer(recipient="registry") as study:
+    ...     by_sex = cohort.groupby("male")["sbp"].mean()
+    >>> receipt = study.collect()
     """
-    return Study()
+    return Study(recipient)
 
 
 def release(pending: Pending[Any]) -> Any:
@@ -161,20 +198,41 @@ def release(pending: Pending[Any]) -> Any:
     study = _study.get()
     if study is None:
         return pending.result()
+    pending.recipient = study.recipient
     study.pending.append(pending)
     return pending
 
 
-def collect(*pending: Pending[Any]) -> tuple[Any, ...]:
+@overload
+def collect(*pending: Pending[Any]) -> Any: ...
+@overload
+def collect(*pending: Pending[Any], recipient: str) -> Receipt: ...
+def collect(*pending: Pending[Any], recipient: str | None = None) -> Any:
     """Run waiting releases in one job and return their results, in order.
 
     A release that was asked for twice runs once; one that has run already keeps its result.
 
+    Parameters
+    ----------
+    *pending : Pending
+        What statements return inside ``sf.defer()``.
+    recipient : str, optional
+        The institution that receives the results, in place of the one that ``sf.defer(recipient=...)`` named.
+
+    Returns
+    -------
+    tuple or Receipt
+        The results; with an institution as recipient, the one receipt of the job.
+
     Raises
     ------
     PlanError
-        If they belong to different federations or give one parameter two values.
+        If they belong to different federations, go to different recipients, or give one parameter two values.
     """
+    to = _recipient(pending, recipient)
+    if to is not None:
+        session, nodes, parameters = _job(pending)
+        return session.deliver(nodes, parameters, to)
     waiting = _waiting(pending)
     if waiting:
         session, nodes, parameters = _job(waiting)
@@ -182,8 +240,12 @@ def collect(*pending: Pending[Any]) -> tuple[Any, ...]:
     return tuple(p.result() for p in pending)
 
 
-async def collect_async(*pending: Pending[Any]) -> tuple[Any, ...]:
+async def collect_async(*pending: Pending[Any], recipient: str | None = None) -> Any:
     """The same as `collect`, awaitable."""
+    to = _recipient(pending, recipient)
+    if to is not None:
+        session, nodes, parameters = _job(pending)
+        return await session.deliver_async(nodes, parameters, to)
     waiting = _waiting(pending)
     if waiting:
         session, nodes, parameters = _job(waiting)
@@ -191,14 +253,27 @@ async def collect_async(*pending: Pending[Any]) -> tuple[Any, ...]:
     return tuple(p.result() for p in pending)
 
 
-def _waiting(pending: Iterable[Any]) -> list[Pending[Any]]:
-    waiting: list[Pending[Any]] = []
+def _recipient(pending: Iterable[Any], recipient: str | None) -> str | None:
+    """The one institution that some releases go to; None for the analyst."""
+    found = set()
     for p in pending:
         if not isinstance(p, Pending):
             raise PlanError(
                 f"collect takes what statements return inside sf.defer(), not {type(p).__name__}",
                 hint="with sf.defer(): mean = df['age'].mean()",
             )
+        found.add(p.recipient)
+    if recipient is not None:
+        return recipient
+    if len(found) > 1:
+        names = " and ".join(sorted("the analyst" if name is None else name for name in found))
+        raise PlanError(f"releases for {names} are different jobs", hint="sf.collect(...) once for each recipient")
+    return found.pop() if found else None
+
+
+def _waiting(pending: Iterable[Pending[Any]]) -> list[Pending[Any]]:
+    waiting: list[Pending[Any]] = []
+    for p in pending:
         if not p.done and p not in waiting:
             waiting.append(p)
     return waiting

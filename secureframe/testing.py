@@ -9,19 +9,25 @@ from __future__ import annotations
 import copy
 import secrets
 import shutil
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from secureframe.backend import Backend, Member, Outcome, Progress, common
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from secureframe.backend import Backend, Outcome, Progress, common, members_for
+from secureframe.disclosure.policy import preset
 from secureframe.engine.institution import AdmittedJob, Institution
 from secureframe.engine.kept import KeptShares
 from secureframe.engine.party_job import PartyJob
 from secureframe.errors import KeptLost, ProtocolAborted
-from secureframe.governance.identity import AnalystIdentity
+from secureframe.governance.identity import AnalystIdentity, InstitutionIdentity
 from secureframe.mpc.channel import Channel, LinkClosed, MemoryChannel, Recorder
 from secureframe.mpc.randomness import SECRET_BYTES, PartyKeys
 
@@ -39,6 +45,8 @@ class InMemoryBackend(Backend):
         Who asks.
     recorder : Recorder, optional
         Keeps every payload at the channels, for leak tests; ``dealt`` keeps what owners dealt.
+    parties : sequence of str, optional
+        Who hosts the parties.
     """
 
     def __init__(
@@ -48,42 +56,52 @@ class InMemoryBackend(Backend):
         policies: Mapping[str, dict[str, Any]],
         analyst: AnalystIdentity,
         recorder: Recorder | None = None,
+        parties: Sequence[str] | None = None,
     ) -> None:
-        names = list(declarations)
-        neutral = ("neutral", "neutral-2", "neutral-3")
-        hosts = (names + [n for n in neutral if n not in names])[:3]
+        found = members_for([*declarations], parties)
+        identities = {m.name: InstitutionIdentity.of(m.name, Ed25519PrivateKey.generate()) for m in found}
+        self.directory = Path(tempfile.mkdtemp(prefix="sf-kept-"))
+        weakref.finalize(self, shutil.rmtree, self.directory, ignore_errors=True)
         self.members = tuple(
-            Member(name=n, party=hosts.index(n) if n in hosts else None, data=n in declarations)
-            for n in dict.fromkeys([*names, *hosts])
+            replace(m, identity=identities[m.name].public(), directory=self.directory / m.name)
+            for m in found
         )
         self.recorder = recorder
         self.dealt: list[tuple[bytes, bytes, bytes]] = []
         self.wrap: WrapChannel | None = None
         self.keys: list[bytes] | None = None
         members = [{"name": m.name, "party": m.party, "data": m.data} for m in self.members]
+        # A neutral host has no table that a policy could bind; it still runs the same code, which wants one.
+        neutral = preset("open-research").to_json()
         self.institutions = {
-            name: Institution(name=name, policy=dict(policies[name]), members=members) for name in names
+            m.name: Institution(name=m.name, policy=dict(policies.get(m.name, neutral)), members=members) for m in self.members
         }
+        for m in self.members:
+            assert m.directory is not None
+            m.directory.mkdir(mode=0o700)
+            identities[m.name].save(m.directory)
+            self.institutions[m.name].identify(identities[m.name].public(), m.directory)
         for name, tables in declarations.items():
             for table, declaration in tables.items():
                 self.institutions[name].register(table, declaration)
-        entries = self.catalog()
+        entries = {name: institution.describe() for name, institution in self.institutions.items()}
         for institution in self.institutions.values():
             institution.set_catalog(entries)
             institution.trust(analyst.public())
         self.stores = [KeptShares() for _ in range(3)]
         self._analyst = analyst
+        self._visiting = False
         self._lock = threading.Lock()
 
     def catalog(self) -> dict[str, dict[str, Any]]:
-        return {name: institution.describe() for name, institution in self.institutions.items()}
+        return {m.name: self.institutions[m.name].describe() for m in self.members if m.data}
 
     def guest(self, analyst: AnalystIdentity) -> InMemoryBackend:
         """The same institutions and parties, as another analyst reaches them."""
         for institution in self.institutions.values():
             institution.trust(analyst.public())
         other = copy.copy(self)
-        other._analyst = analyst
+        other._analyst, other._visiting = analyst, True
         return other
 
     def kept(self) -> dict[str, str]:
@@ -149,8 +167,13 @@ class InMemoryBackend(Backend):
             for reports in zip(*(r[0] for r in results), strict=True)
         ]
         first, second, third = (r[1] for r in results)
+        if job.recipient is not None:
+            receiving = self.institutions[job.recipient].receiving
+            assert receiving is not None
+            for index, package in enumerate((first, second, third)):
+                receiving.receive(job.job_id, index, package)
         return Outcome(
-            packages=(first, second, third),
+            packages=(first, second, third) if job.recipient is None else None,
             report={
                 "stages": stages,
                 "links": {},
@@ -160,8 +183,10 @@ class InMemoryBackend(Backend):
         )
 
     def close(self) -> None:
-        """Nothing was started; what is kept of the analyst's statements is dropped."""
+        """Nothing was started; what is kept of the analyst's statements is dropped, and what institutions have kept."""
         self.forget_kept()
+        if not self._visiting:
+            shutil.rmtree(self.directory, ignore_errors=True)
 
 
 def _run_party(
@@ -182,10 +207,11 @@ def start_in_memory(
     directory: Path,
     analyst: AnalystIdentity,
     progress: Callable[[str], None],
+    parties: Sequence[str] | None = None,
 ) -> Backend:
     """Start an `InMemoryBackend`; the signature that every backend's entry point has."""
     progress("registering tables")
     try:
-        return InMemoryBackend(declarations=declarations, policies=policies, analyst=analyst)
+        return InMemoryBackend(declarations=declarations, policies=policies, analyst=analyst, parties=parties)
     finally:
         shutil.rmtree(directory)  # everything has been read

@@ -29,7 +29,7 @@ FOLDERS = {
     "planner": 2, "local": 2, "governance": 2, "results": 2, "jobs": 2,
     "engine": 3, "display": 3, "pending": 3, "operands": 3, "query": 3, "releases": 3, "series": 3, "groupby": 3, "frame": 3,
     "combine": 3, "functions": 3,
-    "federation": 4, "testing": 4,
+    "federation": 4, "testing": 4, "inbox": 4,
     "": 5, "demonstration": 5,
 }  # fmt: skip
 """Floors inside secureframe: a file imports from its own floor and from those below."""
@@ -190,7 +190,7 @@ def test_only_disclosure_releases() -> None:
     assert calls("output") == ["secureframe.disclosure.release"]
     assert mentions("output") == {"secureframe.disclosure.release", "secureframe.mpc.program"}
     sealing = {module for module, imported in imports().items() if "secureframe.disclosure.sealing" in imported}
-    assert sealing == {"secureframe.engine.party_job", "secureframe.federation"}
+    assert sealing == {"secureframe.engine.party_job", "secureframe.results.opening"}
 
 
 def test_only_the_sort_opens() -> None:
@@ -207,7 +207,8 @@ def test_only_the_sort_opens() -> None:
 
 def test_shares_are_put_together_by_the_recipient_alone() -> None:
     assert calls("reconstruct") == ["secureframe.results.decode"]
-    assert calls("open_outputs") == ["secureframe.federation"]
+    assert calls("open_outputs") == ["secureframe.results.opening"]
+    assert calls("open_released") == ["secureframe.federation", "secureframe.inbox"]
 
 
 def test_nothing_pickled_is_read() -> None:

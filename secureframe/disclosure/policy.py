@@ -14,6 +14,8 @@ from secureframe.errors import PolicyError
 from secureframe.plan.codec import digest
 
 ROUNDINGS = (0, 5)
+ANALYST = "analyst"
+"""What policies call whoever asks, as a recipient of results."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,9 @@ class Policy:
         Withhold empty cells, and lines that one cell holds whole, in tables by a column declared sensitive.
     purposes : tuple of str or None
         Purposes that are allowed; None allows any that is stated.
+    recipients : tuple of str or None
+        To whom results about this institution's data may go: names of institutions, and ``"analyst"`` for whoever asks; None
+        allows the analyst and every member of the federation.
     ledger, budget, approval, audit : bool
         Rules that this version does not have. A policy that asks for one of them denies.
     """
@@ -42,6 +47,7 @@ class Policy:
     rounding: int = 0
     sensitive_zeros: bool = False
     purposes: tuple[str, ...] | None = None
+    recipients: tuple[str, ...] | None = None
     ledger: bool = False
     budget: bool = False
     approval: bool = False
@@ -68,13 +74,15 @@ class Policy:
         record = asdict(self)
         record["threshold"], record["rounding"] = str(self.threshold), str(self.rounding)
         record["purposes"] = None if self.purposes is None else list(self.purposes)
+        record["recipients"] = None if self.recipients is None else list(self.recipients)
         return record
 
     @staticmethod
     def from_json(record: Mapping[str, Any]) -> Policy:
         values = dict(record)
         values["threshold"], values["rounding"] = int(values["threshold"]), int(values["rounding"])
-        values["purposes"] = None if values["purposes"] is None else tuple(values["purposes"])
+        for name in ("purposes", "recipients"):
+            values[name] = None if values[name] is None else tuple(values[name])
         return Policy(**values)
 
 
@@ -105,15 +113,46 @@ def strictest(policies: Iterable[Policy]) -> Policy:
         raise PolicyError("an institution without a policy denies")
     result = all_[0]
     for other in all_[1:]:
-        purposes = result.purposes
-        if other.purposes is not None:
-            purposes = other.purposes if purposes is None else tuple(p for p in purposes if p in other.purposes)
         result = replace(
             result,
             name=result.name if result.name == other.name else f"{result.name}+{other.name}",
             threshold=max(result.threshold, other.threshold),
             rounding=max(result.rounding, other.rounding),
             sensitive_zeros=result.sensitive_zeros or other.sensitive_zeros,
-            purposes=purposes,
+            purposes=_common(result.purposes, other.purposes),
+            recipients=_common(result.recipients, other.recipients),
         )
     return result
+
+
+def _common(one: tuple[str, ...] | None, other: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """What both allow; None allows everything."""
+    if one is None or other is None:
+        return other if one is None else one
+    return tuple(name for name in one if name in other)
+
+
+def require_recipient(policies: Mapping[str, Policy], recipient: str) -> None:
+    """Refuse a recipient whom an owner does not allow.
+
+    Parameters
+    ----------
+    policies : mapping
+        The policies of all owners whose data a plan touches.
+    recipient : str
+        The name of an institution, or ``"analyst"`` for whoever asks.
+
+    Raises
+    ------
+    PolicyError
+        Naming the first owner that does not allow it, and whom it does.
+    """
+    for owner, policy in policies.items():
+        if policy.recipients is not None and recipient not in policy.recipients:
+            who = "the analyst who asks" if recipient == ANALYST else recipient
+            allowed = ", ".join(policy.recipients) or "nobody"
+            raise PolicyError(
+                f"{owner} does not allow results about its data to go to {who}",
+                hint=f"it allows {allowed}: with sf.defer(recipient=...), or ask {owner}",
+                institution=owner,
+            )

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from secureframe.disclosure import closing, rounding
+from secureframe.disclosure import closing, moments, rounding
 from secureframe.disclosure.policy import Policy
 from secureframe.disclosure.rounding import Ranged
 from secureframe.mpc.numeric import round_to_base
@@ -20,6 +20,7 @@ from secureframe.mpc.program import Builder, Value, bit_length
 from secureframe.plan.expressions import Binary, ColumnRef, Not, column_names
 from secureframe.plan.nodes import Node, Statistic
 from secureframe.plan.parts import Breakdown, Count, Moment, Part, Piece, Quantile
+from secureframe.plan.statistics import KINDS, PERSONS_PER_COLUMN
 from secureframe.schema.types import ColumnType
 
 CORRELATION_PLACES = 3
@@ -70,18 +71,15 @@ def release(
     return tuple(released)
 
 
-def minimum_persons(statistic: Statistic, threshold: int) -> int:
-    """Fewest persons that a statistic other than a frequency may be about."""
-    match statistic.kind:
-        case "var" | "std":
-            return threshold + 1
-        case "corr":
-            return max(threshold, 20)
-        case "quantile":
-            assert statistic.q is not None
-            return math.ceil(threshold / min(statistic.q, 1 - statistic.q))
-        case _:
-            return threshold
+def minimum_persons(statistic: Statistic, threshold: int, together: int = 2) -> int:
+    """Fewest persons that a statistic other than a frequency may be about.
+
+    ``together`` is the number of columns whose correlations or covariances the release holds.
+    """
+    kind = KINDS[statistic.kind]
+    if statistic.q is not None:
+        return math.ceil(threshold / min(statistic.q, 1 - statistic.q))
+    return max(threshold, PERSONS_PER_COLUMN * together) if kind.is_pair else threshold + kind.freedom
 
 
 def is_binary(type_: ColumnType) -> bool:
@@ -140,13 +138,13 @@ class Rules:
         if self.policy.sensitive_zeros:
             verdicts += [closing.below(b, persons.value, 1, persons.hi) for persons in self._classes(piece)]
         if piece.statistic.kind not in ("size", "count"):
-            least = minimum_persons(piece.statistic, t)
+            least = minimum_persons(piece.statistic, t, max(2, len(self.node.together)))
             verdicts.append(closing.below(b, persons.value, least, persons.hi))
         elif self.policy.rounding and piece.persons != Count():
             everyone = self.parts[Count()]
             missing = b.subtract(everyone.value, persons.value)
             verdicts.append(closing.small(b, missing, t, everyone.hi))
-        if piece.statistic.kind == "corr" and self.policy.rounding:
+        if self.policy.rounding and self._is_quotient_of_spreads(piece.statistic):
             verdicts.append(self._without_variance(piece))
         return b.any_plane(b.rows(verdicts))
 
@@ -156,12 +154,20 @@ class Rules:
         named = {name for name in piece.statistic.columns if schema[name].sensitive and is_binary(schema[name].type)}
         return [self.parts[s] for s in piece.sides if s.where is not None and column_names(s.where) & named]
 
+    def _is_quotient_of_spreads(self, statistic: Statistic) -> bool:
+        """Whether a statistic does not exist where a column has one value only, and is rounded as it is."""
+        if statistic.kind in ("skew", "kurtosis"):
+            return not is_binary(self.node.frame.schema[statistic.columns[0]].type)
+        return statistic.kind == "corr"
+
     def _without_variance(self, piece: Piece) -> Value:
-        """One plane over cells: a column of a correlation has one value only, so that there is no correlation to round."""
+        """One plane over cells: a column of the statistic has one value only, so that there is nothing to round."""
         b = self.b
         count = self._exact(piece.parts[0])
-        spreads = [self._spread(piece, count, a, square) for a, square in (((1, 0), (2, 0)), ((0, 1), (0, 2)))]
-        return b.or_(*(b.is_zero(x.value, bit_length(0, x.hi)) for x in spreads))
+        pairs = (((1, 0), (2, 0)), ((0, 1), (0, 2))) if piece.statistic.kind == "corr" else (((1,), (2,)),)
+        spreads = [self._spread(piece, count, a, square) for a, square in pairs]
+        zeros = [b.is_zero(x.value, bit_length(0, x.hi)) for x in spreads]
+        return b.or_(*zeros) if len(zeros) == 2 else zeros[0]
 
     def _frame(self) -> Value:
         """One bit: the frame itself, or what its base table has beyond it, is too small; so for each frame it is made of."""
@@ -278,6 +284,8 @@ class Rules:
                 return [self._field("value", self._exact(quantile))]
             case "corr":
                 return self._correlation(piece, rounded)
+            case "cov":
+                return self._covariance(piece, count, rounded)
         type_ = self.node.frame.schema[statistic.columns[0]].type
         total = self._total(piece, count, type_)
         if rounded and is_binary(type_):
@@ -289,6 +297,8 @@ class Rules:
                 return [self._on_grid(total, count, type_.step, type_.low, type_.high)]
             return [self._field("count", count), self._field("total", total)]
         spread = self._spread(piece, count, (1,), (2,))
+        if statistic.kind in ("skew", "kurtosis"):
+            return self._shape(piece, count, spread, rounded)
         if not rounded:
             return [self._field("count", count), self._field("spread", spread)]
         pairs = rounding.combine(self.b, rounding.multiply(self.b, count, count), 1, count, -1)
@@ -297,6 +307,8 @@ class Rules:
         if statistic.kind == "var":
             return [self._to_grid(spread, pairs, type_.step**2, rounding.significant_grid(Fraction(0), reach**2))]
         grid = rounding.significant_grid(Fraction(0), reach)
+        if statistic.kind == "sem":
+            pairs = replace(rounding.multiply(self.b, pairs, count), lo=0)
         return [self._to_grid(spread, pairs, type_.step**2, grid, squared=True)]
 
     def _field(self, name: str, ranged: Ranged) -> tuple[ReleasedField, Ranged]:
@@ -344,11 +356,8 @@ class Rules:
     def _spread(self, piece: Piece, count: Ranged, a: tuple[int, ...], square: tuple[int, ...]) -> Ranged:
         """count * sum of squares - sum ** 2, which no centre changes."""
         columns = piece.statistic.columns
-        first, second = (self._exact(Moment(columns=columns, powers=p)) for p in (a, square))
-        b = self.b
-        return self._clamped(
-            rounding.combine(b, rounding.multiply(b, count, second), 1, rounding.multiply(b, first, first), -1)
-        )
+        sums = [count, *(self._exact(Moment(columns=columns, powers=p)) for p in (a, square))]
+        return self._clamped(moments.polynomial(self.b, moments.SPREAD, sums))
 
     @staticmethod
     def _clamped(x: Ranged) -> Ranged:
@@ -357,20 +366,44 @@ class Rules:
 
     def _correlation(self, piece: Piece, rounded: bool) -> list[tuple[ReleasedField, Ranged]]:
         b = self.b
-        columns = piece.statistic.columns
         count = self._exact(piece.parts[0])
         xx = self._spread(piece, count, (1, 0), (2, 0))
         yy = self._spread(piece, count, (0, 1), (0, 2))
-        x, y, product = (self._exact(Moment(columns=columns, powers=p)) for p in ((1, 0), (0, 1), (1, 1)))
-        xy = rounding.combine(b, rounding.multiply(b, count, product), 1, rounding.multiply(b, x, y), -1)
+        xy = self._cross(piece, count)
         if not rounded:
             return [self._field("xx", xx), self._field("yy", yy), self._field("xy", xy)]
-        negative = b.is_negative(xy.value, bit_length(xy.lo, xy.hi))
-        square = rounding.multiply(b, xy, xy)
-        sign = b.add_public(b.multiply_public(b.to_arith(negative, square.value.limbs), [-2]), [1])
-        signed = Ranged(value=b.multiply(square.value, sign), lo=-square.hi, hi=square.hi)
+        signed = rounding.signed_square(b, xy)
         grid = rounding.decimal_grid(Fraction(-1), Fraction(1), CORRELATION_PLACES)
         return [self._to_grid(signed, rounding.multiply(b, xx, yy), Fraction(1), grid, squared=True)]
+
+    def _cross(self, piece: Piece, count: Ranged) -> Ranged:
+        """count * sum of products - product of sums."""
+        columns = piece.statistic.columns
+        sums = [self._exact(Moment(columns=columns, powers=p)) for p in ((1, 0), (0, 1), (1, 1))]
+        return moments.polynomial(self.b, moments.CROSS, [count, *sums])
+
+    def _covariance(self, piece: Piece, count: Ranged, rounded: bool) -> list[tuple[ReleasedField, Ranged]]:
+        xy = self._cross(piece, count)
+        if not rounded:
+            return [self._field("count", count), self._field("xy", xy)]
+        types = [self.node.frame.schema[name].type for name in piece.statistic.columns]
+        reach = Fraction(math.prod(max(1, t.high - t.low) for t in types))
+        unit = types[0].step * types[1].step
+        pairs = moments.polynomial(self.b, ((1, (0, 0)), (-1, (0,))), [count])
+        grid = rounding.significant_grid(-reach * unit, reach * unit)
+        return [self._to_grid(xy, replace(pairs, lo=0), unit, grid)]
+
+    def _shape(self, piece: Piece, count: Ranged, spread: Ranged, rounded: bool) -> list[tuple[ReleasedField, Ranged]]:
+        """Skewness and kurtosis: the third or fourth central moment beside the second."""
+        kind, columns = piece.statistic.kind, piece.statistic.columns
+        sums = [count, *(self._exact(Moment(columns=columns, powers=p)) for p in KINDS[kind].powers)]
+        terms = moments.THIRD if kind == "skew" else moments.FOURTH
+        central = moments.polynomial(self.b, terms, sums)
+        if rounded:
+            rows = self.breakdown.frame.length
+            numerator, denominator = moments.quotient(self.b, kind, count, spread, central)
+            return [self._to_grid(numerator, denominator, Fraction(1), moments.grid(kind, rows), squared=kind == "skew")]
+        return [self._field("count", count), self._field("spread", spread), self._field("central", central)]
 
     def _on_grid(self, numerator: Ranged, denominator: Ranged, step: Fraction, lo: int, hi: int) -> tuple[ReleasedField, Ranged]:
         return self._to_grid(numerator, denominator, step, rounding.significant_grid(lo * step, hi * step))

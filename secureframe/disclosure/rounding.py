@@ -87,6 +87,14 @@ def combine(b: Builder, x: Ranged, p: int, y: Ranged, q: int) -> Ranged:
     return Ranged(value=total, lo=lo, hi=hi)
 
 
+def signed_square(b: Builder, x: Ranged) -> Ranged:
+    """Return x * abs(x)."""
+    negative = b.is_negative(x.value, bit_length(x.lo, x.hi))
+    square = multiply(b, x, x)
+    sign = b.add_public(b.multiply_public(b.to_arith(negative, square.value.limbs), [-2]), [1])
+    return Ranged(value=b.multiply(square.value, sign), lo=-square.hi, hi=square.hi)
+
+
 def points_reached(b: Builder, numerator: Ranged, denominator: Ranged, thresholds: Sequence[Fraction]) -> Ranged:
     """Return how many thresholds t (ascending) have numerator >= t * denominator, for every cell.
 

@@ -13,11 +13,12 @@ from secureframe.schema.table import TableSchema
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
-    """Tables by (owner, name), and policies and warnings by owner."""
+    """Tables by (owner, name); policies, warnings and public identities by institution."""
 
     tables: Mapping[tuple[str, str], TableSchema]
     policies: Mapping[str, Policy]
     warnings: Mapping[str, tuple[str, ...]]
+    identities: Mapping[str, dict[str, Any]]
 
     @staticmethod
     def from_entries(entries: Mapping[str, Mapping[str, Any]]) -> Catalog:
@@ -33,9 +34,19 @@ class Catalog:
             tables=tables,
             policies={owner: Policy.from_json(entry["policy"]) for owner, entry in entries.items()},
             warnings={owner: tuple(entry["warnings"]) for owner, entry in entries.items()},
+            identities=_identities(entries),
         )
 
     def versions(self, releases: Sequence[Summarise]) -> dict[str, str]:
         """Return the data version of every table that some releases read, as ``owner.table``."""
         read = {(n.table.owner, n.table.name) for r in releases for n in walk_nodes(r) if isinstance(n, Table)}
         return {f"{owner}.{name}": self.tables[(owner, name)].version for owner, name in sorted(read)}
+
+
+def _identities(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The identities under which institutions receive results: each under its own name, affiliated with itself."""
+    found = {owner: dict(entry["identity"]) for owner, entry in entries.items() if entry.get("identity") is not None}
+    for owner, identity in found.items():
+        if identity["name"] != owner or identity["affiliation"] != owner:
+            raise ValueError("an institution receives results under its own name only")
+    return found

@@ -10,21 +10,24 @@ import datetime
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from secureframe.disclosure.policy import Policy
+from secureframe.disclosure.policy import ANALYST, Policy, require_recipient
 from secureframe.engine.catalog import Catalog
+from secureframe.engine.receiving import Receiving
 from secureframe.errors import PlanError, PolicyError, SecureFrameError
 from secureframe.governance.identity import is_sealing_key, verify
+from secureframe.governance.kept import RESULTS
 from secureframe.local.encode import encode
 from secureframe.local.lower import LocalFrame, lower, pad, table_id
 from secureframe.local.parts import local_parts
 from secureframe.local.register import RegisteredTable, register
 from secureframe.mpc.program import Program, Value
-from secureframe.mpc.sharing import deal, message_bytes
+from secureframe.mpc.sharing import deal, message_bytes, word_count
 from secureframe.plan.envelope import Plan, job_id, read_plan
 from secureframe.plan.forms import Form
 from secureframe.plan.nodes import Node
@@ -32,6 +35,8 @@ from secureframe.plan.parts import Breakdown, Histogram, Part
 from secureframe.planner.compile import compile_plan
 from secureframe.planner.frames import Local, LocalPart, LocalValue
 
+COMPONENT_BYTES = 16
+"""Both components of a word, as a party hands them out."""
 MAX_SEEN = 100_000
 FRESH = datetime.timedelta(minutes=15)
 """How far a request's time of signing may be from now."""
@@ -57,6 +62,8 @@ class AdmittedJob:
         The key that signed the request, base64: whose earlier statements it may start from.
     recipient_key : str
         X25519 public key that results are sealed to, base64.
+    recipient : str or None
+        The institution that the parties' hosts hand their packages to; None where the analyst is the recipient.
     program : Program
         What the parties run.
     """
@@ -68,10 +75,16 @@ class AdmittedJob:
     analyst: str
     recipient_key: str
     program: Program
+    recipient: str | None = None
 
     def dealt_bytes(self, owner: str, index: int) -> int:
         """Return the exact length of the message that an owner deals to party ``index``."""
         return message_bytes((spec.value for spec in self.program.inputs if spec.owner == owner), index)
+
+    @property
+    def released_bytes(self) -> int:
+        """The exact length of the shares in every party's package."""
+        return sum(COMPONENT_BYTES * word_count(value) for value in self.program.outputs)
 
 
 class Institution:
@@ -94,6 +107,9 @@ class Institution:
         self._tables: dict[str, RegisteredTable] = {}
         self._analysts: dict[str, dict[str, Any]] = {}
         self._catalog: Catalog | None = None
+        self._entries: dict[str, dict[str, Any]] = {}
+        self._identity: dict[str, Any] | None = None
+        self.receiving: Receiving | None = None
         self._admitted: dict[str, tuple[Plan, tuple[Local, ...]]] = {}
         self._seen: dict[str, None] = {}
         self._lock = threading.Lock()
@@ -111,10 +127,16 @@ class Institution:
         registered = register(self.name, table, declaration)
         self._tables[table_id(registered.schema)] = registered
 
+    def identify(self, identity: dict[str, Any], directory: Path) -> None:
+        """Take the public identity under which results may be sent here, and the private directory to keep them in."""
+        self._identity = dict(identity)
+        self.receiving = Receiving(self.name, directory / RESULTS, lambda: self._entries)
+
     def describe(self) -> dict[str, Any]:
-        """Return this institution's entry of the catalog: tables with types and ranges, policy, warnings."""
+        """Return this institution's entry of the catalog: public identity, tables with types and ranges, policy, warnings."""
         return {
             "name": self.name,
+            "identity": self._identity,
             "policy": self.policy.to_json(),
             "tables": [t.schema.to_json() for t in self._tables.values()],
             "warnings": [w for t in self._tables.values() for w in t.warnings],
@@ -125,6 +147,7 @@ class Institution:
         if entries.get(self.name) != self.describe():
             raise PlanError(f"the catalog does not hold {self.name} as it is")
         self._catalog = Catalog.from_entries(entries)
+        self._entries = entries
 
     def trust(self, analyst: dict[str, Any]) -> None:
         """Accept plans that are signed by an analyst (name, affiliation, verify_key)."""
@@ -157,7 +180,7 @@ class Institution:
             self._admitted[job] = (plan, compiled.locals)
             while len(self._admitted) > MAX_WAITING:
                 self._admitted.pop(next(iter(self._admitted)))
-        return AdmittedJob(
+        admitted = AdmittedJob(
             job_id=job,
             plan_digest=plan.digest,
             owners=tuple(sorted({spec.owner for spec in compiled.program.inputs})),
@@ -165,7 +188,11 @@ class Institution:
             analyst=plan.analyst["verify_key"],
             recipient_key=plan.recipient["sealing_key"],
             program=compiled.program,
+            recipient=None if plan.recipient == plan.analyst else plan.recipient["name"],
         )
+        if admitted.recipient == self.name and self.receiving is not None:
+            self.receiving.expect(job, request, signature, admitted.released_bytes)
+        return admitted
 
     def _check_signature(self, plan: Plan, request: bytes, signature: bytes) -> None:
         known = self._analysts.get(str(plan.analyst.get("verify_key")))
@@ -173,8 +200,12 @@ class Institution:
             raise PolicyError(f"{self.name} does not know the analyst of this plan", hint="ask to be admitted")
         if not verify(known["verify_key"], signature, request):
             raise PolicyError("the signature of the plan is not its analyst's")
-        if plan.recipient != plan.analyst:
-            raise PolicyError("results go to the analyst who asks", hint="leave the recipient out")
+        assert self._catalog is not None
+        if plan.recipient != plan.analyst and plan.recipient not in self._catalog.identities.values():
+            raise PolicyError(
+                "results go to the analyst who asks, or to an institution of this federation under its own key",
+                hint="leave the recipient out, or name a member: fed.members",
+            )
         if not is_sealing_key(plan.recipient.get("sealing_key")):
             raise PolicyError("the plan names no key that results can be sealed to")
 
@@ -182,6 +213,10 @@ class Institution:
         assert self._catalog is not None
         if dict(plan.policies) != {owner: self._catalog.policies[owner].digest for owner in plan.owners}:
             raise PolicyError("the plan was made against other policies than those in force", hint="fed.catalog, then again")
+        require_recipient(
+            {owner: self._catalog.policies[owner] for owner in plan.owners},
+            ANALYST if plan.recipient == plan.analyst else plan.recipient["name"],
+        )
         if dict(plan.versions) != self._catalog.versions(plan.releases):
             raise PlanError("the data have changed since the plan was made", hint="fed.catalog, then again")
         if not plan.purpose.strip():

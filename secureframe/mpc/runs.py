@@ -32,7 +32,7 @@ def arrange(b: Builder, *, key: Value, present: Value, words: Sequence[Value], a
     b
         The builder.
     key, present
-        bits ``(width, n)`` and ``(1, n)``, n at least 2.
+        bits ``(width, n)`` and ``(1, n)``.
     words, ariths
         What moves with the rows.
 
@@ -49,9 +49,9 @@ def arrange(b: Builder, *, key: Value, present: Value, words: Sequence[Value], a
         Hamada et al. 2012, as ``sort``.
     """
     n = key.n
-    if n < 2 or present.n != n:
-        raise ProgramError("at least two rows, and one presence bit a row, expected")
-    index_planes = (n - 1).bit_length()
+    if present.n != n:
+        raise ProgramError("one presence bit a row expected")
+    index_planes = max(1, (n - 1).bit_length())
     width = index_planes + key.rows + 1
     record = b.pack(b.rows([b.positions(n, index_planes), key, b.invert(present)]))
     handle, moved = b.shuffle([record, *words, *ariths])
@@ -59,11 +59,14 @@ def arrange(b: Builder, *, key: Value, present: Value, words: Sequence[Value], a
     planes = b.unpack(b.reorder(order, moved[0]), width)
     rest = [b.reorder(order, value) for value in moved[1:]]
     here = b.invert(b.pick_rows(planes, [width - 1]))
-    group = b.pick_rows(planes, range(index_planes, width))
-    equal = b.invert(b.xor(group, b.shift(group, 1)))
-    # The first row is compared with zeros, which may be its key.
-    later = b.invert(b.concat([b.ones_bits(1, 1), b.zeros("bits", 1, n - 1)]))
-    same = b.all_planes(b.rows([equal, here, later]))
+    if n == 1:
+        same = b.zeros("bits", 1, 1)
+    else:
+        group = b.pick_rows(planes, range(index_planes, width))
+        equal = b.invert(b.xor(group, b.shift(group, 1)))
+        # The first row is compared with zeros, which may be its key.
+        later = b.invert(b.concat([b.ones_bits(1, 1), b.zeros("bits", 1, n - 1)]))
+        same = b.all_planes(b.rows([equal, here, later]))
     return Arranged(handle, order, same, here, tuple(rest[: len(words)]), tuple(rest[len(words) :]))
 
 

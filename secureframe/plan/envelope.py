@@ -36,7 +36,7 @@ class Plan:
     purpose : str
         What the answers are for.
     analyst, recipient : dict
-        Name, affiliation and public keys.
+        Name, affiliation and public keys of who asks, and of whom results are sealed for.
     policies : mapping
         For every owner the digest of the policy that the analyst knows of.
     versions : mapping
@@ -111,14 +111,15 @@ def new_plan(
     policies: Mapping[str, str],
     versions: Mapping[str, str],
     kept: Mapping[str, str] | None = None,
+    recipient: Mapping[str, Any] | None = None,
 ) -> Plan:
-    """Return a plan with a fresh nonce whose recipient is the analyst."""
+    """Return a plan with a fresh nonce; its recipient is the analyst unless another one is given."""
     return Plan(
         releases=tuple(releases),
         parameters=dict(parameters),
         purpose=purpose,
         analyst=analyst,
-        recipient=analyst,
+        recipient=analyst if recipient is None else dict(recipient),
         policies=dict(policies),
         versions=dict(versions),
         nonce=secrets.token_hex(16),

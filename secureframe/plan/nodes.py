@@ -15,11 +15,11 @@ from functools import cached_property
 
 from secureframe.errors import DisclosureError, PlanError, PolicyError
 from secureframe.plan.expressions import ColumnRef, Expr, Widen, column_names, infer, show, walk
+from secureframe.plan.statistics import KINDS, MAX_TOGETHER, MOMENTS, STATISTICS
 from secureframe.schema.table import Field, Schema, TableSchema, Use
 from secureframe.schema.types import ColumnType, Kind, number_type, quotient_step
 
 HOWS = ("count", "sum", "mean", "min", "max", "first", "last", "any")
-STATISTICS = ("size", "count", "sum", "mean", "var", "std", "quantile", "corr")
 QUANTILES = tuple(Fraction(q, 100) for q in (5, 10, 25, 50, 75, 90, 95))
 MAX_CELLS = 1000
 MAX_EXPANDED = 2_000
@@ -420,12 +420,17 @@ class Summarise(Node):
             raise PlanError(f"the table would have more than {MAX_CELLS} cells", hint="wider bands, or fewer keys")
         for statistic in self.statistics:
             self._check(statistic, schema)
+        if len(self.together) > MAX_TOGETHER:
+            raise DisclosureError(
+                f"correlations and covariances of more than {MAX_TOGETHER} columns are not released together",
+                hint="fewer columns: df[['age', 'bmi', 'sbp']].corr()",
+            )
 
     def _check(self, statistic: Statistic, schema: Schema) -> None:
         kind = statistic.kind
         if kind not in STATISTICS:
             raise PlanError(f"{kind!r} is no statistic that is offered", hint=f"{', '.join(STATISTICS)} are")
-        if len(statistic.columns) != {"size": 0, "corr": 2}.get(kind, 1):
+        if len(statistic.columns) != KINDS[kind].columns:
             raise PlanError(f"{kind} takes another number of columns")
         if (kind == "quantile") != (statistic.q is not None):
             raise PlanError("a quantile, and only a quantile, has q")
@@ -441,7 +446,7 @@ class Summarise(Node):
                     raise PlanError(f"quantiles of {name} ({found.type.kind}) are not offered")
             elif not found.type.is_numeric:
                 raise PlanError(f"{kind} needs numbers, and {name} is of kind {found.type.kind}", hint="value_counts()")
-            if found.magnitude and kind in ("sum", "mean", "var", "std", "corr"):
+            if found.magnitude and kind in MOMENTS:
                 raise PolicyError(
                     f"{name} is declared a magnitude: a sum of it needs the dominance rule, which this version does not have",
                     hint="median and quantiles are allowed",
@@ -458,6 +463,11 @@ class Summarise(Node):
     @cached_property
     def schema(self) -> Schema:
         return self.frame.schema
+
+    @cached_property
+    def together(self) -> frozenset[str]:
+        """Columns of which correlations or covariances are asked for."""
+        return frozenset(name for s in self.statistics if KINDS[s.kind].is_pair for name in s.columns)
 
     @cached_property
     def levels(self) -> tuple[tuple[object, ...], ...]:

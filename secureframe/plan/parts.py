@@ -13,6 +13,7 @@ from fractions import Fraction
 from secureframe.plan.conditions import counts_persons, has_two_values, hidden_frequencies, inner_conditions, with_columns
 from secureframe.plan.expressions import Binary, ColumnRef, Expr, Literal, Not
 from secureframe.plan.nodes import PREDICATE, Node, Statistic, Summarise
+from secureframe.plan.statistics import KINDS
 from secureframe.plan.thinning import thinned_frames
 from secureframe.schema.types import Kind
 
@@ -145,10 +146,12 @@ def breakdown(node: Summarise) -> Breakdown:
     pieces = []
     for statistic in node.statistics:
         sides: dict[Count, None] = {}
+        # What two columns tell together, they tell of the rows that have both.
+        complete = nullable_columns(node.frame, statistic.columns) if KINDS[statistic.kind].is_pair else ()
         for column in statistic.columns:
             conditions = found[column] if statistic.kind == "count" else [*found[column], *hidden[column]]
             for side in _sides(node.frame, column, [(names[c.key], c.has_two_sides) for c in conditions], statistic.kind):
-                sides[side] = None
+                sides[replace(side, columns=complete)] = None
         pieces.append(
             Piece(
                 statistic=statistic,
@@ -165,17 +168,11 @@ def _parts(node: Summarise, statistic: Statistic) -> tuple[Part, ...]:
     unit = "rows" if node.frame.rows_per_person > 1 else "persons"
     parts: list[Part] = [Count(columns=nullable_columns(node.frame, columns), unit=unit)]
     match statistic.kind:
-        case "sum" | "mean":
-            parts.append(Moment(columns=columns, powers=(1,)))
-        case "var" | "std":
-            parts += [Moment(columns=columns, powers=(p,)) for p in (1, 2)]
-        case "corr":
-            parts += [Moment(columns=columns, powers=p) for p in ((1, 0), (0, 1), (2, 0), (0, 2), (1, 1))]
         case "quantile":
             assert statistic.q is not None
             parts.append(Quantile(column=columns[0], q=statistic.q))
-        case _:
-            pass
+        case kind:
+            parts += [Moment(columns=columns, powers=powers) for powers in KINDS[kind].powers]
     return tuple(parts)
 
 

@@ -6,7 +6,6 @@ deviations and correlations are computed here from released numbers, exactly as 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -19,6 +18,7 @@ from secureframe.mpc.sharing import InconsistentShares, SharingError, deserialis
 from secureframe.plan.envelope import Plan
 from secureframe.plan.nodes import Summarise
 from secureframe.planner.compile import Compiled, CompiledRelease
+from secureframe.results import formulas
 from secureframe.results.released import SUPPRESSED, Cell, ReleasedTable
 from secureframe.schema.types import ColumnType
 
@@ -78,7 +78,7 @@ def _number(node: Summarise, piece: ReleasedPiece, fields: Mapping[str, int | Fr
             if "point" in fields:
                 return float(fields["point"])
             scale = int(fields["xx"]) * int(fields["yy"])
-            return None if scale <= 0 else _signed_root(Fraction(int(fields["xy"]) ** 2, scale), int(fields["xy"]))
+            return None if scale <= 0 else formulas.signed_root(Fraction(int(fields["xy"]) ** 2, scale), int(fields["xy"]))
     type_ = node.frame.schema[statistic.columns[0]].type
     if "point" in fields:
         return float(fields["point"])
@@ -90,11 +90,20 @@ def _number(node: Summarise, piece: ReleasedPiece, fields: Mapping[str, int | Fr
         case "mean":
             count = int(fields["count"])
             return None if not count else float(Fraction(int(fields["total"]), count) * type_.step)
-        case _:
+        case "cov":
+            count = int(fields["count"])
+            unit = type_.step * node.frame.schema[statistic.columns[1]].type.step
+            return None if count < 2 else float(Fraction(int(fields["xy"]), count * (count - 1)) * unit)
+        case "skew" | "kurtosis" as kind if "total" in fields:
+            return formulas.of_two_values(kind, int(fields["count"]), int(fields["total"]))
+        case "skew" | "kurtosis" as kind:
+            formula = formulas.skewness if kind == "skew" else formulas.kurtosis
+            return formula(int(fields["count"]), int(fields["spread"]), int(fields["central"]))
+        case kind:
             variance = _variance(fields, type_)
-            if variance is None or statistic.kind == "var":
+            if variance is None or kind == "var":
                 return None if variance is None else float(variance)
-            return _signed_root(variance, 1)
+            return formulas.signed_root(variance / int(fields["count"]) if kind == "sem" else variance, 1)
 
 
 def _variance(fields: Mapping[str, int | Fraction], type_: ColumnType) -> Fraction | None:
@@ -110,16 +119,6 @@ def _variance(fields: Mapping[str, int | Fraction], type_: ColumnType) -> Fracti
 
 def _natural(value: Fraction) -> int | float:
     return int(value) if value.denominator == 1 else float(value)
-
-
-def _signed_root(square: Fraction, sign: int) -> float:
-    """The root of a fraction to the last digit, with a sign."""
-    if square == 0:
-        return 0.0
-    shift = max(0, 128 - (square.numerator.bit_length() - square.denominator.bit_length()))
-    shift += shift % 2
-    root = Fraction(math.isqrt((square.numerator << shift) // square.denominator), 1 << shift // 2)
-    return float(root) if sign >= 0 else -float(root)
 
 
 def _record(release: CompiledRelease, columns: Sequence[Sequence[Cell]], plan: Plan) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from secureframe.plan.nodes import Statistic, Summarise
 from secureframe.results.numbers import Number, number
+from secureframe.results.receipt import statistic_text
 from secureframe.results.record import cell, combine, warn_if_withheld
 from secureframe.results.released import SUPPRESSED, Cell, ReleasedTable
 from secureframe.schema.types import ColumnType, Kind, Scalar
@@ -102,15 +103,9 @@ def one_number(tables: Sequence[ReleasedTable]) -> Number:
     """Return the only cell of the only statistic of a release."""
     (table,) = tables
     value, statistic = table.values[0][0], table.node.statistics[0]
-    record = combine(tables, [cell(None, label_of(statistic))] if value is SUPPRESSED else ())
+    record = combine(tables, [cell(None, statistic_text(statistic))] if value is SUPPRESSED else ())
     warn_if_withheld(record)
     return number(value, record)
-
-
-def label_of(statistic: Statistic) -> str:
-    """Return a statistic in words."""
-    kind = statistic.kind if statistic.q is None else f"{float(statistic.q * 100):g}%"
-    return " of ".join([kind, ", ".join(statistic.columns)]) if statistic.columns else kind
 
 
 def column_series(

@@ -76,8 +76,11 @@ def test_the_strictest_of_several() -> None:
 
 
 def test_fewest_persons_of_every_statistic() -> None:
-    least = {k: minimum_persons(Statistic(kind=k, columns=("x",)), 10) for k in ("sum", "mean", "var", "std", "corr")}
-    assert least == {"sum": 10, "mean": 10, "var": 11, "std": 11, "corr": 20}
+    kinds = ("sum", "mean", "var", "std", "sem", "skew", "kurtosis", "corr", "cov")
+    least = {k: minimum_persons(Statistic(kind=k, columns=("x",)), 10) for k in kinds}
+    spreads = {"var": 11, "std": 11, "sem": 11, "skew": 12, "kurtosis": 13}
+    assert least == {"sum": 10, "mean": 10, **spreads, "corr": 20, "cov": 20}
+    assert minimum_persons(Statistic(kind="corr", columns=("x", "y")), 10, 5) == 50
     found = {q: minimum_persons(Statistic(kind="quantile", columns=("x",), q=q), 10) for q in QUANTILES}
     assert all(n * min(q, 1 - q) >= 10 > (n - 1) * min(q, 1 - q) for q, n in found.items())
 

@@ -115,7 +115,7 @@ def test_naming_what_another_analyst_left_ends_the_job(warm: Federation, monkeyp
     fed = Federation(backend, purpose=PURPOSE, analyst=other, quiet=True)
     monkeypatch.setattr(backend, "kept", in_memory(warm).kept)
     with pytest.raises(sf.SecureFrameError, match="not kept any more"):
-        fed._run(_nodes(fed), {})
+        fed._send(fed._prepared(_nodes(fed), {})[0])
     joined(fed)["w"].mean()
     assert sorts(fed), "the notebook asks anew, and nothing of the other analyst's is used"
 

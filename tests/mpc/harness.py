@@ -30,8 +30,12 @@ def run_parties(
     recorder: Recorder | None = None,
     keys: Sequence[PartyKeys] | None = None,
     channels: Sequence[Channel] | None = None,
+    prepare: Callable[[Party], None] | None = None,
 ) -> list[Any]:
-    """Run the same code at three parties; the first failure that is not a mere closed link is raised."""
+    """Run the same code at three parties; the first failure that is not a mere closed link is raised.
+
+    ``prepare`` may change a party before it runs, for instance its coins.
+    """
     channels = channels if channels is not None else MemoryChannel.triple(recorder)
     results: list[Any] = [None] * 3
     errors: list[BaseException] = []
@@ -39,6 +43,8 @@ def run_parties(
 
     def work(index: int) -> None:
         party = Party(index, channels[index], held[index])
+        if prepare is not None:
+            prepare(party)
         try:
             results[index] = run(party)
         except BaseException as error:  # noqa: BLE001 - a thread's failure is raised by its caller, below
@@ -86,7 +92,11 @@ class Job:
         return self.input("words", array.reshape(1, -1) if array.ndim == 1 else array)
 
     def run(
-        self, *values: Value, recorder: Recorder | None = None, keys: Sequence[PartyKeys] | None = None
+        self,
+        *values: Value,
+        recorder: Recorder | None = None,
+        keys: Sequence[PartyKeys] | None = None,
+        prepare: Callable[[Party], None] | None = None,
     ) -> list[NDArray[Any]]:
         """Run the program and return the plain data of values."""
         program = self.builder.program()
@@ -101,7 +111,7 @@ class Job:
             reports = execution.run()
             return reports, [execution.share(value) for value in values]
 
-        results = run_parties(run, recorder, keys)
+        results = run_parties(run, recorder, keys, prepare=prepare)
         self.reports = [reports for reports, _ in results]
         self.shares = [list(shares) for shares in zip(*(shares for _, shares in results), strict=True)]
         return [reconstruct(shares, value) for shares, value in zip(self.shares, values, strict=True)]

@@ -157,7 +157,7 @@ def test_the_join_is_a_dictionary(seed: int, n: int, m: int, keys: int, left_uni
     most = max(1, max(left_keys.count(k) for k in left_keys))
     job = Job()
     b = job.builder
-    matched, moved_words, moved_ariths = join_unique(
+    matched, moved_words, moved_ariths, _ = join_unique(
         b,
         left_key=job.unsigned(left_keys, width + 8),
         left_present=job.bits(left_present),
@@ -180,7 +180,7 @@ def test_the_join_is_a_dictionary(seed: int, n: int, m: int, keys: int, left_uni
 def test_a_join_without_payload_tells_who_matched() -> None:
     for left_unique in (True, False):
         job = Job()
-        matched, words, ariths = join_unique(
+        matched, words, ariths, _ = join_unique(
             job.builder,
             left_key=job.unsigned([3, 5], 4),
             left_present=job.bits([1, 1]),

@@ -71,7 +71,7 @@ def _everything(column: np.ndarray[Any, Any], *, join: bool) -> Job:
     b.output(table)
     if join:
         with b.stage("join"):
-            matched, _, _ = join_unique(
+            matched, _, _, _ = join_unique(
                 b,
                 left_key=planes,
                 left_present=bit,

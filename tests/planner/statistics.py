@@ -49,9 +49,11 @@ def statistic(s: n.Statistic, rows: pd.DataFrame) -> Any:
     """One statistic of one cell; None where it does not exist."""
     if s.kind == "size":
         return len(rows)
-    if s.kind == "corr":
+    if s.kind in ("corr", "cov"):
         a, b = (rows[c].astype("Float64") for c in s.columns)
         both = pd.concat([a, b], axis=1).dropna().astype(float)
+        if s.kind == "cov":
+            return _none(both.iloc[:, 0].cov(both.iloc[:, 1])) if len(both) > 1 else None
         with np.errstate(all="ignore"):
             return _none(both.iloc[:, 0].corr(both.iloc[:, 1])) if len(both) > 1 and (both.nunique() > 1).all() else None
     column = rows[s.columns[0]].dropna()

@@ -13,6 +13,7 @@ from secureframe.errors import SecureFrameError
 from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
 from secureframe.plan.combining import Merge
+from secureframe.plan.statistics import STATISTICS
 from secureframe.schema.table import Schema
 from secureframe.schema.types import Kind, number_type
 from tests.planner.study import FIRST_DAY, LEVELS, Study
@@ -229,13 +230,13 @@ def asked(draw: Draw, frame: n.Node) -> n.Summarise:
     ordered = [name for name, t in fields.items() if t.is_ordered and t.width < 30]
     statistics = [n.Statistic(kind="size")]
     for _ in range(draw(st.integers(1, 4))):
-        kind = draw(st.sampled_from(["count", "sum", "mean", "var", "std", "quantile", "quantile", "corr"]))
+        kind = draw(st.sampled_from((*STATISTICS[1:], "quantile")))
         match kind:
             case "count":
                 columns = (draw(st.sampled_from(sorted(fields))),)
             case "quantile":
                 columns = (draw(st.sampled_from(ordered)),)
-            case "corr":
+            case "corr" | "cov":
                 columns = (draw(st.sampled_from(numbers)), draw(st.sampled_from(numbers)))
             case _:
                 columns = (draw(st.sampled_from(numbers)),)
