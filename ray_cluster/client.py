@@ -30,6 +30,7 @@ READY_SECONDS = 60.0
 _GRACE_SECONDS = 4.0
 _INTERRUPT_SECONDS = 2.0
 _CANCEL_INTERVAL = 0.1
+_REMEMBERED = 1024
 
 Event = dict[str, Any]
 Put = Callable[[str, Event], None]
@@ -103,6 +104,16 @@ class GatewayClient:
         if not ended:
             put(self.name, {"event": "error", "cause": Cause.LOST, "error": self._lost().to_json()})
 
+    def invite(self, body: bytes, signature: bytes) -> None:
+        """Have the institution admit another analyst."""
+        headers = {SIGNATURE_HEADER: base64.b64encode(signature).decode("ascii"), "content-type": "application/json"}
+        try:
+            answer = self._http.post("/analysts", content=body, headers=headers, timeout=10.0)
+        except httpx.HTTPError as error:
+            raise self._lost() from error
+        if answer.status_code != 200:
+            raise self._refusal(answer)
+
     def cancel(self, job_id: str) -> None:
         """Cancel a job at this institution; a gateway that is gone runs none."""
         try:
@@ -151,6 +162,9 @@ class FederationClient:
         self._description = description
         self._check = check
         self._gateways = [GatewayClient(member, identity) for member in description.members]
+        self._running: dict[str, _Job] = {}
+        self._cancelled: dict[str, None] = {}
+        self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(max_workers=len(self._gateways), thread_name_prefix="gateway")
 
     def wait_ready(self) -> None:
@@ -184,6 +198,10 @@ class FederationClient:
         self.wait_ready()
         started = time.perf_counter()
         job = _Job(self._gateways, request)
+        with self._lock:
+            if job.job_id in self._cancelled:
+                raise ProtocolAborted("the statement was cancelled before it ran; nothing was released")
+            self._running[job.job_id] = job
         try:
             job.start(signature)
             self._follow(job, progress)
@@ -191,6 +209,9 @@ class FederationClient:
             job.cancel()
             job.collect(_INTERRUPT_SECONDS)
             raise
+        finally:
+            with self._lock:
+                del self._running[job.job_id]
         if job.failures:
             job.cancel()
             job.collect(_GRACE_SECONDS)
@@ -219,6 +240,27 @@ class FederationClient:
                 if ended[event["name"]] == parties:
                     names = list(ended)
                     progress(event["name"], names.index(event["name"]) + 1, max(job.stage_count, len(names)))
+
+    def catalog(self) -> dict[str, dict[str, Any]]:
+        """Return every institution's public catalog entry."""
+        entries = list(self._pool.map(GatewayClient.catalog, self._gateways))
+        return {gateway.name: entry for gateway, entry in zip(self._gateways, entries, strict=True)}
+
+    def invite(self, body: bytes, signature: bytes) -> None:
+        """Have every institution admit another analyst; `SecureFrameError` where one refuses."""
+        list(self._pool.map(lambda gateway: gateway.invite(body, signature), self._gateways))
+
+    def cancel(self, job_id: str) -> None:
+        """Cancel a job of this analyst at every institution until all have ended; harmless where it has ended."""
+        with self._lock:
+            job = self._running.get(job_id)
+            if job is None:
+                # It may be about to begin.
+                self._cancelled[job_id] = None
+                while len(self._cancelled) > _REMEMBERED:
+                    del self._cancelled[next(iter(self._cancelled))]
+        if job is not None:
+            job.cancel()
 
     def close(self) -> None:
         self._pool.shutdown(wait=False)

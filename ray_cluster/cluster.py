@@ -231,11 +231,23 @@ class InstitutionActor(_ActorBase):
     def _configure(self, description: dict[str, Any], party: Any | None) -> dict[str, Any]:
         from ray_cluster.federation import FederationDescription
         from ray_cluster.gateway import GatewayServer, create_application
+        from ray_cluster.guests import Guests
+        from ray_cluster.presence import Presence
 
         handle = RemoteParty(Actor(party)) if party is not None else None
         self._host.configure(FederationDescription.from_json(description), handle)
         application = create_application(self._host)
-        GatewayServer(application, self._settings.identity(), self._settings.clients(), self._socket).start()
+        presence = Presence(self._host.forget)
+        clients = self._settings.clients()
+        server = GatewayServer(application, self._settings.identity(), clients, self._socket, presence)
+
+        def admit(analyst: dict[str, Any], certificate: bytes) -> None:
+            self._host.trust(analyst)
+            server.welcome(certificate)
+
+        self._host.guests = Guests(Path(self._settings.directory), self._settings.analyst["verify_key"], admit)
+        self._host.guests.welcome_back()
+        server.start()
         return {}
 
     def replace_party(self, party: Any) -> None:

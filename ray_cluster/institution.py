@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ray_cluster.federation import FederationDescription
+from ray_cluster.guests import Guests
 from ray_cluster.identities import ProcessIdentity
 from ray_cluster.job_run import Emit, JobRun, PartyHandle, PartyLost
 from ray_cluster.links import Dialer
@@ -49,6 +50,7 @@ class InstitutionHost:
         self._party: PartyHandle | None = None
         self._runs: dict[str, tuple[str, JobRun]] = {}
         self._admitting = 0
+        self.guests: Guests | None = None
         self._lock = threading.Lock()
 
     def register(self, tables: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -96,6 +98,12 @@ class InstitutionHost:
         """Return the institution's public catalog entry."""
         entry: dict[str, Any] = self._institution.describe()
         return entry
+
+    def invite(self, body: bytes, signature: bytes, verify_key: str) -> None:
+        """Admit another analyst, where whoever started a simulation invites them."""
+        if self.guests is None:
+            raise PolicyError("this institution says itself who may ask", institution=self.name)
+        self.guests.invite(body, signature, verify_key)
 
     def kept(self, verify_key: str) -> dict[str, str]:
         """Return what the institution's party keeps of an analyst's earlier statements: for each digest the job it comes from."""

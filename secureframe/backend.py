@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from secureframe.errors import PlanError
+
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, its number and the number of stages; never with anything that depends on data."""
 
@@ -108,6 +110,13 @@ class Backend(ABC):
         SecureFrameError
             As raised by an institution; `PartyUnavailable` names the institution that was lost.
         """
+
+    def cancel(self, job_id: str) -> None:  # noqa: B027  # a backend whose jobs end on their own has nothing to do
+        """End a job that another thread runs, at every party; harmless where it has ended."""
+
+    def invite(self, name: str, affiliation: str | None, directory: Path | None, purpose: str) -> Path:
+        """Let another analyst ask, and return the path of the file with which they connect."""
+        raise PlanError("the institutions of this federation say themselves who may ask", hint="ask them to be admitted")
 
     @abstractmethod
     def kept(self) -> dict[str, str]:

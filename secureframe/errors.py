@@ -99,5 +99,11 @@ class KeptLost(SecureFrameError):
     told = False
 
 
+class Busy(SecureFrameError):
+    """An institution runs as many statements as it takes at once; the notebook then waits for its turn."""
+
+    told = False
+
+
 class SuppressedWarning(UserWarning):
     """A result, or a cell of it, was withheld by a disclosure rule; only the recipient learns it."""

@@ -14,7 +14,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,7 @@ class InMemoryBackend(Backend):
         self.stores = [KeptShares() for _ in range(3)]
         self._analyst = analyst
         self._visiting = False
+        self._running: tuple[str, list[Channel]] = ("", [])
         self._lock = threading.Lock()
 
     def catalog(self) -> dict[str, dict[str, Any]]:
@@ -103,6 +104,11 @@ class InMemoryBackend(Backend):
         other = copy.copy(self)
         other._analyst, other._visiting = analyst, True
         return other
+
+    def cancel(self, job_id: str) -> None:
+        running, channels = self._running
+        for channel in channels if running == job_id else ():
+            channel.close()
 
     def kept(self) -> dict[str, str]:
         return common([store.held(self._analyst.public()["verify_key"]) for store in self.stores])
@@ -127,7 +133,7 @@ class InMemoryBackend(Backend):
         job = next(iter(jobs.values()))
         channels = MemoryChannel.triple(self.recorder)
         pairwise = self.keys or [secrets.token_bytes(SECRET_BYTES) for _ in range(3)]
-        wrapped = [self.wrap(c) if self.wrap else c for c in channels]
+        wrapped: list[Channel] = [self.wrap(c) if self.wrap else c for c in channels]
 
         computations: list[PartyJob | None] = [None] * 3
 
@@ -144,6 +150,13 @@ class InMemoryBackend(Backend):
 
         with ThreadPoolExecutor(max_workers=3) as pool:
             futures = [pool.submit(party, index) for index in range(3)]
+            self._running = (job.job_id, wrapped)
+            try:
+                wait(futures)
+            except BaseException:
+                # An interrupted cell: whoever waits for a message hears of it.
+                self.cancel(job.job_id)
+                raise
             errors = [f.exception() for f in futures]
             failed = [e for e in errors if e is not None]
             if failed:
