@@ -219,11 +219,11 @@ class FederationClient:
             raise _first_cause(list(job.failures.values()))
         hosts = [self._description.host(party).name for party in range(3)]
         try:
-            packages = [base64.b64decode(job.results[host]["package"], validate=True) for host in hosts]
+            packages = _packages([job.results[host]["package"] for host in hosts])
             report = {"job": job.job_id, **job_report(job.stages, job.results, hosts, time.perf_counter() - started)}
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ProtocolAborted("what the institutions answered does not fit together") from error
-        return Outcome(packages=(packages[0], packages[1], packages[2]), report=report)
+        return Outcome(packages=packages, report=report)
 
     def _follow(self, job: _Job, progress: Progress) -> None:
         """Take events until all institutions have answered or one has failed; tell of every stage that all parties ended."""
@@ -330,6 +330,14 @@ class _Job:
         deadline = time.monotonic() + READY_SECONDS
         while not self.over() and time.monotonic() < deadline:
             self.next_event(timeout=1.0)
+
+
+def _packages(texts: list[str | None]) -> tuple[bytes, bytes, bytes] | None:
+    """The packages of all parties, or None where all of them went to an institution; `TypeError` where only some did."""
+    if all(text is None for text in texts):
+        return None
+    first, second, third = (base64.b64decode(str(text), validate=True) for text in texts)
+    return first, second, third
 
 
 def _read_event(line: str) -> Event:

@@ -7,6 +7,7 @@ nothing of it crosses between institutions or reaches the notebook.
 from __future__ import annotations
 
 import functools
+import gc
 import importlib
 import logging
 import os
@@ -191,7 +192,11 @@ class _ActorBase:
 
     def prepare(self) -> dict[str, Any]:
         """Do the slow part of the start, and answer with an address or with an error of SecureFrame."""
-        return self._answer(self._prepare)
+        try:
+            return self._answer(self._prepare)
+        finally:
+            # What was imported stays: the garbage collector need not look through it again in the middle of every job.
+            gc.freeze()
 
     def _answer(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         from secureframe.errors import SecureFrameError
@@ -218,7 +223,7 @@ class InstitutionActor(_ActorBase):
 
         settings = self._settings
         institution = _load(settings.institution)(name=settings.name, policy=settings.policy, members=settings.members)
-        self._host = InstitutionHost(settings.identity(), institution)
+        self._host = InstitutionHost(settings.identity(), institution, Path(settings.directory))
         entry = self._host.register(settings.tables)
         self._host.trust(settings.analyst)
         self._socket = bind(settings.port)
@@ -235,10 +240,11 @@ class InstitutionActor(_ActorBase):
         from ray_cluster.presence import Presence
 
         handle = RemoteParty(Actor(party)) if party is not None else None
-        self._host.configure(FederationDescription.from_json(description), handle)
+        known = FederationDescription.from_json(description)
+        self._host.configure(known, handle)
         application = create_application(self._host)
         presence = Presence(self._host.forget)
-        clients = self._settings.clients()
+        clients = self._settings.clients() + [each.certificate for each in known.members if each.party is not None]
         server = GatewayServer(application, self._settings.identity(), clients, self._socket, presence)
 
         def admit(analyst: dict[str, Any], certificate: bytes) -> None:

@@ -27,13 +27,14 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ray_cluster.identities import ProcessIdentity, pem, public_key
+from ray_cluster.identities import ProcessIdentity, key_text, pem
 from ray_cluster.institution import InstitutionHost, TooManyJobs
 from ray_cluster.links import HANDSHAKE_SECONDS
 from ray_cluster.presence import Presence
 from secureframe.errors import Busy, PartyUnavailable, PolicyError, SecureFrameError
 
 LARGEST_REQUEST = 1 << 20
+LARGEST_PACKAGE = 1 << 26
 _MOST_CONNECTIONS = 128
 _EXTENSION = "secureframe.certificate"
 _END = ("result", "error")
@@ -51,7 +52,7 @@ class CertificateProtocol(H11Protocol):
         super().connection_made(transport)
         ssl_object = transport.get_extra_info("ssl_object")
         certificate = ssl_object.getpeercert(True) if ssl_object is not None else None
-        self._caller = None if certificate is None or self.presence is None else key_of(certificate)
+        self._caller = None if certificate is None or self.presence is None else key_text(certificate)
         if self.presence is not None and self._caller is not None:
             self.presence.enter(self._caller)
         self.app = functools.partial(_with_certificate, self.app, certificate)
@@ -86,16 +87,17 @@ def refusal(status: int, error: SecureFrameError) -> JSONResponse:
     return JSONResponse(error.to_json(), status_code=status)
 
 
-async def read_body(request: Request) -> bytes:
-    """Return the raw body, refusing more than `LARGEST_REQUEST` bytes without reading them."""
+async def read_body(request: Request, most: int | None = None) -> bytes:
+    """Return the raw body, refusing more than ``most`` bytes (`LARGEST_REQUEST`) without reading them."""
+    most = LARGEST_REQUEST if most is None else most
     declared = request.headers.get("content-length", "0")
-    if not declared.isdigit() or int(declared) > LARGEST_REQUEST:
-        raise HTTPException(413, f"a request has at most {LARGEST_REQUEST} bytes")
+    if not declared.isdigit() or int(declared) > most:
+        raise HTTPException(413, f"a request has at most {most} bytes")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST_REQUEST:
-            raise HTTPException(413, f"a request has at most {LARGEST_REQUEST} bytes")
+        if len(body) > most:
+            raise HTTPException(413, f"a request has at most {most} bytes")
     return bytes(body)
 
 
@@ -104,14 +106,16 @@ def caller_key(request: Request) -> str:
     certificate = request.scope.get("extensions", {}).get(_EXTENSION)
     if certificate is None:
         raise HTTPException(403, "a client certificate is required")
-    return key_of(certificate)
+    return key_text(certificate)
 
 
-def key_of(certificate: bytes) -> str:
-    """Return the public key (base64) of a certificate (DER)."""
-    return base64.b64encode(public_key(certificate).public_bytes_raw()).decode("ascii")
-
-
+_PACKAGE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "A party's sealed package, of the length that follows from the plan.",
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 _PLAN_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -197,6 +201,26 @@ def create_application(host: InstitutionHost) -> FastAPI:
     async def cancel(request: Request, job_id: str) -> dict[str, bool]:
         return {"cancelled": await run_in_threadpool(host.cancel, job_id, caller_key(request))}
 
+    @application.post(
+        "/packages/{job_id}/{party}",
+        summary="Hand over a party's package of a job whose recipient this institution is",
+        openapi_extra=_PACKAGE_BODY,
+        response_model=None,
+    )
+    async def receive(request: Request, job_id: str, party: int) -> JSONResponse:
+        verify_key = caller_key(request)
+        package = await read_body(request, LARGEST_PACKAGE)
+        try:
+            await run_in_threadpool(host.receive, job_id, party, package, verify_key)
+        except PolicyError as error:
+            return refusal(403, error)
+        except SecureFrameError as error:
+            return refusal(422, error)
+        except OSError as error:
+            _log.exception("a result could not be kept")
+            return refusal(500, SecureFrameError(f"an internal error ({type(error).__name__})", institution=host.name))
+        return JSONResponse({"taken": True})
+
     return application
 
 
@@ -242,7 +266,7 @@ class GatewayServer:
     identity : ProcessIdentity
         Who serves.
     clients : list of bytes
-        The certificates (DER) of the analysts who may connect.
+        The certificates (DER) of those who may connect: analysts, and the hosts of parties.
     listener : socket.socket
         A bound socket, which the server takes over.
     presence : Presence, optional

@@ -38,6 +38,7 @@ from secureframe.plan.nodes import Node, Summarise
 from secureframe.plan.nodes import Table as TableNode
 from secureframe.planner.compile import Compiled, compile_plan
 from secureframe.planner.explain import explain_frame, explain_plan
+from secureframe.planner.prediction import sealed_bytes
 from secureframe.results.opening import open_released
 from secureframe.results.receipt import Receipt
 from secureframe.results.released import ReleasedTable
@@ -95,6 +96,9 @@ class CatalogView:
                 flags = [w for w, on in (("sensitive", column.sensitive), ("magnitude", column.magnitude)) if on]
                 uses = "" if len(column.uses) == 4 else "; use: " + ", ".join(sorted(column.uses))
                 lines.append(f"    {column.name:<12} {column.type.describe()}{uses}" + (f"; {', '.join(flags)}" if flags else ""))
+        for owner, policy in self._catalog.policies.items():
+            if policy.recipients is not None:
+                lines.append(f"results about {owner}'s data may go to {', '.join(policy.recipients) or 'nobody'}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -282,7 +286,8 @@ class Federation:
         if outcome.packages is None:
             raise ProtocolAborted("the institutions kept what was meant for the analyst", hint="run the statement again")
         released = open_released(outcome.packages, self._analyst.sealing_key, job=job, plan=plan, compiled=compiled)
-        self.last_job = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started)
+        sealed = sum(map(len, outcome.packages))
+        self.last_job = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started, sealed)
         return released
 
     def _asked(
@@ -337,10 +342,11 @@ class Federation:
             As `run` does; `PolicyError` where an owner does not allow the recipient.
         """
         started = time.perf_counter()
-        plan, _, job, outcome = self._asked(nodes, parameters, recipient)
+        plan, compiled, job, outcome = self._asked(nodes, parameters, recipient)
+        sealed = sealed_bytes(compiled)
         if outcome.packages is not None:
             raise ProtocolAborted(f"the institutions did not hand the result to {recipient}", hint="run the statement again")
-        self.last_job = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started)
+        self.last_job = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started, sealed)
         return Receipt.of(plan, job)
 
     async def deliver_async(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str) -> Receipt:

@@ -80,11 +80,16 @@ class SealedResult:
         """Return job, time, analyst, purpose and statistics, as a list shows them."""
         who = self.plan.analyst
         name = str(who["name"]) + (f" ({who['affiliation']})" if who.get("affiliation") else "")
-        return self.job[:SHOWN], self.received, name, self.plan.purpose, "; ".join(self.statistics)
+        return self.job[:SHOWN], self.received, printable(name), printable(self.plan.purpose), "; ".join(self.statistics)
 
     def __repr__(self) -> str:
         job, received, analyst, purpose, statistics = self.row()
         return f"<SealedResult {job}: {statistics}; asked by {analyst} for {purpose!r}, received {received}; .open()>"
+
+
+def printable(text: str) -> str:
+    """Return what an analyst wrote without anything that would steer a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 class Results(Sequence[SealedResult]):

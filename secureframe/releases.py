@@ -17,6 +17,7 @@ from secureframe.operands import Source, added, exact, unwrapped
 from secureframe.pending import Pending
 from secureframe.plan.expressions import ColumnRef, Cut, Expr, infer
 from secureframe.plan.nodes import Node, Statistic, Summarise
+from secureframe.plan.statistics import MOMENTS
 from secureframe.results.histogram import Histogram
 from secureframe.results.numbers import Number
 from secureframe.results.shape import (
@@ -29,7 +30,6 @@ from secureframe.results.shape import (
 from secureframe.results.summaries import (
     CATEGORY_ROWS,
     NUMBER_QUANTILES,
-    correlation_matrix,
     counted,
     described,
     described_column,
@@ -41,7 +41,6 @@ from secureframe.schema.types import ColumnType, Kind
 Columns = Sequence[tuple[str | None, Expr]]
 
 OWNERS_RULES = ("threshold", "min_cell", "min_cells", "minimum", "k", "rounding", "suppress", "policy", "noise")
-MOMENTS = ("sum", "mean", "var", "std", "corr")
 ROBUST = (Fraction(1, 20), Fraction(19, 20))
 MAX_BINS = 200
 
@@ -54,10 +53,11 @@ def refuse_options(options: dict[str, Any]) -> None:
                 f"{name}= is not the analyst's to set: thresholds and rounding are the owners' policies",
                 hint=f"leave out {name}=; fed.catalog shows the policies",
             )
-        if name == "interpolation" and value == "lower":
+        if (name, value) in (("interpolation", "lower"), ("method", "pearson")):
             continue
         hints = {
             "interpolation": "interpolation='lower', which is also the default",
+            "method": "method='pearson', which is also the default",
             "ddof": "ddof=1, which is also the default",
             "skipna": "missing values are skipped; fillna(...) first counts them",
         }
@@ -248,26 +248,11 @@ def value_counts(
     )
 
 
-def corr(source: Source, left: tuple[str | None, Expr], right: tuple[str | None, Expr]) -> Pending[Number]:
-    """Pearson's correlation of two columns, over rows in which both are present."""
+def of_pair(source: Source, left: tuple[str | None, Expr], right: tuple[str | None, Expr], kind: str) -> Pending[Number]:
+    """Pearson's correlation or the covariance of two columns, over rows in which both are present."""
     node, names = added(source, [left, right])
-    release = Summarise(node, (), (Statistic(kind="corr", columns=names),))
-    return Pending(source.session, [release], source.parameters, one_number, "correlation")
-
-
-def corr_matrix(source: Source, names: Sequence[str]) -> Pending[pd.DataFrame]:
-    """Pearson's correlations of all pairs of columns, each over rows in which both are present."""
-    pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
-    if not pairs:
-        raise PlanError("a correlation needs two columns of numbers", hint="df[['age', 'bmi']].corr()")
-    release = Summarise(source.node, (), tuple(Statistic(kind="corr", columns=pair) for pair in pairs))
-    return Pending(
-        source.session,
-        [release],
-        source.parameters,
-        lambda tables: correlation_matrix(tables, names),
-        f"{len(pairs)} correlations",
-    )
+    release = Summarise(node, (), (Statistic(kind=kind, columns=names),))
+    return Pending(source.session, [release], source.parameters, one_number, f"{kind} of two columns")
 
 
 def histogram(source: Source, label: str | None, expr: Expr, bins: Any) -> Pending[Histogram]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from secureframe import releases
+from secureframe import aggregations, releases
 from secureframe.errors import PlanError, SecureFrameError
 from secureframe.operands import (
     BoundParameter,
@@ -43,6 +43,7 @@ from secureframe.plan.nodes import Filter
 from secureframe.refusals import refusing
 from secureframe.schema.table import Field
 from secureframe.schema.types import ColumnType, Kind
+from secureframe.series_statistics import SeriesStatistics
 
 if TYPE_CHECKING:
     from secureframe.frame import SecureFrame
@@ -51,7 +52,7 @@ INCLUSIVE = {"both": (">=", "<="), "neither": (">", "<"), "left": (">=", "<"), "
 
 
 @refusing
-class SecureSeries:
+class SecureSeries(SeriesStatistics):
     """A column, lazy and immutable; it never holds values, and what it yields as numbers is released by the owners' rules.
 
     Parameters
@@ -378,6 +379,13 @@ class SecureSeries:
         """Standard deviation, with ``ddof=1``."""
         return self._number("std", options)
 
+    def agg(self, func: Any, **options: Any) -> Any:
+        """One statistic by its name, or a Series of several: ``df["age"].agg(["count", "mean", "std"])``; one release."""
+        releases.refuse_options(options)
+        return release(aggregations.of_column(self._source, self.name, self._expr, func))
+
+    aggregate = agg
+
     def median(self, **options: Any) -> Any:
         """The 50 % quantile."""
         return self._number("median", options)
@@ -406,14 +414,6 @@ class SecureSeries:
         """A `Histogram` between public edges: a list of them, or so many equal bins over the column's public range."""
         releases.refuse_options(options)
         return release(releases.histogram(self._source, self.name, self._expr, bins))
-
-    def corr(self, other: SecureSeries, **options: Any) -> Any:
-        """Pearson's correlation with another column, over rows in which both are present."""
-        releases.refuse_options(options)
-        if not isinstance(other, SecureSeries):
-            raise refuse_vector(other, "a correlation with values")
-        source, left, right = self._aligned(other)
-        return release(releases.corr(source, (self.name, left), (other.name, right)))
 
 
 def where(cond: SecureSeries, then: Any, otherwise: Any) -> SecureSeries:

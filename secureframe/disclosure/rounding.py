@@ -24,21 +24,28 @@ DECADES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranged:
-    """A secret number per cell with its public range; of a count over rows of several owners also what remains without each."""
+    """A secret number per cell with its public range.
+
+    Of a count of persons over rows of several owners also, in the order of the owners, what remains when the rows of each are
+    left out (``rest``), and how many persons have rows at each (``own``); and where the recipient is one of them, what remains
+    without its rows (``others``).
+    """
 
     value: Value
     lo: int
     hi: int
     rest: tuple[Value, ...] = ()
+    own: tuple[Value, ...] = ()
+    others: Value | None = None
 
 
-def significant_grid(lo: Fraction, hi: Fraction) -> tuple[Fraction, ...]:
-    """Return the public points of three significant digits that cover ``lo .. hi``, ascending."""
+def significant_grid(lo: Fraction, hi: Fraction, decades: int = DECADES) -> tuple[Fraction, ...]:
+    """Return the public points of three significant digits that cover ``lo .. hi``, ascending; fewer digits below ``decades``."""
     largest = max(abs(lo), abs(hi), Fraction(1, 10**9))
     top = math.floor(math.log10(largest)) + 1
     points = {Fraction(0)}
-    finest = Fraction(10) ** (top - DIGITS - DECADES + 1)
-    for decade in range(top - DECADES, top):
+    finest = Fraction(10) ** (top - DIGITS - decades + 1)
+    for decade in range(top - decades, top):
         step = Fraction(10) ** (decade - DIGITS + 1)
         points |= {step * m for m in range(10 ** (DIGITS - 1), 10**DIGITS)}
     points |= {finest * m for m in range(1, 10 ** (DIGITS - 1))}

@@ -41,6 +41,14 @@ def _positions(index: int, _: Sequence[Share], instruction: Instruction) -> Shar
     return _public(index, value, bitplanes.from_words(numbers, min(value.rows, 64)))
 
 
+def _positions_where(x: Words, instruction: Instruction) -> Words:
+    (value,) = instruction.results
+    out = np.zeros((value.rows, x.shape[1]), np.uint64)
+    numbered = min(value.rows, 64)
+    out[:numbered] = bitplanes.from_words(np.arange(value.n, dtype=np.uint64)[np.newaxis], numbered) & x
+    return out
+
+
 def _zeros(_: int, __: Sequence[Share], instruction: Instruction) -> Share:
     (value,) = instruction.results
     zeros = np.zeros(array_shape(value), np.uint64)
@@ -202,6 +210,7 @@ LOCAL: dict[str, Local] = {
     "constant": _constant,
     "constant_bits": _constant_bits,
     "positions": _positions,
+    "positions_where": _componentwise(_positions_where),
     "zeros": _zeros,
     "add": _add,
     "subtract": _subtract,

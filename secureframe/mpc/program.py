@@ -194,7 +194,8 @@ class Builder:
         )
 
     def _value(self, kind: Kind, rows: int, n: int, limbs: int = 1) -> Value:
-        _require(rows >= 1 and n >= 1 and limbs >= 1, f"empty {kind} value")
+        if rows < 1 or n < 1 or limbs < 1:
+            raise ProgramError(f"empty {kind} value")
         value = Value(self._next, kind, rows, n, limbs)
         self._next += 1
         return value
@@ -250,12 +251,20 @@ class Builder:
         _require(n <= 1 << width and width <= 64, "positions do not fit the width")
         return self._emit("positions", (), self._value("bits", width, n))
 
+    def positions_where(self, x: Value, width: int) -> Value:
+        """*Local.* The positions as ``width`` bit planes in elements whose bit is 1, zeros in the others."""
+        _require(x.kind == "bits" and x.rows == 1 and x.n <= 1 << width, "one plane, and positions that fit the width")
+        return self._emit("positions_where", (x,), self._value("bits", width, x.n))
+
     # -- arith, local ------------------------------------------------------------------------------------------
 
     def _same(self, x: Value, y: Value, kind: Kind) -> tuple[int, int]:
         """Shape of an elementwise operation; a side of one row is repeated for every row of the other."""
-        _require(x.kind == kind and y.kind == kind and x.limbs == y.limbs, f"{kind} expected, same limbs: {x} {y}")
-        _require(x.n == y.n and (x.rows == y.rows or 1 in (x.rows, y.rows)), f"shapes differ: {x} {y}")
+        # The text is made only where it is needed: a program has thousands of these.
+        if x.kind != kind or y.kind != kind or x.limbs != y.limbs:
+            raise ProgramError(f"{kind} expected, same limbs: {x} {y}")
+        if x.n != y.n or (x.rows != y.rows and 1 not in (x.rows, y.rows)):
+            raise ProgramError(f"shapes differ: {x} {y}")
         return max(x.rows, y.rows), x.n
 
     def add(self, x: Value, y: Value) -> Value:
@@ -394,6 +403,12 @@ class Builder:
         """Conjunction bit by bit; a side of one plane is repeated. 1 round."""
         rows, n = self._same(x, y, "bits")
         return self._emit("and", (x, y), self._value("bits", rows, n))
+
+    def outer(self, x: Value, y: Value) -> Value:
+        """Conjunctions of every plane of ``x`` with every plane of ``y``, those of one plane of ``x`` together. 1 round."""
+        _require(x.kind == "bits" and y.kind == "bits" and x.n == y.n, "bits of one n expected")
+        left = self.pick_rows(x, [i for i in range(x.rows) for _ in range(y.rows)])
+        return self.and_(left, self.pick_rows(y, [j for _ in range(x.rows) for j in range(y.rows)]))
 
     def mask_words(self, x: Value, mask: Value) -> Value:
         """Words where the bit of ``mask`` (one plane) is 1, else zero. 1 round."""

@@ -18,7 +18,7 @@ from secureframe.schema.types import ColumnType, Kind
 
 MERGES = ("inner", "left", "left_anti")
 MAX_FRAMES = 64
-KEY_KINDS = frozenset({Kind.KEY, Kind.INT, Kind.DATE, Kind.CATEGORY, Kind.STRING, Kind.BOOL})
+KEY_KINDS = frozenset({Kind.KEY, Kind.INT, Kind.DATE, Kind.DATETIME, Kind.CATEGORY, Kind.STRING, Kind.BOOL})
 """What rows can be matched by: identifiers, and attributes that identify together."""
 
 

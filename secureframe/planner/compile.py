@@ -6,9 +6,11 @@ and runs the rest; the recipient compiles it once more to know how what it opens
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from secureframe.disclosure import pooling
 from secureframe.disclosure.policy import Policy, strictest
 from secureframe.disclosure.release import ReleasedPiece, release
 from secureframe.errors import PlanError
@@ -16,8 +18,9 @@ from secureframe.mpc.keeping import Keeping
 from secureframe.mpc.program import Builder, Program
 from secureframe.plan.envelope import Plan
 from secureframe.plan.parts import Breakdown, breakdown
-from secureframe.planner.frames import RELEASE, STAGES, FrameCompiler, Local, Noted
+from secureframe.planner.frames import RELEASE, STAGES, FrameCompiler, Local, Noted, Setting, note
 from secureframe.planner.identity import Identities
+from secureframe.planner.placement import AT_OWNERS, OnShares
 from secureframe.planner.summaries import emit_parts, register_persons
 
 
@@ -42,41 +45,65 @@ class Compiled:
     releases: tuple[CompiledRelease, ...]
 
 
-def compile_plan(plan: Plan, policies: Mapping[str, Policy]) -> Compiled:
+def compile_plan(plan: Plan, policies: Mapping[str, Policy], *, everything_on_shares: bool = False) -> Compiled:
     """Compile a plan under the policies of its owners.
+
+    Parameters
+    ----------
+    everything_on_shares : bool
+        Without the planner's placement, for comparison only: owners deal their columns as they are.
 
     Raises
     ------
     PlanError, RangeError, PolicyError
         For everything that can be refused without looking at data.
     """
+    # Thousands of small objects are made and kept: looking for cycles among them, time and again, doubles the time.
+    collecting = gc.isenabled()
+    gc.disable()
     try:
-        return _compile(plan, policies)
+        return _compile(plan, policies, everything_on_shares)
     except RecursionError:
         raise PlanError("the statement is nested too deeply", hint="fewer steps in one statement") from None
+    finally:
+        if collecting:
+            gc.enable()
 
 
-def _compile(plan: Plan, policies: Mapping[str, Policy]) -> Compiled:
+def _compile(plan: Plan, policies: Mapping[str, Policy], everything_on_shares: bool) -> Compiled:
+    chosen = []
+    for asked in plan.releases:
+        pooling.require_pooled(asked, (o for o in asked.owners if policies[o].pooled_only))
+        chosen.append(strictest(policies[o] for o in sorted(asked.owners)))
     breakdowns = [breakdown(r) for r in plan.releases]
+    # The rules count frames that were thinned before a reduction as the statement has them.
+    frames = [frame for b in breakdowns for frame in (b.frame, b.node.frame)]
+    placement = OnShares.of(frames) if everything_on_shares else AT_OWNERS
     demands: Noted | None = None
-    spans = any(len(b.frame.owners) > 1 for b in breakdowns)
+    setting = Setting(
+        parameters=plan.parameters,
+        placement=placement,
+        recipient=plan.recipient.get("affiliation"),
+        every_part=any(policy.every_part for policy in chosen),
+    )
+    spans = not all(placement.totals(b.frame) for b in breakdowns)
     if spans:
-        # The first pass only notes what each merge has to move.
-        noting = FrameCompiler(Builder(), plan.parameters, None)
-        for found in breakdowns:
-            register_persons(noting, found)
-        for found in breakdowns:
-            emit_parts(noting, found)
-            noting.violated(found.frame)
-        demands = noting.noted
-    compiler = FrameCompiler(Builder(STAGES), plan.parameters, demands)
+
+        def ask(noting: FrameCompiler) -> None:
+            for found in breakdowns:
+                register_persons(noting, found)
+            for found in breakdowns:
+                emit_parts(noting, found)
+                noting.violated(found.frame)
+
+        demands = note(setting, ask)
+    compiler = FrameCompiler(Builder(STAGES), setting, demands)
     releases = []
     for found in breakdowns:
         register_persons(compiler, found)
-    for found in breakdowns:
+    for found, policy in zip(breakdowns, chosen, strict=True):
         parts = emit_parts(compiler, found)
         violated = compiler.violated(found.frame)
-        policy = strictest(policies[owner] for owner in sorted(found.node.owners))
         with compiler.builder.stage(RELEASE):
             pieces = release(compiler.builder, found, parts, policy, violated)
         releases.append(CompiledRelease(breakdown=found, policy=policy, pieces=pieces))

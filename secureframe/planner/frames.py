@@ -10,20 +10,23 @@ second one can emit each join once, with everything that any release needs of it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from secureframe.disclosure.rounding import Ranged
 from secureframe.errors import PlanError
-from secureframe.mpc import joining, runs
+from secureframe.mpc import runs
 from secureframe.mpc.program import Builder, Value
+from secureframe.plan.centres import row_owners
 from secureframe.plan.combining import Concat, Distinct, Merge
 from secureframe.plan.expressions import ColumnRef, Expr, column_names, infer, substitute
 from secureframe.plan.forms import PLANES, PRESENT, VALID, Encoding, Form, key_encoding, rows_of
-from secureframe.plan.nodes import Filter, GroupPersons, Node, Project, SortRows, walk_nodes
+from secureframe.plan.nodes import Filter, GroupPersons, Node, Project, SortRows, Table, walk_nodes
 from secureframe.plan.parts import Breakdown, Histogram, Part
 from secureframe.plan.unions import spans_domains
-from secureframe.planner import elementwise, grouping
+from secureframe.planner import elementwise, grouping, merging, remainders
 from secureframe.planner.folding import unmatched_value
+from secureframe.planner.placement import AT_OWNERS, Placement, reduces_many_rows
 from secureframe.schema.types import ColumnType, Kind, Scalar
 
 
@@ -56,6 +59,28 @@ Noted = Mapping[Node, list[Demand]]
 """What every merge has to move, and every reduction to persons to compute."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What holds for all frames of a plan.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Values of the plan's parameters; public.
+    placement : Placement
+        What owners compute before anything is shared.
+    recipient : str, optional
+        The recipient's affiliation: rows of this owner are never counted towards a threshold.
+    every_part : bool
+        Whether some policy asks for what each owner adds to a count.
+    """
+
+    parameters: Mapping[str, Scalar]
+    placement: Placement = AT_OWNERS
+    recipient: str | None = None
+    every_part: bool = False
+
+
 class FrameCompiler:
     """Emits the values of frames into a program; every value once.
 
@@ -63,24 +88,37 @@ class FrameCompiler:
     ----------
     builder : Builder
         Where the instructions go.
-    parameters : mapping
-        Values of the plan's parameters; public.
+    setting : Setting
+        What holds for all frames of the plan.
     demands : mapping or None
         What each merge has to move, as noted by an earlier pass; None in the pass that notes it.
+    layouts : mapping, optional
+        How the keys of merges are laid out; by default as ``demands`` say, or as each merge for itself would have it.
     """
 
-    def __init__(self, builder: Builder, parameters: Mapping[str, Scalar], demands: Noted | None) -> None:
+    def __init__(
+        self,
+        builder: Builder,
+        setting: Setting,
+        demands: Noted | None,
+        layouts: merging.Encodings | None = None,
+    ) -> None:
         self.builder = builder
-        self.parameters = parameters
+        self.parameters = setting.parameters
+        self.placement = setting.placement
+        self.recipient = setting.recipient
+        self.every_part = setting.every_part
         self.locals: list[Local] = []
         self.noted: dict[Node, list[Demand]] = {}
         self.persons = grouping.Persons(self)
-        self.counts: dict[tuple[Node, str], Value] = {}
+        self.counts: dict[tuple[Node, str], Ranged] = {}
         self.sizes: dict[Node, Breakdown] = {}
         self.histograms: dict[tuple[Breakdown, str], Value] = {}
         self._demands = demands
+        self._groups = merging.together([node for node in demands or () if isinstance(node, Merge)])
+        self._layouts = layouts or merging.encodings(self._groups)
         self._values: dict[tuple[Node, Expr | None, Encoding], Value] = {}
-        self._joined: dict[Merge, tuple[Value, dict[Demand, Value]]] = {}
+        self._joined: dict[Merge, tuple[Value, Mapping[Demand, Value]]] = {}
         self._violated: dict[Merge, Value] = {}
         self._grouped: dict[GroupPersons, tuple[Value, dict[str, grouping.Reduced]]] = {}
 
@@ -101,9 +139,11 @@ class FrameCompiler:
         return self.builder.input(local.owner, label, "arith", rows, n, limbs)
 
     def _emit(self, node: Node, expr: Expr | None, encoding: Encoding) -> Value:
-        if len(node.owners) == 1:
+        if self.placement.values(node, expr, encoding):
             return self._local(node, expr, encoding)
         match node:
+            case Table() | GroupPersons() if len(node.owners) == 1:
+                return self._of_columns(node, expr, encoding)
             case Project(frame=frame):
                 return self.value(frame, None if expr is None else substitute(expr, node.definitions), encoding)
             case SortRows(frame=frame):
@@ -125,6 +165,13 @@ class FrameCompiler:
                 return self._merged(node, expr, encoding)
             case _:
                 raise TypeError(f"{type(node).__name__} never spans institutions")
+
+    def _of_columns(self, node: Table | GroupPersons, expr: Expr | None, encoding: Encoding) -> Value:
+        """A value of one owner's frame that is made on shares, of columns that the owner deals as they are."""
+        if isinstance(node, GroupPersons) and not reduces_many_rows(node):
+            return self._reduced(node, expr, encoding)
+        assert expr is not None
+        return elementwise.emit(self, node, expr, encoding)
 
     def _stacked(self, values: list[Value]) -> Value:
         """Values of frames, one after the other."""
@@ -180,12 +227,29 @@ class FrameCompiler:
             if self._demands is None:
                 # What the reduction reads is noted too.
                 names = [a.name for a in node.aggregations]
-                grouping.reduce_persons(self, node, names)
+                grouping.reduce_persons(self, node, names + [grouping.AT + o for o in sorted(row_owners(node))])
                 self._grouped[node] = (Value(-1, "bits", 1, node.length), {})
             else:
                 names = [expr.name for expr, _ in self._demands.get(node, []) if isinstance(expr, ColumnRef)]
                 self._grouped[node] = grouping.reduce_persons(self, node, names)
         return self._grouped[node]
+
+    def at_owner(self, node: GroupPersons, owner: str) -> Value:
+        """One plane: the rows of a reduction that stand for a person with a row at an owner."""
+        expr = ColumnRef(grouping.AT + owner)
+        noted = self.noted.setdefault(node, [])
+        if (expr, VALID) not in noted:
+            noted.append((expr, VALID))
+        _, found = self._reduction(node)
+        if self._demands is None:
+            return Value(-1 - len(noted), "bits", 1, node.length)
+        planes = found[expr.name].planes
+        assert planes is not None
+        return planes
+
+    def rows_at(self, frame: Node, flags: Value, owner: str) -> Value:
+        """Those of some flags of rows that are of persons with rows at an owner."""
+        return remainders.at_owner(self, frame, flags, owner)
 
     def _local(self, node: Node, expr: Expr | None, encoding: Encoding) -> Value:
         (owner,) = node.owners
@@ -256,67 +320,39 @@ class FrameCompiler:
                     found.append(self._violated[node])
         return found
 
-    def _keys(self, node: Merge, side: str) -> tuple[Value, Value]:
-        """The keys of one side as planes, and the rows that have all of them."""
-        b = self.builder
-        frame, names = (node.left, node.left_on) if side == "left" else (node.right, node.right_on)
-        planes, there = [], []
-        for name, left, right in zip(names, node.left_on, node.right_on, strict=True):
-            encoding = self._key(node.left.schema[left].type, node.right.schema[right].type)
-            planes.append(self.value(frame, ColumnRef(name), encoding))
-            there.append(self.value(frame, ColumnRef(name), PRESENT))
-        if side == "right":
-            there.append(self.value(frame, None, VALID))
-        return (planes[0] if len(planes) == 1 else b.rows(planes)), (there[0] if len(there) == 1 else b.all_planes(b.rows(there)))
-
-    def _join(self, node: Merge) -> tuple[Value, dict[Demand, Value]]:
+    def _join(self, node: Merge) -> tuple[Value, Mapping[Demand, Value]]:
         """The match bits of a merge over the left rows, and everything it moves; emitted once."""
         if node in self._joined:
             return self._joined[node]
-        b = self.builder
-        left_key, left_present = self._keys(node, "left")
-        right_key, right_present = self._keys(node, "right")
         if self._demands is None:
-            placeholder = Value(-1, "bits", 1, node.left.length)
-            self._joined[node] = (placeholder, {})
+            self.noted.setdefault(node, [])
+            merging.note(self, node, self._layouts.get(node) or merging.alone(node))
+            self._joined[node] = (Value(-1, "bits", 1, node.left.length), {})
             return self._joined[node]
-        left_unique = bool(set(node.left_on) & node.left.unique)
-        if node.how == "left_anti" and not node.declared_unique:
-            matched = joining.exists(
-                b,
-                left_key=left_key,
-                left_present=left_present,
-                right_key=right_key,
-                right_present=right_present,
-                left_unique=left_unique,
-            )
-            self._joined[node] = (matched, {})
-            return self._joined[node]
-        demands = self._demands.get(node, [])
-        beneath = {demand: self.value(node.right, *demand) for demand in demands}
-        planes = [(demand, value) for demand, value in beneath.items() if value.kind == "bits"]
-        ariths = [(demand, value) for demand, value in beneath.items() if value.kind == "arith"]
-        words = [b.pack(b.rows([value for _, value in planes]))] if planes else []
-        matched, moved_words, moved_ariths, violated = joining.join_unique(
-            b,
-            left_key=left_key,
-            left_present=left_present,
-            right_key=right_key,
-            right_present=right_present,
-            words=words,
-            ariths=[value for _, value in ariths],
-            left_unique=left_unique,
-            most_left=node.left.rows_per_person if node.left_on == (node.left.person_key,) else None,
-            check_unique=node.checked,
-        )
-        if violated is not None:
-            self._violated[node] = violated
-        moved = {demand: value for (demand, _), value in zip(ariths, moved_ariths, strict=True)}
-        if planes:
-            bits = b.unpack(moved_words[0], sum(value.rows for _, value in planes))
-            at = 0
-            for demand, value in planes:
-                moved[demand] = b.pick_rows(bits, range(at, at + value.rows))
-                at += value.rows
-        self._joined[node] = (matched, moved)
+        group = next(group for group in self._groups if node in group.merges)
+        for merge, outcome in merging.emit(self, group, self._layouts[node], self._demands).items():
+            self._joined[merge] = (outcome.matched, outcome.moved)
+            if outcome.violated is not None:
+                self._violated[merge] = outcome.violated
         return self._joined[node]
+
+
+def note(setting: Setting, ask: Callable[[FrameCompiler], None]) -> Noted:
+    """Return what merges have to move and reductions to compute for all that is asked: the first pass.
+
+    Parameters
+    ----------
+    setting : Setting
+        As of the second pass.
+    ask : callable
+        Asks a compiler for everything that the second pass will ask for; its program is thrown away.
+    """
+    noting = FrameCompiler(Builder(), setting, None)
+    ask(noting)
+    merges = [node for node in noting.noted if isinstance(node, Merge)]
+    layouts = merging.encodings(merging.together(merges))
+    if any(merging.alone(merge) != layout for merge, layout in layouts.items()):
+        # Keys that are sorted together are laid out alike, and may themselves have to be moved so.
+        noting = FrameCompiler(Builder(), setting, None, layouts)
+        ask(noting)
+    return noting.noted

@@ -27,7 +27,7 @@ class Identities:
         if frame is None:
             return None
         encoding = local.encoding
-        form = [encoding.form.value, str(encoding.limbs), str(encoding.low), str(encoding.width)]
+        form = [encoding.form.value, *(str(n) for n in (encoding.limbs, encoding.low, encoding.width, local.length))]
         expr = None if local.expr is None else encode(local.expr)
         record = [frame, local.owner, self._plan.policies[local.owner], expr, self._values(local.expr), form]
         return digest(record)

@@ -25,6 +25,7 @@ from secureframe.schema.columns import (
     key,
     number,
     string,
+    timestamp,
 )
 from secureframe.schema.mapping import Mapped, mapped
 from secureframe.schema.types import Kind
@@ -46,6 +47,7 @@ __all__ = [
     "mapped",
     "number",
     "string",
+    "timestamp",
 ]
 
 NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")

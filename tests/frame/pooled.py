@@ -163,9 +163,9 @@ class PooledSession:
             return SUPPRESSED
         if s.kind in ("size", "count"):
             return len(present)
-        if s.kind == "corr":
+        if s.kind in ("corr", "cov"):
             a, b = (present[c].astype(float) for c in s.columns)
-            return none(a.corr(b))
+            return none(getattr(a, s.kind)(b))
         column = present[s.columns[0]]
         if s.kind == "quantile":
             ranked = column.sort_values().reset_index(drop=True)

@@ -37,6 +37,7 @@ class AdmittedJob:
     words: int
     rounds: int
     marks: str | None
+    recipient: str | None = None
 
     def dealt_bytes(self, owner: str, index: int) -> int:
         return DEALT[index]
@@ -51,6 +52,10 @@ class Institution:
         self._keys: list[str] = []
         self._seen: set[str] = set()
         self._version: str | None = None
+        self.receiving: Any = None
+
+    def identify(self, identity: dict[str, Any], directory: Path) -> None:
+        """Receives nothing."""
 
     def register(self, table: str, declaration: dict[str, Any]) -> None:
         if declaration.get("malformed"):
