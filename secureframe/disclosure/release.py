@@ -71,16 +71,7 @@ def release(
     Leakage: nothing opens. The recipient learns, for every cell and statistic, one bit, and the fields where it is 0.
     """
     rules = Rules(b, breakdown, parts, policy, violated)
-<<<<<<< HEAD
-    return _leave(b, [(piece, rules.withheld(piece), rules.fields(piece)) for piece in breakdown.pieces])
-=======
-    left = others_alone(parts)
-    of_others = None if left is None else Rules(b, breakdown, left, policy, others_alone=True)
-    withheld = rules.withheld()
-    if of_others is not None:
-        withheld = b.or_(withheld, of_others.withheld())
-    return _leave(b, withheld, [(piece, rules.fields(piece)) for piece in breakdown.pieces])
->>>>>>> placement
+    return _leave(b, rules.withheld(), [(piece, rules.fields(piece)) for piece in breakdown.pieces])
 
 
 Numbers = tuple[Piece, list[tuple[ReleasedField, Ranged]]]
@@ -210,19 +201,8 @@ class Rules:
         verdicts = [self._pattern(e) for e in evidence]
         verdicts += [self._two_sided(one, other) for one, other in opposites(piece.sides)]
         if self.policy.sensitive_zeros:
-<<<<<<< HEAD
             verdicts += [empty for counts in self._classes(piece) for empty in self._empty(counts, persons)]
-        if piece.statistic.kind not in ("size", "count"):
-            least = minimum_persons(piece.statistic, t, max(2, len(self.node.together)))
-            verdicts.append(closing.below(b, persons.value, least, persons.hi))
-            if persons.others is not None:
-                # What the recipient has itself it takes away; where nobody else is left, the statistic tells nothing of others.
-                verdicts.append(closing.small(b, persons.others, least, persons.hi))
-        elif self.policy.rounding and piece.persons != Count():
-=======
-            verdicts += [closing.below(b, persons.value, 1, persons.hi) for persons in self._classes(piece)]
         if piece.statistic.kind in ("size", "count") and self.policy.rounding and piece.persons != Count():
->>>>>>> placement
             verdicts.append(unsafe(b, [difference(b, self.parts[Count()], persons)], self.policy))
         if self.policy.rounding and self._is_quotient_of_spreads(piece.statistic):
             verdicts.append(self._without_variance(piece))

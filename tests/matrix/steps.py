@@ -323,7 +323,7 @@ def _stacked(a: pd.DataFrame, b: pd.DataFrame, join: str, secure: sf.SecureFrame
     parts = []
     for frame in (a, b):
         held = frame.reindex(columns=list(dtypes))
-        parts.append(held.astype({n: object for n in held.columns}))
+        parts.append(held.astype(dict.fromkeys(held.columns, object)))
     rows = pd.concat(parts, ignore_index=True)
     return pd.DataFrame({n: _typed(rows[n], t) for n, t in dtypes.items()})
 
