@@ -247,6 +247,7 @@ class Rules:
             for frame in (None, *self.breakdown.thinned):
                 outside = self.parts.get(Count(scope="outside", of=frame))
                 counts.append(self._complement(frame) if outside is None else outside)
+            counts += [self.parts[Count(scope="frame", of=frame)] for frame in self.breakdown.stacked]
             bad = unsafe(b, counts, self.policy)
             self._frame_bad = b.any_plane(b.rows([bad, *self.violated])) if self.violated else bad
         return self._frame_bad
