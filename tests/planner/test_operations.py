@@ -201,6 +201,22 @@ def test_days_between_dates_and_dates_moved_by_days(study: Study, how: str) -> N
     check(study, merged(study, how), MOVED)
 
 
+TWICE = binary(WIDE, "+", literal(1_000_000))
+WIDE_NUMBERS: list[e.Expr] = [
+    *(binary(TWICE, operator, WIDER) for operator in e.COMPARISONS),
+    *(binary(binary(TWICE, "-", WIDER), operator, Fraction(1, 2**19)) for operator in e.COMPARISONS),
+    *(binary(TWICE, operator, WIDER) for operator in e.ARITHMETIC),
+    *(make(binary(TWICE, "-", WIDER), literal(by)) for make in PAIRS for by in (1, 1000, -0.5)),
+    e.Clip(binary(WIDE, "+", WIDER), Fraction(-1, 2**19), Fraction(10**6)),
+    e.Quantise(binary(WIDE, "+", WIDER), Fraction(1, 100)),
+    e.Divide(WIDE, binary(M, "-", K), Fraction(1, 2**19)),
+]
+
+
+def test_numbers_of_forty_bits(study: Study) -> None:
+    check(study, merged(study, "inner"), WIDE_NUMBERS)
+
+
 OF_THE_RIGHT: list[e.Expr] = [
     o.FloorDivide(e.FillNull(K, literal(-7)), literal(2)),
     o.Modulo(e.FillNull(X, literal(-5.75)), literal(2)),
