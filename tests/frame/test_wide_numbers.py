@@ -147,8 +147,9 @@ def test_a_persons_rows_at_several_owners() -> None:
     with sf.simulate(declared, policy=policy, purpose="tests", start=start_in_memory, quiet=True) as fed:
         rows = sf.concat([fed["hospital.rows"], fed["clinic.rows"]])
         persons = rows.groupby("id").agg(low=("a", "min"), high=("a", "max"), total=("a", "sum"))
+        between = persons["high"] - persons["low"]
         with sf.defer():
-            asked = persons["low"].sum(), persons["high"].sum(), persons["total"].sum(), (persons["high"] - persons["low"]).median()
+            asked = persons["low"].sum(), persons["high"].sum(), persons["total"].sum(), between.median()
         found = sf.collect(*asked)
     grouped = pd.concat(frames).groupby("id")["a"]
     low, high = grouped.min(), grouped.max()
