@@ -147,6 +147,16 @@ def is_clear(frame: Any) -> bool:
     return isinstance(frame, pd.DataFrame)
 
 
+BANDS = ["1985-03-01", "1986-01-01", "1986-06-30", "1988-02-29"]
+STAMPS = ["2019-12-30", "2020-01-10 12:00", "2020-02-01"]
+
+
+def banded(dates: pd.Series, *, right: bool) -> pd.Series:
+    """pandas' bands by name."""
+    found = pd.cut(dates, list(pd.to_datetime(BANDS if right else STAMPS, format="mixed")), right=right)
+    return found.astype(str).where(found.notna(), None)
+
+
 def moved(d: Any) -> Any:
     """A day of one owner, moved by days of the other."""
     return d["born"] + (pd.to_timedelta(d["k"], unit="D") if is_clear(d) else d["k"])
@@ -210,6 +220,12 @@ KEYS: dict[str, tuple[str, Statement, Statement]] = {
         "two owners", lambda d: moved(d).dt.to_period("Y"), lambda d: moved(d).dt.to_period("Y").astype(str)
     ),
     "remainder": ("two owners", lambda d: (d["n"] + d["k"]) % 5, lambda d: (d["n"] + d["k"]) % 5),
+    "bands of days": (
+        "one owner", lambda d: sf.cut(d["born"], pd.to_datetime(BANDS)), lambda d: banded(d["born"], right=True)
+    ),
+    "bands of time stamps": (
+        "two owners", lambda d: sf.cut(d["seen"], STAMPS, right=False), lambda d: banded(d["seen"], right=False)
+    ),
 }  # fmt: skip
 
 
