@@ -16,6 +16,7 @@ from secureframe.plan import operations as o
 from secureframe.plan.combining import Merge
 from secureframe.plan.forms import TRUTH
 from secureframe.schema import declare as d
+from secureframe.schema.types import number_type
 from tests.planner.columns import on_shares
 from tests.planner.study import Study, start
 from tests.planner.test_rows import check
@@ -125,6 +126,13 @@ QUOTIENTS: list[e.Expr] = [
 @pytest.mark.parametrize("how", ("inner", "left"))
 def test_whole_quotients_and_remainders(study: Study, how: str) -> None:
     check(study, merged(study, how), QUOTIENTS)
+
+
+def test_a_parameter_divides(study: Study) -> None:
+    """Its range is part of the plan and its value is not: one program of another quotient."""
+    by = e.Parameter("by", number_type(2, 40, Fraction(1, 2), False))
+    for value in (1, Fraction(7, 2), 20):
+        check(study, merged(study, "inner"), [make(SUM, by) for make in PAIRS], {"by": value})
 
 
 def mapped(operand: e.Expr, table: dict[Any, Any]) -> e.Expr:
