@@ -52,6 +52,14 @@ def laboratory() -> pd.DataFrame:
     return frame
 
 
+def visits(start: int) -> pd.DataFrame:
+    """At clinic 0 there are 15 visits of five persons; at each of the others visits of thirty and more."""
+    ids = np.arange(start, start + PERSONS)
+    clinic = np.concatenate([np.zeros(5, int), 1 + np.arange(PERSONS - 5) % 11])
+    return pd.DataFrame({"id": np.repeat(ids, 3), "clinic": [f"clinic {c}" for c in np.repeat(clinic, 3)]})
+
+
+VISITS = {"id": PERSON, "clinic": sf.category(tuple(f"clinic {c}" for c in range(12)), nullable=False)}
 PEOPLE = {
     "id": PERSON,
     "region": sf.category(REGIONS, nullable=True),
@@ -74,6 +82,10 @@ def fed() -> Iterator[sf.Federation]:
     values = sf.Table(laboratory(), columns=VALUES, roster_size=600, rows_per_person=1)
     sources = {name: {"people": people(hospital(start))} for name, start in (("north", 1), ("south", PERSONS + 1))}
     sources["lab"] = {"values": values}
+    for name, start in (("north", 1), ("south", PERSONS + 1)):
+        rows = visits(start)
+        most = {"roster_size": PERSONS, "rows_per_person": 3, "disjoint": True}
+        sources[name]["visits"] = sf.Table(rows, columns=VISITS, **most)
     with sf.simulate(sources, policy="open-research", purpose="tests", quiet=True, start=start_in_memory) as started:
         yield started
 
@@ -146,3 +158,19 @@ def test_rules_hold_in_large_tables(fed: sf.Federation) -> None:
     known = found.dropna()
     assert (known == wanted[known.index]).all() and not known.between(1, 9).any()
     assert found.isna().sum() != 1 and Fraction(int(wanted.sum()) - int(known.sum())) != 1
+
+
+@pytest.mark.parametrize("place", ["merged", "mixed"])
+def test_persons_are_counted_in_many_cells_of_many_rows(fed: sf.Federation, place: str) -> None:
+    """Fifteen rows of five persons are withheld, and with them one cell more; everything else is of enough persons."""
+    rows, starts = fed["north.visits"], (1,)
+    if place == "mixed":
+        rows, starts = sf.concat([rows, fed["south.visits"]]), (1, PERSONS + 1)
+    frame = rows.merge(fed["lab.values"], on="id", how="left")
+    with pytest.warns(sf.SuppressedWarning):
+        found = frame.groupby("clinic").size()
+    wanted = pd.concat([visits(start) for start in starts]).groupby("clinic").size()
+    # Of two owners each knows its own five persons there, so that the other five are too few.
+    assert found.isna()["clinic 0"] and found.isna().sum() == 2
+    known = found.dropna()
+    assert (known == wanted[known.index]).all()
