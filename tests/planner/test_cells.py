@@ -75,6 +75,11 @@ VALUES = {
 
 @pytest.fixture(scope="module")
 def fed() -> Iterator[sf.Federation]:
+    with federation() as started:
+        yield started
+
+
+def federation() -> sf.Federation:
     def people(rows: pd.DataFrame) -> sf.Table:
         return sf.Table(rows, columns=PEOPLE, roster_size=PERSONS, rows_per_person=1, disjoint=True)
 
@@ -85,8 +90,7 @@ def fed() -> Iterator[sf.Federation]:
         rows = visits(start)
         most = {"roster_size": PERSONS, "rows_per_person": 3, "disjoint": True}
         sources[name]["visits"] = sf.Table(rows, columns=VISITS, **most)
-    with sf.simulate(sources, policy="open-research", purpose="tests", quiet=True, start=start_in_memory) as started:
-        yield started
+    return sf.simulate(sources, policy="open-research", purpose="tests", quiet=True, start=start_in_memory)
 
 
 @pytest.fixture
@@ -135,8 +139,13 @@ def test_many_cells(fed: sf.Federation, keys: list[str], place: str) -> None:
         ), name
 
 
-def test_a_thousand_cells_cost_some_sixty_elements_a_row(fed: sf.Federation) -> None:
+def test_a_thousand_cells_cost_some_sixty_elements_a_row() -> None:
     """Far less than one element a cell and row; and the cells of a key with many levels travel as bits of its code."""
+    with federation() as started:
+        _costs(started)
+
+
+def _costs(fed: sf.Federation) -> None:
     frame = fed["north.people"].merge(fed["lab.values"], on="id")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", sf.SuppressedWarning)
