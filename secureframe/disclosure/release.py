@@ -71,47 +71,40 @@ def release(
     Leakage: nothing opens. The recipient learns, for every cell and statistic, one bit, and the fields where it is 0.
     """
     rules = Rules(b, breakdown, parts, policy, violated)
-    return _leave(b, [(piece, rules.withheld(piece), rules.fields(piece)) for piece in breakdown.pieces])
+    return _leave(b, rules.withheld(), [(piece, rules.fields(piece)) for piece in breakdown.pieces])
 
 
-Judged = tuple[Piece, Value, list[tuple[ReleasedField, Ranged]]]
-"""A statistic with the bits that withhold its cells, and its numbers."""
+Numbers = tuple[Piece, list[tuple[ReleasedField, Ranged]]]
+"""A statistic and its numbers."""
 
 
-def _leave(b: Builder, judged: Sequence[Judged]) -> tuple[ReleasedPiece, ...]:
+def _leave(b: Builder, withheld: Value, pieces: Sequence[Numbers]) -> tuple[ReleasedPiece, ...]:
     """Zero what is withheld, share everything anew, and mark it as leaving: the bits of all statistics as one value, and their
     numbers as one value a width, so that a release of many statistics has few steps."""
-    starts, total = [], 0
-    for _, withheld, _ in judged:
-        starts.append(total)
-        total += withheld.n
-    bits = b.concat([withheld for _, withheld, _ in judged])
-    kept = b.invert(bits)
+    cells = withheld.n // len(pieces)
+    kept = b.invert(withheld)
     numbers: dict[int, list[tuple[int, int, Value]]] = {}
-    for i, (_, _, fields) in enumerate(judged):
+    for i, (_, fields) in enumerate(pieces):
         for j, (_, ranged) in enumerate(fields):
             numbers.setdefault(ranged.value.limbs, []).append((i, j, ranged.value))
-    flags = b.refresh(bits)
+    flags = b.refresh(withheld)
     leaving = [flags]
     places: dict[tuple[int, int], Stretch] = {}
     for limbs, found in sorted(numbers.items()):
         mask = b.to_arith(kept, limbs)
-        index = [starts[i] + cell for i, _, value in found for cell in range(value.n)]
+        index = [i * cells + cell for i, _, _ in found for cell in range(cells)]
         left = b.refresh(b.multiply(b.concat([value for _, _, value in found]), b.take(mask, index)))
         leaving.append(left)
-        at = 0
-        for i, j, value in found:
-            places[i, j] = Stretch(value=left, start=at, cells=value.n)
-            at += value.n
+        places |= {(i, j): Stretch(value=left, start=at * cells, cells=cells) for at, (i, j, _) in enumerate(found)}
     for value in leaving:
         b.output(value)
     return tuple(
         ReleasedPiece(
             piece=piece,
-            withheld=Stretch(value=flags, start=starts[i], cells=withheld.n),
+            withheld=Stretch(value=flags, start=i * cells, cells=cells),
             fields=tuple(replace(field, at=places[i, j]) for j, (field, _) in enumerate(fields)),
         )
-        for i, (piece, withheld, fields) in enumerate(judged)
+        for i, (piece, fields) in enumerate(pieces)
     )
 
 
@@ -171,27 +164,49 @@ class Rules:
 
     # -- verdicts ------------------------------------------------------------------------------------------------
 
-    def withheld(self, piece: Piece) -> Value:
-        """One plane over cells: the statistic is withheld there."""
-        b, t = self.b, self.policy.threshold
+    def withheld(self) -> Value:
+        """One plane over the cells of all statistics, one statistic after the other: which of them are withheld."""
+        b, pieces = self.b, self.breakdown.pieces
+        found = [self._verdicts(piece) for piece in pieces]
+        # What has fewer verdicts than others repeats its first one.
+        planes = [b.concat([v[i] if i < len(v) else v[0] for v in found]) for i in range(max(map(len, found)))]
+        planes.append(closing.repeat(b, self._frame(), self.node.cells * len(pieces)))
+        return b.any_plane(b.rows([*planes, *self._too_few()]))
+
+    def _too_few(self) -> list[Value]:
+        """The same for statistics other than frequencies: fewer persons than such a statistic needs."""
+        b, pieces = self.b, self.breakdown.pieces
+        least = [
+            0 if p.statistic.kind in ("size", "count")
+            else minimum_persons(p.statistic, self.policy.threshold, max(2, len(self.node.together)))
+            for p in pieces
+        ]  # fmt: skip
+        if not any(least):
+            return []
+        persons = [self.parts[p.persons] for p in pieces]
+        limits = [limit for limit in least for _ in range(self.node.cells)]
+        hi = max(p.hi for p in persons)
+        found = [closing.below(b, b.concat([p.value for p in persons]), limits, hi)]
+        others = [p.others for p in persons if p.others is not None]
+        if others:
+            # What the recipient has itself it takes away; where nobody else is left, the statistic tells nothing of others.
+            found.append(closing.small(b, b.concat(others), limits, hi))
+        return found
+
+    def _verdicts(self, piece: Piece) -> list[Value]:
+        """Planes over cells, in each of which the statistic is withheld, for reasons of its own."""
+        b = self.b
         persons = self.parts[piece.persons]
         evidence = dict.fromkeys((Count(), piece.persons, *piece.sides))
         verdicts = [self._pattern(e) for e in evidence]
         verdicts += [self._two_sided(one, other) for one, other in opposites(piece.sides)]
-        verdicts.append(closing.repeat(b, self._frame(), self.node.cells))
         if self.policy.sensitive_zeros:
             verdicts += [empty for counts in self._classes(piece) for empty in self._empty(counts, persons)]
-        if piece.statistic.kind not in ("size", "count"):
-            least = minimum_persons(piece.statistic, t, max(2, len(self.node.together)))
-            verdicts.append(closing.below(b, persons.value, least, persons.hi))
-            if persons.others is not None:
-                # What the recipient has itself it takes away; where nobody else is left, the statistic tells nothing of others.
-                verdicts.append(closing.small(b, persons.others, least, persons.hi))
-        elif self.policy.rounding and piece.persons != Count():
+        if piece.statistic.kind in ("size", "count") and self.policy.rounding and piece.persons != Count():
             verdicts.append(unsafe(b, [difference(b, self.parts[Count()], persons)], self.policy))
         if self.policy.rounding and self._is_quotient_of_spreads(piece.statistic):
             verdicts.append(self._without_variance(piece))
-        return b.any_plane(b.rows(verdicts))
+        return verdicts
 
     def _classes(self, piece: Piece) -> list[Ranged]:
         """Persons in either class of a sensitive column of two values that the statistic is about."""
@@ -231,6 +246,7 @@ class Rules:
             for frame in (None, *self.breakdown.thinned):
                 outside = self.parts.get(Count(scope="outside", of=frame))
                 counts.append(self._complement(frame) if outside is None else outside)
+            counts += [self.parts[Count(scope="frame", of=frame)] for frame in self.breakdown.stacked]
             bad = unsafe(b, counts, self.policy)
             self._frame_bad = b.any_plane(b.rows([bad, *self.violated])) if self.violated else bad
         return self._frame_bad

@@ -10,7 +10,7 @@ import datetime
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -46,6 +46,9 @@ class Plan:
         Makes every run another one.
     created : str
         When it was signed, ISO 8601, UTC.
+    kept : mapping
+        For the digest of everything that the parties keep of the analyst's earlier statements, and that this one starts from,
+        the job that it comes from. What a party does not keep as it is named here ends the job.
     results : tuple of Shown
         How an institution that receives the results may show them; empty where the analyst receives them.
     """
@@ -59,6 +62,7 @@ class Plan:
     versions: Mapping[str, str]
     nonce: str
     created: str
+    kept: Mapping[str, str] = field(default_factory=dict)
     results: tuple[Shown, ...] = ()
 
     def __post_init__(self) -> None:
@@ -96,6 +100,7 @@ class Plan:
                     "versions": dict(self.versions),
                     "nonce": self.nonce,
                     "created": self.created,
+                    "kept": dict(self.kept),
                     "results": [shown.to_json() for shown in self.results],
                 },
             }
@@ -110,6 +115,7 @@ def new_plan(
     analyst: dict[str, Any],
     policies: Mapping[str, str],
     versions: Mapping[str, str],
+    kept: Mapping[str, str] | None = None,
     recipient: Mapping[str, Any] | None = None,
     results: Sequence[Shown] = (),
 ) -> Plan:
@@ -124,6 +130,7 @@ def new_plan(
         versions=dict(versions),
         nonce=secrets.token_hex(16),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        kept=dict(kept or {}),
         results=tuple(results),
     )
 
@@ -146,7 +153,7 @@ def _read(record: Any, tables: Tables) -> Plan:
     if not isinstance(record, dict) or set(record) != {"version", "body", "envelope"} or record["version"] != VERSION:
         raise PlanError("the request is of another version", hint="update secureframe on both sides")
     body, envelope = record["body"], record["envelope"]
-    names = {"purpose", "analyst", "recipient", "policies", "versions", "nonce", "created", "results"}
+    names = {"purpose", "analyst", "recipient", "policies", "versions", "nonce", "created", "kept", "results"}
     if not isinstance(body, dict) or set(body) != {"releases", "parameters"}:
         raise PlanError("the body of the request is malformed")
     if not isinstance(envelope, dict) or set(envelope) != names:
@@ -156,7 +163,7 @@ def _read(record: Any, tables: Tables) -> Plan:
     for name in ("purpose", "nonce", "created"):
         if not isinstance(envelope[name], str):
             raise PlanError("the envelope of the request is malformed")
-    for name in ("analyst", "recipient", "policies", "versions"):
+    for name in ("analyst", "recipient", "policies", "versions", "kept"):
         if not isinstance(envelope[name], dict) or not all(isinstance(v, str | None) for v in envelope[name].values()):
             raise PlanError("the envelope of the request is malformed")
     if not isinstance(envelope["results"], list):
