@@ -22,6 +22,7 @@ from secureframe.mpc import bitplanes
 from secureframe.mpc.bitplanes import Index
 from secureframe.mpc.comparison import less_than_planes, less_than_planes_cost
 from secureframe.mpc.opening import open_bits, open_bits_cost
+from secureframe.mpc.ordering import bucket_kernel, pairs_kernel, rank_kernel
 from secureframe.mpc.party import Party
 from secureframe.mpc.rounds import Steps
 from secureframe.mpc.sharing import BitShare, WordShare
@@ -49,8 +50,9 @@ class _AllPairs:
     members: Index
 
     def pairs(self) -> tuple[Index, Index]:
-        left, right = np.triu_indices(self.members.shape[1], 1)
-        return self.members[:, left].ravel(), self.members[:, right].ravel()
+        left, right = np.empty(self.count(), np.int64), np.empty(self.count(), np.int64)
+        pairs_kernel(self.members, left, right)
+        return left, right
 
     def count(self) -> int:
         size = int(self.members.shape[1])
@@ -64,16 +66,9 @@ class _AllPairs:
         ContradictoryOrder
             If the comparisons are those of no order; at every party alike, before anybody uses the ranks as positions.
         """
-        groups, size = self.members.shape
-        left, right = np.triu_indices(size, 1)
-        ranks = np.zeros((groups, size), np.int64)
-        table = less.reshape(groups, -1)
-        for first in range(size):
-            ranks[:, first] = (~table[:, left == first]).sum(axis=1) + table[:, right == first].sum(axis=1)
-        if not (np.sort(ranks, axis=1) == np.arange(size)).all():
-            raise ContradictoryOrder
         out = np.empty_like(self.members)
-        np.put_along_axis(out, ranks, self.members, axis=1)
+        if not rank_kernel(self.members, less, out):
+            raise ContradictoryOrder
         return out
 
 
@@ -103,8 +98,11 @@ class _Search:
             [self.segment * slots + 2 * self.bucket, (np.arange(count)[:, None] * slots + 2 * np.arange(pivots) + 1).ravel()]
         )
         members = np.concatenate([self.elements, self.pivots.ravel()])
-        arrangement[_positions(self.starts, self.sizes)] = members[np.argsort(keys, kind="stable")]
-        sizes = np.bincount(keys, minlength=count * slots).reshape(count, slots)
+        held = np.bincount(keys, minlength=count * slots)
+        order = np.empty(len(keys), np.int64)
+        bucket_kernel(keys, np.cumsum(held), order)
+        arrangement[_positions(self.starts, self.sizes)] = members[order]
+        sizes = held.reshape(count, slots)
         starts = self.starts[:, None] + np.cumsum(sizes, axis=1) - sizes
         return starts[:, ::2].ravel(), sizes[:, ::2].ravel()
 
@@ -179,18 +177,16 @@ def sort(party: Party, keys: WordShare, width: int) -> Steps[Index]:
         would show; hence the secret index from before the shuffle.
     Rounds and bytes
         About ``2 log2 n`` batches of ``3 + ceil(log2 width)`` rounds; about ``log2 n + 1`` comparisons an element, each
-        about ``3 width`` bits a party. Batches and their sizes depend on the permutation alone.
+        about ``5/2 width`` bits a party. Batches and their sizes depend on the permutation alone.
     Source
         Hamada, Kikuchi, Ikarashi, Chida, Takahashi (ICISC 2012); several pivots as in sample sort (Frazer, McKellar 1970).
     """
     schedule = quicksort_schedule(keys.a.shape[1])
+    held = bitplanes.paired(keys.a, keys.b)
     try:
         left, right = next(schedule)
         while True:
-            x, y = (
-                BitShare(bitplanes.gather_words(keys.a, index, width), bitplanes.gather_words(keys.b, index, width), len(index))
-                for index in (left, right)
-            )
+            x, y = (BitShare(*bitplanes.gather_words(held, index, width), len(index)) for index in (left, right))
             less = yield from less_than_planes(party, x, y)
             opened = yield from open_bits(party, less)
             left, right = schedule.send(bitplanes.to_bools(opened, less.n)[0])
