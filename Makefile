@@ -24,8 +24,8 @@ check: $(STAMP) ## ruff and mypy
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 
-bench: $(STAMP) ## protocols and statements: seconds, rounds, bytes, memory
-	@$(PY) -m benchmarks.run
+bench: $(STAMP) ## protocols and statements: seconds, rounds, bytes, memory; ONLY=placement for one part
+	@$(PY) -m benchmarks.run $(addprefix --only ,$(ONLY))
 
 format: $(STAMP) ## let ruff sort imports and mend what it can
 	@$(PY) -m ruff check --fix .

@@ -9,18 +9,19 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from benchmarks import protocols, statements, timeline
+from benchmarks import placement, protocols, statements, timeline
 from benchmarks.measuring import load, machine
 from secureframe.errors import SuppressedWarning
 
 LATEST = Path(__file__).parent / "results" / "latest.json"
-PARTS = ("statements", "timeline", "protocols")
+PARTS = ("statements", "timeline", "protocols", "placement")
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows and fewer repetitions: to see that it runs")
-    parser.add_argument("--json", type=Path, default=None, metavar="PATH", help=f"where the numbers go (default {LATEST.name})")
+    where = f"where the numbers go (default {LATEST.name}; with --only a file of that name)"
+    parser.add_argument("--json", type=Path, default=None, metavar="PATH", help=where)
     parser.add_argument("--only", choices=PARTS, action="append", help="leave out the other parts; may be given again")
     return parser.parse_args()
 
@@ -51,8 +52,12 @@ def main() -> None:
         measured = protocols.run(10 if chosen.quick else 1, repeats, progress)
         record["protocols"] = [each.to_json() for each in measured]
         tables.append(protocols.text(measured))
+    if "placement" in parts:
+        compared = placement.run(progress)
+        record["placement"] = placement.to_json(compared)
+        tables.append(placement.text(compared))
     record["load_after"] = load()
-    path = chosen.json or LATEST
+    path = chosen.json or (LATEST.with_stem("-".join(parts)) if chosen.only else LATEST)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     on = record["machine"]

@@ -7,6 +7,7 @@ nothing of it crosses between institutions or reaches the notebook.
 from __future__ import annotations
 
 import functools
+import gc
 import importlib
 import logging
 import os
@@ -155,6 +156,12 @@ class RemoteParty:
     def seal(self, job_id: str) -> dict[str, Any]:
         return cast(dict[str, Any], self._call("seal", job_id))
 
+    def kept(self, analyst: str) -> dict[str, str]:
+        return cast(dict[str, str], self._call("kept", analyst, timeout=_ANSWER_SECONDS))
+
+    def forget(self, analyst: str) -> None:
+        self._call("forget", analyst)
+
     def cancel(self, job_id: str) -> None:
         with suppress(ActorBusy):
             self._call("cancel", job_id, timeout=_ANSWER_SECONDS)
@@ -185,7 +192,11 @@ class _ActorBase:
 
     def prepare(self) -> dict[str, Any]:
         """Do the slow part of the start, and answer with an address or with an error of SecureFrame."""
-        return self._answer(self._prepare)
+        try:
+            return self._answer(self._prepare)
+        finally:
+            # What was imported stays: the garbage collector need not look through it again in the middle of every job.
+            gc.freeze()
 
     def _answer(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         from secureframe.errors import SecureFrameError
@@ -212,7 +223,7 @@ class InstitutionActor(_ActorBase):
 
         settings = self._settings
         institution = _load(settings.institution)(name=settings.name, policy=settings.policy, members=settings.members)
-        self._host = InstitutionHost(settings.identity(), institution)
+        self._host = InstitutionHost(settings.identity(), institution, Path(settings.directory))
         entry = self._host.register(settings.tables)
         self._host.trust(settings.analyst)
         self._socket = bind(settings.port)
@@ -225,11 +236,24 @@ class InstitutionActor(_ActorBase):
     def _configure(self, description: dict[str, Any], party: Any | None) -> dict[str, Any]:
         from ray_cluster.federation import FederationDescription
         from ray_cluster.gateway import GatewayServer, create_application
+        from ray_cluster.guests import Guests
+        from ray_cluster.presence import Presence
 
         handle = RemoteParty(Actor(party)) if party is not None else None
-        self._host.configure(FederationDescription.from_json(description), handle)
+        known = FederationDescription.from_json(description)
+        self._host.configure(known, handle)
         application = create_application(self._host)
-        GatewayServer(application, self._settings.identity(), self._settings.clients(), self._socket).start()
+        presence = Presence(self._host.forget)
+        clients = self._settings.clients() + [each.certificate for each in known.members if each.party is not None]
+        server = GatewayServer(application, self._settings.identity(), clients, self._socket, presence)
+
+        def admit(analyst: dict[str, Any], certificate: bytes) -> None:
+            self._host.trust(analyst)
+            server.welcome(certificate)
+
+        self._host.guests = Guests(Path(self._settings.directory), self._settings.analyst["verify_key"], admit)
+        self._host.guests.welcome_back()
+        server.start()
         return {}
 
     def replace_party(self, party: Any) -> None:
@@ -266,6 +290,12 @@ class PartyActor(_ActorBase):
 
     def seal(self, job_id: str) -> dict[str, Any]:
         return self._host.seal(job_id)
+
+    def kept(self, analyst: str) -> dict[str, str]:
+        return self._host.kept(analyst)
+
+    def forget(self, analyst: str) -> None:
+        self._host.forget(analyst)
 
     def cancel(self, job_id: str) -> None:
         self._host.cancel(job_id)

@@ -6,6 +6,7 @@ certificate of some other federation, however it was signed, opens no door.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import secrets
@@ -119,6 +120,11 @@ def public_key(certificate: bytes) -> Ed25519PublicKey:
     if not isinstance(key, Ed25519PublicKey):
         raise TypeError("the certificate carries no Ed25519 key")
     return key
+
+
+def key_text(certificate: bytes) -> str:
+    """Return the Ed25519 key that a certificate carries, base64."""
+    return base64.b64encode(public_key(certificate).public_bytes_raw()).decode("ascii")
 
 
 def _self_signed(name: str, key: Ed25519PrivateKey) -> bytes:

@@ -6,17 +6,21 @@ Nothing here knows Ray or HTTP: the actor gives it a handle of its compute party
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from ray_cluster.delivery import ADMISSION_SECONDS, Courier
 from ray_cluster.federation import FederationDescription
-from ray_cluster.identities import ProcessIdentity
-from ray_cluster.job_run import Emit, JobRun, PartyHandle
+from ray_cluster.guests import Guests
+from ray_cluster.identities import ProcessIdentity, key_text
+from ray_cluster.job_run import Emit, JobRun, PartyHandle, PartyLost
 from ray_cluster.links import Dialer
 from secureframe.errors import PartyUnavailable, PolicyError
-from secureframe.governance.identity import verify
+from secureframe.governance.identity import InstitutionIdentity, verify
 
 if TYPE_CHECKING:
     from secureframe.engine.institution import Institution
@@ -37,9 +41,11 @@ class InstitutionHost:
         Its key and certificate; its name is the institution's.
     institution : Institution
         Its tables, its policy, and what it admits.
+    directory : Path, optional
+        Its private directory, in which it keeps the results that it receives; without one it receives none.
     """
 
-    def __init__(self, identity: ProcessIdentity, institution: Institution) -> None:
+    def __init__(self, identity: ProcessIdentity, institution: Institution, directory: Path | None = None) -> None:
         self.name = identity.name
         self._identity = identity
         self._institution = institution
@@ -48,7 +54,11 @@ class InstitutionHost:
         self._party: PartyHandle | None = None
         self._runs: dict[str, tuple[str, JobRun]] = {}
         self._admitting = 0
+        self.guests: Guests | None = None
+        self._courier: Courier | None = None
         self._lock = threading.Lock()
+        if directory is not None:
+            institution.identify(InstitutionIdentity.of(identity.name, identity.key).public(), directory)
 
     def register(self, tables: dict[str, dict[str, Any]]) -> dict[str, Any]:
         """Register tables by their declarations, and return the institution's catalog entry.
@@ -69,6 +79,7 @@ class InstitutionHost:
     def configure(self, description: FederationDescription, party: PartyHandle | None) -> None:
         """Learn the members, the catalog, and the institution's own compute party."""
         self._dialer = Dialer(self._identity, description)
+        self._courier = Courier(self._identity, description)
         self._institution.set_catalog(description.catalog)
         self._party = party
         self._description = description
@@ -96,6 +107,27 @@ class InstitutionHost:
         entry: dict[str, Any] = self._institution.describe()
         return entry
 
+    def invite(self, body: bytes, signature: bytes, verify_key: str) -> None:
+        """Admit another analyst, where whoever started a simulation invites them."""
+        if self.guests is None:
+            raise PolicyError("this institution says itself who may ask", institution=self.name)
+        self.guests.invite(body, signature, verify_key)
+
+    def kept(self, verify_key: str) -> dict[str, str]:
+        """Return what the institution's party keeps of an analyst's earlier statements: for each digest the job it comes from."""
+        if self._party is None:
+            return {}
+        try:
+            return self._party.kept(verify_key)
+        except Exception:  # noqa: BLE001  # lost, or too busy to answer: then statements start anew
+            return {}
+
+    def forget(self, verify_key: str) -> None:
+        """Drop what the institution's party keeps of an analyst's statements."""
+        if self._party is not None:
+            with suppress(PartyLost):
+                self._party.forget(verify_key)
+
     def admit(self, request: bytes, signature: bytes, verify_key: str) -> tuple[str, JobRun]:
         """Check a signed plan and return the job's identifier and its run.
 
@@ -121,13 +153,38 @@ class InstitutionHost:
             self._admitting += 1
         try:
             job = self._institution.admit(request, signature)
-            run = JobRun(self._institution, job, self._party, self._dialer, self.name)
+            run = JobRun(self._institution, job, self._party, self._dialer, self.name, self._hand_over)
             with self._lock:
                 self._runs[job.job_id] = (verify_key, run)
         finally:
             with self._lock:
                 self._admitting -= 1
         return job.job_id, run
+
+    def receive(self, job_id: str, party: int, package: bytes, verify_key: str) -> None:
+        """Take a party's package of a job whose recipient this institution is.
+
+        Parameters
+        ----------
+        verify_key : str
+            The key of the certificate with which the connection was made: the host of the party must have made it.
+        """
+        hosts = {} if self._description is None else {m.party: m for m in self._description.members if m.party is not None}
+        if party not in hosts or key_text(hosts[party].certificate) != verify_key:
+            raise PolicyError("a package comes from the host of its party", institution=self.name)
+        if self._institution.receiving is None:
+            raise PolicyError(f"{self.name} receives no results", institution=self.name)
+        self._institution.receiving.receive(job_id, party, package, ADMISSION_SECONDS)
+
+    def _hand_over(self, recipient: str, job_id: str, package: bytes) -> None:
+        """Bring its own party's package to the recipient."""
+        assert self._description is not None and self._courier is not None
+        party = self._description.member(self.name).party
+        assert party is not None
+        if recipient != self.name:
+            self._courier.hand_over(recipient, job_id, party, package)
+        elif self._institution.receiving is not None:
+            self._institution.receiving.receive(job_id, party, package)
 
     def run(self, job_id: str, emit: Emit) -> None:
         """Run an admitted job to its end."""

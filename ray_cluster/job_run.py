@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from secureframe.engine.institution import AdmittedJob, Institution
 
 Emit = Callable[[dict[str, Any]], None]
+HandOver = Callable[[str, str, bytes], None]
+"""Called with the recipient, the job and the package."""
+_LOOK_SECONDS = 0.2
 
 _log = logging.getLogger("secureframe.institution")
 
@@ -45,6 +48,10 @@ class PartyHandle(Protocol):
     def seal(self, job_id: str) -> dict[str, Any]: ...
 
     def cancel(self, job_id: str) -> None: ...
+
+    def kept(self, analyst: str) -> dict[str, str]: ...
+
+    def forget(self, analyst: str) -> None: ...
 
     def finish(self, job_id: str) -> None: ...
 
@@ -72,10 +79,21 @@ class JobRun:
         Makes the links to the parties.
     name : str
         The institution's name.
+    hand_over : callable, optional
+        Sends its party's package to the institution that is the recipient.
     """
 
-    def __init__(self, institution: Institution, job: AdmittedJob, party: PartyHandle | None, dialer: Dialer, name: str) -> None:
+    def __init__(
+        self,
+        institution: Institution,
+        job: AdmittedJob,
+        party: PartyHandle | None,
+        dialer: Dialer,
+        name: str,
+        hand_over: HandOver | None = None,
+    ) -> None:
         self._institution = institution
+        self._hand_over = hand_over
         self._job = job
         self._party = party
         self._dialer = dialer
@@ -98,6 +116,8 @@ class JobRun:
         with self._lock:
             self._ended = True
         self._forget()
+        if event["event"] == "error" and self._job.recipient == self._name and self._institution.receiving is not None:
+            self._institution.receiving.forget(self._job.job_id)
         emit(event)
 
     def cancel(self) -> None:
@@ -121,9 +141,25 @@ class JobRun:
         dealt = dealing.result()
         if self._party is not None:
             sealed = self._ask(self._party.seal(self._job.job_id))
-            package, report = base64.b64encode(sealed["package"]).decode("ascii"), sealed["report"]
+            report = sealed["report"]
+            if self._job.recipient is None:
+                package = base64.b64encode(sealed["package"]).decode("ascii")
+            else:
+                assert self._hand_over is not None
+                self._hand_over(self._job.recipient, self._job.job_id, sealed["package"])
+        if self._job.recipient == self._name:
+            self._await_packages()
         report = {**report, "sent_to_parties": dealt, "seconds": time.perf_counter() - started}
         return {"event": "result", "package": package, "report": report}
+
+    def _await_packages(self) -> None:
+        """As the recipient: wait until all three packages are kept, or the job has ended."""
+        receiving = self._institution.receiving
+        assert receiving is not None
+        while not receiving.complete(self._job.job_id, _LOOK_SECONDS):
+            with self._lock:
+                if self._first is not None:
+                    raise _Failed(self._first)
 
     @staticmethod
     def _ask(answered: dict[str, Any]) -> dict[str, Any]:

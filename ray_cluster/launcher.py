@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ray_cluster.settings import ActorSettings
 
 LAUNCH_FILE = "launch.json"
+INSTITUTIONS = "institutions"
+"""The folder of the institutions' private directories, each named by the member's number."""
 
 
 class StartFailed(Exception):
@@ -118,7 +120,7 @@ class Launcher:
 
         members = []
         for number, record in enumerate(launch["members"]):
-            directory = self._directory / "institutions" / str(number)
+            directory = self._directory / INSTITUTIONS / str(number)
             directory.mkdir(mode=0o700, parents=True)
             identity = ProcessIdentity.generate(record["name"])
             identity.save(directory / IDENTITY_FILE)
@@ -130,7 +132,7 @@ class Launcher:
             base = ActorSettings(
                 name=member.name,
                 role="institution",
-                directory=str(self._directory / "institutions" / str(number)),
+                directory=str(self._directory / INSTITUTIONS / str(number)),
                 party=member.party,
                 members=public,
                 record=launch["record"],

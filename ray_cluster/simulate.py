@@ -14,18 +14,19 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ray_cluster.client import FederationClient
-from ray_cluster.federation import PARTIES, FederationDescription
+from ray_cluster.connect import GatewayBackend, write_invitation
+from ray_cluster.federation import FederationDescription
 from ray_cluster.identities import ProcessIdentity
-from ray_cluster.launcher import LAUNCH_FILE
+from ray_cluster.launcher import INSTITUTIONS, LAUNCH_FILE
 from ray_cluster.processes import remove_directory
 from ray_cluster.settings import INSTITUTION, PARTY_JOB
-from secureframe.backend import Backend, Member, Outcome, Progress
+from secureframe.backend import Backend, Member, members_for
 from secureframe.disclosure.policy import preset
 from secureframe.errors import PartyUnavailable, SecureFrameError
 from secureframe.governance.identity import AnalystIdentity
@@ -36,18 +37,6 @@ _LONGEST_DIRECTORY = 38
 """Bytes: Ray adds up to 69 for its sockets, whose paths end at 107."""
 
 
-def members_for(institutions: list[str]) -> list[dict[str, Any]]:
-    """Return the members of a simulation: the first three institutions host the parties, neutral hosts fill up."""
-    names = list(institutions)
-    spare = (name for name in ("neutral", "neutral-2", "neutral-3", "neutral-4", "neutral-5") if name not in institutions)
-    while len(names) < PARTIES:
-        names.append(next(spare))
-    return [
-        {"name": name, "party": index if index < PARTIES else None, "data": name in institutions}
-        for index, name in enumerate(names)
-    ]
-
-
 def start(
     *,
     declarations: dict[str, dict[str, dict[str, Any]]],
@@ -55,6 +44,7 @@ def start(
     directory: Path,
     analyst: AnalystIdentity,
     progress: Callable[[str], None],
+    parties: Sequence[str] | None = None,
     record: bool = False,
     institution: str = INSTITUTION,
     party_job: str = PARTY_JOB,
@@ -73,6 +63,8 @@ def start(
         Who will ask.
     progress : callable
         Called with a short text as the start proceeds.
+    parties : sequence of str, optional
+        Who hosts the compute parties; by default the first three institutions.
     record : bool
         Keep what the parties send above TLS, in their private directories: for the leak tests alone.
     institution, party_job : str
@@ -89,7 +81,8 @@ def start(
             hint=f"make /tmp writable, or set TMPDIR to a directory of at most {_LONGEST_DIRECTORY - 12} bytes",
         )
     identity = ProcessIdentity.of(analyst.name, analyst.signing_key)
-    members = members_for(list(declarations))
+    found = members_for(list(declarations), parties)
+    members: list[dict[str, Any]] = [{"name": each.name, "party": each.party, "data": each.data} for each in found]
     # A neutral host has no table that a policy could bind; it still runs the same code, which wants one.
     neutral = {each["name"]: preset("open-research").to_json() for each in members if not each["data"]}
     launch = {
@@ -108,7 +101,7 @@ def start(
     simulation = Simulation(directory)
     try:
         description = simulation.wait_ready(progress)
-        return SimulationBackend(simulation, description, identity)
+        return SimulationBackend(simulation, description, identity, analyst)
     except BaseException:
         simulation.close()
         raise
@@ -216,21 +209,39 @@ class Simulation:
         remove_directory(self.directory)
 
 
-class SimulationBackend(Backend):
+class SimulationBackend(GatewayBackend):
     """A simulated federation, as the notebook uses it."""
 
-    def __init__(self, simulation: Simulation, description: FederationDescription, identity: ProcessIdentity) -> None:
-        self.members = tuple(Member(name=each.name, party=each.party, data=each.data) for each in description.members)
-        self.description = description
+    def __init__(
+        self,
+        simulation: Simulation,
+        description: FederationDescription,
+        identity: ProcessIdentity,
+        analyst: AnalystIdentity,
+    ) -> None:
+        members = tuple(
+            Member(
+                name=each.name,
+                party=each.party,
+                data=each.data,
+                identity=description.catalog[each.name].get("identity"),
+                directory=simulation.directory / INSTITUTIONS / str(number),
+            )
+            for number, each in enumerate(description.members)
+        )
+        super().__init__(members, description, FederationClient(description, identity, simulation.check))
         self.directory = simulation.directory
         self._simulation = simulation
-        self._client = FederationClient(description, identity, simulation.check)
+        self._analyst = analyst
 
-    def catalog(self) -> dict[str, dict[str, Any]]:
-        return {each.name: dict(self.description.catalog[each.name]) for each in self.description.members if each.data}
-
-    def run(self, request: bytes, signature: bytes, progress: Progress) -> Outcome:
-        return self._client.run(request, signature, progress)
+    def invite(self, name: str, affiliation: str | None, directory: Path | None, purpose: str) -> Path:
+        guest = ProcessIdentity.generate(name)
+        analyst = AnalystIdentity.of(name, affiliation, guest.key)
+        place = directory or self.directory / "invitations" / guest.fingerprint[:16]
+        record = {"analyst": analyst.public(), "certificate": base64.b64encode(guest.certificate).decode("ascii")}
+        body = json.dumps(record).encode("utf-8")
+        self._client.invite(body, self._analyst.sign(body))
+        return write_invitation(place, self.description, analyst, guest, purpose)
 
     def close(self) -> None:
         # In this order: a statement that runs in another thread is told of the end before its connections go.

@@ -27,6 +27,7 @@ from secureframe.frame import SecureFrame
 from secureframe.functions import concat, crosstab, cut, table_one, where
 from secureframe.operands import parameter
 from secureframe.pending import Pending, collect, collect_async, defer
+from secureframe.results.receipt import Receipt
 from secureframe.series import SecureSeries
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "PolicyError",
     "ProtocolAborted",
     "RangeError",
+    "Receipt",
     "RegistrationError",
     "SecureFrame",
     "SecureFrameError",
@@ -72,6 +74,7 @@ _LATER = {
     "mapped": "secureframe.schema.declare",
     "number": "secureframe.schema.declare",
     "string": "secureframe.schema.declare",
+    "timestamp": "secureframe.schema.declare",
 }
 """Names that are imported when they are first used, so that importing the package stays light."""
 

@@ -9,9 +9,10 @@ from typing import Any, NoReturn
 
 import pandas as pd
 
-from secureframe import releases
+from secureframe import aggregations, releases
 from secureframe.combine import merged
 from secureframe.errors import DisclosureError, PlanError
+from secureframe.frame_statistics import FrameStatistics
 from secureframe.groupby import PersonGroupBy, ReleaseGroupBy
 from secureframe.operands import BoundParameter, Source, constant, joint, onto, refuse_vector
 from secureframe.pending import Session, merge_parameters, release
@@ -25,7 +26,7 @@ from secureframe.series import SecureSeries
 
 
 @refusing
-class SecureFrame:
+class SecureFrame(FrameStatistics):
     """A frame, lazy and immutable; it holds a plan and never a row.
 
     Parameters
@@ -367,6 +368,20 @@ class SecureFrame:
         """Standard deviations of the columns of numbers, with ``ddof=1``."""
         return self._numbers("std", options)
 
+    def agg(self, func: Any, **options: Any) -> Any:
+        """Statistics of the columns, as one release.
+
+        Parameters
+        ----------
+        func : str, list or dict
+            ``"mean"`` gives a Series, ``["count", "mean"]`` a DataFrame with a row a statistic, ``{"age": "mean"}`` a Series of
+            what is named.
+        """
+        releases.refuse_options(options)
+        return release(aggregations.of_frame(self._source, func))
+
+    aggregate = agg
+
     def median(self, **options: Any) -> Any:
         """The 50 % quantiles of the columns of numbers."""
         return self._numbers("median", options)
@@ -413,11 +428,6 @@ class SecureFrame:
         names = list(self.node.schema) if subset is None else [subset] if isinstance(subset, str) else list(subset)
         columns = [(name, ColumnRef(name)) for name in names]
         return release(releases.value_counts(self._source, columns, normalize=normalize, sort=sort, ascending=ascending))
-
-    def corr(self, **options: Any) -> Any:
-        """Pearson's correlations of the columns of numbers, each pair over rows in which both are present."""
-        releases.refuse_options(options)
-        return release(releases.corr_matrix(self._source, releases.suitable("corr", self.node.schema)))
 
     def hist(self, column: str | Sequence[str] | None = None, bins: Any = 10, **options: Any) -> Any:
         """A `Histogram` of every column of numbers, by name; of one column the histogram itself."""

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pandas as pd
 
-from secureframe import releases
+from secureframe import distinct, matrices, releases
 from secureframe.errors import DisclosureError, PlanError
 from secureframe.operands import Source
 from secureframe.pending import Pending, release
 from secureframe.plan.expressions import ColumnRef, Expr
 from secureframe.plan.nodes import HOWS, Aggregation, GroupPersons, Statistic, Summarise
+from secureframe.results.forms import Form
 from secureframe.results.shape import grouped_frame, grouped_series, stacked_quantiles
 from secureframe.schema.table import Schema
 from secureframe.schema.types import Kind
@@ -24,8 +25,9 @@ from secureframe.schema.types import Kind
 if TYPE_CHECKING:
     from secureframe.frame import SecureFrame
 
-RELEASED = ("count", "size", "sum", "mean", "var", "std", "median")
-EXTREME = ("min", "max", "first", "last", "nth", "idxmin", "idxmax", "nunique", "head", "tail", "apply", "transform")
+RELEASED = ("count", "size", "sum", "mean", "var", "std", "sem", "median", "skew", "kurtosis", "nunique")
+SAME = {"kurt": "kurtosis"}
+EXTREME = ("min", "max", "first", "last", "nth", "idxmin", "idxmax", "head", "tail", "apply", "transform")
 
 
 def _names(columns: Any, schema: Schema) -> tuple[str, ...]:
@@ -43,6 +45,13 @@ def _how(how: Any, offered: Sequence[str]) -> str:
     if not isinstance(how, str):
         raise PlanError("Python functions cannot run on hidden rows", hint=f"one of {', '.join(map(repr, offered))}")
     return how
+
+
+def _suited_for(kinds: Sequence[str]) -> str:
+    """What columns have to suit where several statistics are taken of each: levels, numbers, or nothing in particular."""
+    if set(kinds) <= {"count", "size"}:
+        return "count"
+    return "nunique" if set(kinds) <= {"count", "size", "nunique"} else "mean"
 
 
 class _Grouped:
@@ -234,13 +243,19 @@ class ReleaseGroupBy(_Grouped):
 
     def _refused(self, how: str) -> DisclosureError | PlanError:
         if how in ("min", "max", "idxmin", "idxmax", "first", "last", "nth", "head", "tail"):
+            numbers = [n for n, f in self._source.node.schema.items() if f.type.is_numeric and f.type.kind is not Kind.KEY]
+            column = next(iter([*(self._chosen or ()), *numbers]), "age")
+            keys = [label or "a column" for label in self._labels]
+            by = repr(keys[0]) if len(keys) == 1 else repr(keys)
             return DisclosureError(
-                f"{how} of a group is one person's value", hint="groupby('male')['age'].quantile(0.95), or 'median' in agg"
+                f"{how} of a group is one person's value",
+                hint=f"df.groupby({by})[{column!r}].quantile(0.95), or 'median' in agg",
             )
         return PlanError(f"{how!r} is not offered over groups", hint=f"{', '.join(map(repr, RELEASED))}")
 
     def _kind(self, how: Any) -> str:
-        name = _how(how, RELEASED)
+        asked = _how(how, RELEASED)
+        name = SAME.get(asked, asked)
         if name not in RELEASED:
             raise self._refused(name)
         return name
@@ -248,7 +263,8 @@ class ReleaseGroupBy(_Grouped):
     def _columns(self, kind: str) -> tuple[str, ...]:
         """The chosen columns, or those that a statistic is taken of where none are chosen."""
         by = [e.name for _, e in self._keys if isinstance(e, ColumnRef)]
-        return self._chosen or tuple(releases.suitable(kind, self._source.node.schema, by))
+        suited = distinct.countable(self._source.node.schema, by) if kind == "nunique" and not self._chosen else None
+        return self._chosen or tuple(suited or releases.suitable(kind, self._source.node.schema, by))
 
     def _column(self, name: Any) -> tuple[str, Expr]:
         (found,) = _names(name, self._source.node.schema)
@@ -282,10 +298,10 @@ class ReleaseGroupBy(_Grouped):
             raise PlanError("Python functions cannot run on hidden rows", hint=f"{', '.join(map(repr, RELEASED))}")
         kinds = [self._kind(how) for how in func]
         if self._single and self._chosen:
-            return self._frame([(self._chosen[0], kind) for kind in kinds], pd.Index(kinds))
-        columns = self._columns("mean" if set(kinds) - {"count", "size"} else "count")
-        pairs = [(name, kind) for name in columns for kind in kinds]
-        return self._frame(pairs, pd.MultiIndex.from_tuples(pairs))
+            return self._frame([(self._chosen[0], kind) for kind in kinds], pd.Index(list(func)))
+        columns = self._columns(_suited_for(kinds))
+        shown = pd.MultiIndex.from_tuples([(name, how) for name in columns for how in func])
+        return self._frame([(name, kind) for name in columns for kind in kinds], shown)
 
     aggregate = agg
 
@@ -298,16 +314,21 @@ class ReleaseGroupBy(_Grouped):
 
     def _of_mapping(self, func: Mapping[str, Any]) -> Any:
         lists = any(not isinstance(how, str) for how in func.values())
-        pairs: list[tuple[str, str]] = []
+        shown: list[tuple[str, str]] = []
         for name, hows in func.items():
             column = self._column(name)[0]
-            pairs += [(column, self._kind(how)) for how in ([hows] if isinstance(hows, str) else hows)]
-        columns = pd.MultiIndex.from_tuples(pairs) if lists else pd.Index([name for name, _ in pairs])
-        return self._frame(pairs, columns)
+            shown += [(column, how) for how in ([hows] if isinstance(hows, str) else hows)]
+        columns = pd.MultiIndex.from_tuples(shown) if lists else pd.Index([name for name, _ in shown])
+        return self._frame([(name, self._kind(how)) for name, how in shown], columns)
 
     def _frame(self, pairs: Sequence[tuple[str, str]], columns: pd.Index[Any]) -> Any:
         statistics = [(None if kind == "size" else self._column(name), kind) for name, kind in pairs]
-        return release(releases.grouped(self._source, self._keys, statistics, columns))
+        grouped = distinct.grouped if any(kind == "nunique" for _, kind in pairs) else releases.grouped
+        return self._out(grouped(self._source, self._keys, statistics, columns))
+
+    def _out(self, pending: Pending[Any]) -> Any:
+        """Release now, or wait."""
+        return release(pending)
 
     def _one(self, kind: str) -> Any:
         """One statistic: a Series where one column is chosen (or rows are counted), else a DataFrame."""
@@ -315,13 +336,16 @@ class ReleaseGroupBy(_Grouped):
             columns = self._columns(kind)
             return self._frame([(name, kind) for name in columns], pd.Index(columns))
         name = self._chosen[0] if self._single and self._chosen else None
+        if kind == "nunique" and name is not None:
+            asked = distinct.grouped(self._source, self._keys, [(self._column(name), kind)], pd.Index([name]))
+            return self._out(distinct.series_of(asked, name))
         statistic = (None if kind == "size" or name is None else self._column(name), kind)
-        node, by, asked = releases.grouped_statistics(self._source, self._keys, [statistic])
-        return self._release([Summarise(node, by, asked)], lambda tables: grouped_series(tables, name, self._labels), kind)
+        node, by, found = releases.grouped_statistics(self._source, self._keys, [statistic])
+        return self._release([Summarise(node, by, found)], Form(grouped_series, name, self._labels), kind)
 
     def _release(self, nodes: Sequence[Summarise], shape: Any, title: str) -> Any:
         by = ", ".join(label or "a column" for label in self._labels)
-        return release(Pending(self._source.session, nodes, self._source.parameters, shape, f"{title} by {by}"))
+        return self._out(Pending(self._source.session, nodes, self._source.parameters, shape, f"{title} by {by}"))
 
     def size(self) -> Any:
         """Rows of every group."""
@@ -351,6 +375,38 @@ class ReleaseGroupBy(_Grouped):
         releases.refuse_options(options)
         return self._one("std")
 
+    def sem(self, **options: Any) -> Any:
+        """Standard errors of means, with ``ddof=1``."""
+        releases.refuse_options(options)
+        return self._one("sem")
+
+    def skew(self, **options: Any) -> Any:
+        """Skewness, adjusted for bias as in pandas."""
+        releases.refuse_options(options)
+        return self._one("skew")
+
+    def kurt(self, **options: Any) -> Any:
+        """Excess kurtosis, adjusted for bias as in pandas."""
+        releases.refuse_options(options)
+        return self._one("kurtosis")
+
+    kurtosis = kurt
+
+    def nunique(self, **options: Any) -> Any:
+        """How many levels of a public domain occur; missing where a level is withheld."""
+        releases.refuse_options(options)
+        return self._one("nunique")
+
+    def corr(self, method: str = "pearson", **options: Any) -> Any:
+        """Pearson's correlations of all pairs of columns, a matrix a group."""
+        releases.refuse_options({**options, "method": method})
+        return self._out(matrices.matrices_by(self._source, self._keys, self._columns("corr"), "corr"))
+
+    def cov(self, **options: Any) -> Any:
+        """Covariances of all pairs of columns with ``ddof=1``, a matrix a group."""
+        releases.refuse_options(options)
+        return self._out(matrices.matrices_by(self._source, self._keys, self._columns("cov"), "cov"))
+
     def median(self, **options: Any) -> Any:
         """The 50 % quantiles."""
         releases.refuse_options(options)
@@ -366,10 +422,10 @@ class ReleaseGroupBy(_Grouped):
         nodes = [Summarise(node, by, found)]
         if many:
             label: Any = columns[0] if self._single else columns
-            return self._release(nodes, lambda tables: stacked_quantiles(tables, shown, label, self._labels), "quantiles")
+            return self._release(nodes, Form(stacked_quantiles, shown, label, self._labels), "quantiles")
         if self._single:
-            return self._release(nodes, lambda tables: grouped_series(tables, columns[0], self._labels), "quantile")
-        return self._release(nodes, lambda tables: grouped_frame(tables, pd.Index(columns), self._labels), "quantile")
+            return self._release(nodes, Form(grouped_series, columns[0], self._labels), "quantile")
+        return self._release(nodes, Form(grouped_frame, pd.Index(columns), self._labels), "quantile")
 
     def describe(self, **options: Any) -> Any:
         """Count, mean, deviation and 5, 25, 50, 75, 95 % of every group."""
@@ -382,4 +438,4 @@ class ReleaseGroupBy(_Grouped):
         node, by, _ = releases.grouped_statistics(self._source, self._keys, [(self._column(name), "count") for name in columns])
         labels = pd.Index([r for _, r, _ in rows]) if self._single else pd.MultiIndex.from_tuples([(n, r) for n, r, _ in rows])
         nodes = [Summarise(node, by, tuple(asked for _, _, asked in rows))]
-        return self._release(nodes, lambda tables: grouped_frame(tables, labels, self._labels), "description")
+        return self._release(nodes, Form(grouped_frame, labels, self._labels), "description")

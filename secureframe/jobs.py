@@ -35,6 +35,8 @@ class JobReport:
         Bytes by link, ``"from -> to"``.
     saw : mapping
         For every role, what it saw.
+    sealed : int
+        Bytes of the sealed packages that came back.
     """
 
     job: str
@@ -44,6 +46,7 @@ class JobReport:
     dealt: Mapping[str, int]
     links: Mapping[str, int]
     saw: Mapping[str, str]
+    sealed: int = 0
 
     @property
     def rounds(self) -> int:
@@ -51,11 +54,12 @@ class JobReport:
 
     @property
     def bytes(self) -> int:
-        """Bytes between parties, and dealt."""
-        return sum(s.bytes for s in self.stages) + sum(self.dealt.values())
+        """Bytes of shares, digests and packages: dealt, between parties, and sealed. What carries them is not counted: the
+        signed plan, hellos, frames, TLS."""
+        return sum(s.bytes for s in self.stages) + sum(self.dealt.values()) + self.sealed
 
     @staticmethod
-    def from_report(report: Mapping[str, Any], job: str, plan: Plan, seconds: float) -> JobReport:
+    def from_report(report: Mapping[str, Any], job: str, plan: Plan, seconds: float, sealed: int = 0) -> JobReport:
         """Read what the backend reports."""
         stages = tuple(
             Stage(name=s["name"], seconds=float(s["seconds"]), rounds=int(s["rounds"]), bytes=int(s["bytes"]))
@@ -76,6 +80,7 @@ class JobReport:
             dealt=dealt,
             links={str(k): int(v) for k, v in report["links"].items()},
             saw=saw,
+            sealed=sealed,
         )
 
     def __str__(self) -> str:

@@ -97,8 +97,7 @@ def quotient(b: Builder, kind: str, count: Ranged, spread: Ranged, central: Rang
 
 
 def grid(kind: str, rows: int) -> tuple[Fraction, ...]:
-    """Return the public points, of three significant digits, that a skewness or kurtosis of so many rows may be rounded to."""
-    if kind == "skew":
-        most = Fraction(math.isqrt(rows) + 1)
-        return significant_grid(-most, most)
-    return significant_grid(LOWEST_KURTOSIS, Fraction(rows + 1))
+    """Return the public points that a skewness or kurtosis of so many rows is rounded to: three digits, none below 0.01."""
+    most = math.isqrt(rows) + 1 if kind == "skew" else rows + 1
+    lowest = Fraction(-most) if kind == "skew" else LOWEST_KURTOSIS
+    return significant_grid(lowest, Fraction(most), decades=max(1, len(str(most))))

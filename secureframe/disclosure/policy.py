@@ -33,6 +33,12 @@ class Policy:
         on shares, before anything opens.
     sensitive_zeros : bool
         Withhold empty cells, and lines that one cell holds whole, in tables by a column declared sensitive.
+    pooled_only : bool
+        The institution's rows leave only together with those of others: no frame, cell or label that is of its rows alone, and
+        of every count that is not 0 at least the threshold is left without any one institution's rows.
+    every_part : bool
+        What each institution adds to a frequency is 0 or at least the threshold too, which also holds against several of them.
+        Without it, the frequency is, pooled and with each institution's rows left out in turn.
     purposes : tuple of str or None
         Purposes that are allowed; None allows any that is stated.
     recipients : tuple of str or None
@@ -46,6 +52,8 @@ class Policy:
     threshold: int = 10
     rounding: int = 0
     sensitive_zeros: bool = False
+    pooled_only: bool = False
+    every_part: bool = False
     purposes: tuple[str, ...] | None = None
     recipients: tuple[str, ...] | None = None
     ledger: bool = False
@@ -99,7 +107,7 @@ def preset(policy: str | Policy) -> Policy:
     if policy == "strict":
         raise PolicyError(
             "policy 'strict' needs approvals and a ledger, which this version does not have",
-            hint="policy='standard'",
+            hint="policy='standard'; its rules of owners: sf.Policy(name='own', rounding=5, pooled_only=True, every_part=True)",
         )
     if policy not in PRESETS:
         raise PolicyError(f"there is no policy {policy!r}", hint=f"{', '.join(map(repr, PRESETS))}, or a sf.Policy")
@@ -119,6 +127,8 @@ def strictest(policies: Iterable[Policy]) -> Policy:
             threshold=max(result.threshold, other.threshold),
             rounding=max(result.rounding, other.rounding),
             sensitive_zeros=result.sensitive_zeros or other.sensitive_zeros,
+            pooled_only=result.pooled_only or other.pooled_only,
+            every_part=result.every_part or other.every_part,
             purposes=_common(result.purposes, other.purposes),
             recipients=_common(result.recipients, other.recipients),
         )

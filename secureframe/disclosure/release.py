@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from secureframe.disclosure import closing, moments, rounding
+from secureframe.disclosure.owners import difference, repeated, unsafe, views
 from secureframe.disclosure.policy import Policy
 from secureframe.disclosure.rounding import Ranged
 from secureframe.mpc.numeric import round_to_base
@@ -27,11 +28,24 @@ CORRELATION_PLACES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Cells of one statistic within a value that leaves, which holds those of others too."""
+
+    value: Value
+    start: int
+    cells: int
+
+    def of(self, opened: Mapping[Value, Sequence[int]]) -> Sequence[int]:
+        """Return these cells of what was opened."""
+        return opened[self.value][self.start : self.start + self.cells]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasedField:
-    """A number that leaves: its name within the statistic, its handle, and the grid that it indexes, if any."""
+    """A number of a statistic: its name, and the grid that it indexes, if any; and where it lies, once it has left."""
 
     name: str
-    value: Value
+    at: Stretch | None = None
     grid: tuple[Fraction, ...] | None = None
 
 
@@ -40,7 +54,7 @@ class ReleasedPiece:
     """What leaves of one statistic: the bits that withhold cells, and its numbers."""
 
     piece: Piece
-    withheld: Value
+    withheld: Stretch
     fields: tuple[ReleasedField, ...]
 
 
@@ -57,18 +71,41 @@ def release(
     Leakage: nothing opens. The recipient learns, for every cell and statistic, one bit, and the fields where it is 0.
     """
     rules = Rules(b, breakdown, parts, policy, violated)
-    released = []
-    for piece in breakdown.pieces:
-        withheld = rules.withheld(piece)
-        fields = []
-        for field, ranged in rules.fields(piece):
-            kept = b.multiply(ranged.value, b.to_arith(b.invert(withheld), ranged.value.limbs))
-            fields.append(replace(field, value=b.refresh(kept)))
-        flag = b.refresh(withheld)
-        for value in (flag, *(f.value for f in fields)):
-            b.output(value)
-        released.append(ReleasedPiece(piece=piece, withheld=flag, fields=tuple(fields)))
-    return tuple(released)
+    return _leave(b, rules.withheld(), [(piece, rules.fields(piece)) for piece in breakdown.pieces])
+
+
+Numbers = tuple[Piece, list[tuple[ReleasedField, Ranged]]]
+"""A statistic and its numbers."""
+
+
+def _leave(b: Builder, withheld: Value, pieces: Sequence[Numbers]) -> tuple[ReleasedPiece, ...]:
+    """Zero what is withheld, share everything anew, and mark it as leaving: the bits of all statistics as one value, and their
+    numbers as one value a width, so that a release of many statistics has few steps."""
+    cells = withheld.n // len(pieces)
+    kept = b.invert(withheld)
+    numbers: dict[int, list[tuple[int, int, Value]]] = {}
+    for i, (_, fields) in enumerate(pieces):
+        for j, (_, ranged) in enumerate(fields):
+            numbers.setdefault(ranged.value.limbs, []).append((i, j, ranged.value))
+    flags = b.refresh(withheld)
+    leaving = [flags]
+    places: dict[tuple[int, int], Stretch] = {}
+    for limbs, found in sorted(numbers.items()):
+        mask = b.to_arith(kept, limbs)
+        index = [i * cells + cell for i, _, _ in found for cell in range(cells)]
+        left = b.refresh(b.multiply(b.concat([value for _, _, value in found]), b.take(mask, index)))
+        leaving.append(left)
+        places |= {(i, j): Stretch(value=left, start=at * cells, cells=cells) for at, (i, j, _) in enumerate(found)}
+    for value in leaving:
+        b.output(value)
+    return tuple(
+        ReleasedPiece(
+            piece=piece,
+            withheld=Stretch(value=flags, start=i * cells, cells=cells),
+            fields=tuple(replace(field, at=places[i, j]) for j, (field, _) in enumerate(fields)),
+        )
+        for i, (piece, fields) in enumerate(pieces)
+    )
 
 
 def minimum_persons(statistic: Statistic, threshold: int, together: int = 2) -> int:
@@ -127,32 +164,64 @@ class Rules:
 
     # -- verdicts ------------------------------------------------------------------------------------------------
 
-    def withheld(self, piece: Piece) -> Value:
-        """One plane over cells: the statistic is withheld there."""
-        b, t = self.b, self.policy.threshold
+    def withheld(self) -> Value:
+        """One plane over the cells of all statistics, one statistic after the other: which of them are withheld."""
+        b, pieces = self.b, self.breakdown.pieces
+        found = [self._verdicts(piece) for piece in pieces]
+        # What has fewer verdicts than others repeats its first one.
+        planes = [b.concat([v[i] if i < len(v) else v[0] for v in found]) for i in range(max(map(len, found)))]
+        planes.append(closing.repeat(b, self._frame(), self.node.cells * len(pieces)))
+        return b.any_plane(b.rows([*planes, *self._too_few()]))
+
+    def _too_few(self) -> list[Value]:
+        """The same for statistics other than frequencies: fewer persons than such a statistic needs."""
+        b, pieces = self.b, self.breakdown.pieces
+        least = [
+            0 if p.statistic.kind in ("size", "count")
+            else minimum_persons(p.statistic, self.policy.threshold, max(2, len(self.node.together)))
+            for p in pieces
+        ]  # fmt: skip
+        if not any(least):
+            return []
+        persons = [self.parts[p.persons] for p in pieces]
+        limits = [limit for limit in least for _ in range(self.node.cells)]
+        hi = max(p.hi for p in persons)
+        found = [closing.below(b, b.concat([p.value for p in persons]), limits, hi)]
+        others = [p.others for p in persons if p.others is not None]
+        if others:
+            # What the recipient has itself it takes away; where nobody else is left, the statistic tells nothing of others.
+            found.append(closing.small(b, b.concat(others), limits, hi))
+        return found
+
+    def _verdicts(self, piece: Piece) -> list[Value]:
+        """Planes over cells, in each of which the statistic is withheld, for reasons of its own."""
+        b = self.b
         persons = self.parts[piece.persons]
         evidence = dict.fromkeys((Count(), piece.persons, *piece.sides))
         verdicts = [self._pattern(e) for e in evidence]
         verdicts += [self._two_sided(one, other) for one, other in opposites(piece.sides)]
-        verdicts.append(closing.repeat(b, self._frame(), self.node.cells))
         if self.policy.sensitive_zeros:
-            verdicts += [closing.below(b, persons.value, 1, persons.hi) for persons in self._classes(piece)]
-        if piece.statistic.kind not in ("size", "count"):
-            least = minimum_persons(piece.statistic, t, max(2, len(self.node.together)))
-            verdicts.append(closing.below(b, persons.value, least, persons.hi))
-        elif self.policy.rounding and piece.persons != Count():
-            everyone = self.parts[Count()]
-            missing = b.subtract(everyone.value, persons.value)
-            verdicts.append(closing.small(b, missing, t, everyone.hi))
+            verdicts += [empty for counts in self._classes(piece) for empty in self._empty(counts, persons)]
+        if piece.statistic.kind in ("size", "count") and self.policy.rounding and piece.persons != Count():
+            verdicts.append(unsafe(b, [difference(b, self.parts[Count()], persons)], self.policy))
         if self.policy.rounding and self._is_quotient_of_spreads(piece.statistic):
             verdicts.append(self._without_variance(piece))
-        return b.any_plane(b.rows(verdicts))
+        return verdicts
 
     def _classes(self, piece: Piece) -> list[Ranged]:
         """Persons in either class of a sensitive column of two values that the statistic is about."""
         schema = self.node.frame.schema
         named = {name for name in piece.statistic.columns if schema[name].sensitive and is_binary(schema[name].type)}
         return [self.parts[s] for s in piece.sides if s.where is not None and column_names(s.where) & named]
+
+    def _empty(self, counts: Ranged, persons: Ranged) -> list[Value]:
+        """Cells in which a class is empty: pooled, or without the rows of one owner where somebody else is in the cell."""
+        b = self.b
+        found = [closing.below(b, counts.value, 1, counts.hi)]
+        for left, everybody in zip(counts.rest, persons.rest, strict=True):
+            tests = closing.below(b, b.concat([left, everybody]), 1, persons.hi)
+            found.append(b.and_(b.cut(tests, 0, left.n), b.invert(b.cut(tests, left.n, 2 * left.n))))
+        return found
 
     def _is_quotient_of_spreads(self, statistic: Statistic) -> bool:
         """Whether a statistic does not exist where a column has one value only, and is rounded as it is."""
@@ -177,16 +246,15 @@ class Rules:
             for frame in (None, *self.breakdown.thinned):
                 outside = self.parts.get(Count(scope="outside", of=frame))
                 counts.append(self._complement(frame) if outside is None else outside)
-            hi = max(c.hi for c in counts)
-            both = b.concat([*(c.value for c in counts), *counts[0].rest])
-            bad = closing.any_element(b, closing.small(b, both, self.policy.threshold, hi))
+            counts += [self.parts[Count(scope="frame", of=frame)] for frame in self.breakdown.stacked]
+            bad = unsafe(b, counts, self.policy)
             self._frame_bad = b.any_plane(b.rows([bad, *self.violated])) if self.violated else bad
         return self._frame_bad
 
     def _complement(self, frame: Node | None) -> Ranged:
         """Persons of a frame's base table that are not in the frame."""
         base, inside = self.parts[Count(scope="base", of=frame)], self.parts[Count(scope="frame", of=frame)]
-        return Ranged(value=self.b.subtract(base.value, inside.value), lo=0, hi=base.hi)
+        return difference(self.b, base, inside)
 
     def _pattern(self, evidence: Count) -> Value:
         """Cells withheld on account of one count of persons, closed against recovery from its margins."""
@@ -195,32 +263,28 @@ class Rules:
         return self._patterns[evidence]
 
     def _close(self, evidence: Count) -> Value:
-        b, t = self.b, self.policy.threshold
+        b = self.b
         counts = self.parts[evidence]
         if not self.node.by:
-            found = closing.small(b, counts.value, t, counts.hi)
-            return b.or_(found, self._remainders(counts, 1)) if counts.rest else found
-        total = self.parts[replace(evidence, scope="frame")]
-        cells = self.node.cells
-        rest = b.subtract(b.take(total.value, [0] * cells), counts.value)
-        tests = closing.small(b, b.concat([counts.value, rest]), t, counts.hi)
-        primary = b.or_(b.cut(tests, 0, cells), b.cut(tests, cells, 2 * cells))
-        if counts.rest:
-            primary = b.or_(primary, self._remainders(counts, cells))
+            return unsafe(b, [counts], self.policy)
+        total = repeated(b, self.parts[replace(evidence, scope="frame")], self.node.cells)
+        primary = unsafe(b, [counts, difference(b, total, counts)], self.policy)
         if self.policy.sensitive_zeros and evidence == Count():
-            primary = self._sensitive(primary, counts)
+            for number, view in enumerate(views(counts)):
+                primary = self._sensitive(primary, view, self._reach(counts), pooled=number == 0)
         sizes = [len(levels) for levels in self.node.levels]
-        columns = math.prod(sizes[1:])
-        hi, overlap = self._reach(counts), self._overlap
-        if sizes[0] == 1 or columns == 1:
-            return closing.close_line(b, counts.value, primary, t, hi, overlap=overlap)
-        return closing.close_rectangle(b, counts.value, primary, sizes[0], columns, t, hi, overlap=overlap)
+        return self._closed(counts, primary, sizes[0], math.prod(sizes[1:]))
 
-    def _remainders(self, counts: Ranged, cells: int) -> Value:
-        """Cells in which too few persons are left when one owner's rows are left out: that owner knows its own."""
-        b = self.b
-        tests = closing.small(b, b.concat(list(counts.rest)), self.policy.threshold, counts.hi)
-        return b.any_plane(b.rows([b.cut(tests, i * cells, (i + 1) * cells) for i in range(len(counts.rest))]))
+    def _closed(self, counts: Ranged, primary: Value, rows: int, columns: int) -> Value:
+        """A pattern that is closed for everybody, and for each owner of rows, who subtracts its own from every margin."""
+        b, t, hi, overlap = self.b, self.policy.threshold, self._reach(counts), self._overlap
+        if rows == 1 or columns == 1:
+            found = [closing.close_line(b, view, primary, t, hi, overlap=overlap) for view in views(counts)]
+        else:
+            found = [
+                closing.close_rectangle(b, view, primary, rows, columns, t, hi, overlap=overlap) for view in views(counts)
+            ]
+        return b.any_plane(b.rows(found)) if len(found) > 1 else found[0]
 
     @property
     def _overlap(self) -> bool:
@@ -233,21 +297,25 @@ class Rules:
 
     def _two_sided(self, one: Count, other: Count) -> Value:
         """Cells withheld in a table of two rows, both sides of a condition, whose margins (sizes and totals) are known."""
-        b, t = self.b, self.policy.threshold
+        b = self.b
         cells = self.node.cells
-        counts = [self.parts[side] for side in (one, other)]
-        both = b.concat([c.value for c in counts])
-        hi = max(c.hi for c in counts)
-        primary = closing.small(b, both, t, hi)
-        if cells == 1:
-            closed = primary
-        else:
-            reach = max(map(self._reach, counts))
-            closed = closing.close_rectangle(b, both, primary, 2, cells, t, reach, overlap=self._overlap)
+        first, second = self.parts[one], self.parts[other]
+        both = Ranged(
+            value=b.concat([first.value, second.value]),
+            lo=0,
+            hi=max(first.hi, second.hi),
+            rest=tuple(b.concat(pair) for pair in zip(first.rest, second.rest, strict=True)),
+            own=tuple(b.concat(pair) for pair in zip(first.own, second.own, strict=True)),
+        )
+        primary = unsafe(b, [both], self.policy)
+        closed = primary if cells == 1 else self._closed(both, primary, 2, cells)
         return b.or_(b.cut(closed, 0, cells), b.cut(closed, cells, 2 * cells))
 
-    def _sensitive(self, primary: Value, counts: Ranged) -> Value:
-        """Empty cells, and whole lines that one cell holds, in a table by a sensitive column."""
+    def _sensitive(self, primary: Value, counts: Value, hi: int, *, pooled: bool) -> Value:
+        """Empty cells, and whole lines that one cell holds, in a table by a sensitive column.
+
+        Where one owner's rows are left out (not ``pooled``), lines that are empty without them say nothing.
+        """
         b = self.b
         sizes = [len(levels) for levels in self.node.levels]
         for axis, name in enumerate(self.node.by):
@@ -259,14 +327,15 @@ class Rules:
             for i, line in enumerate(line_of):
                 lines[line].append(i)
             flat = [i for line in lines for i in line]
-            totals = b.sum(b.take(counts.value, flat, rows=len(lines)))
-            others = b.subtract(b.take(totals, line_of), counts.value)
-            tests = b.invert(closing.below(b, b.concat([counts.value, others]), 1, self._reach(counts)))
+            totals = b.sum(b.take(counts, flat, rows=len(lines)))
+            others = b.subtract(b.take(totals, line_of), counts)
+            tests = b.invert(closing.below(b, b.concat([counts, others]), 1, hi))
             filled, shared = b.cut(tests, 0, self.node.cells), b.cut(tests, self.node.cells, 2 * self.node.cells)
             whole = b.and_(filled, b.invert(shared))
             by_place = [[line[place] for line in lines] for place in range(sizes[axis])]
             line_bad = b.any_plane(b.rows([b.take_bits(whole, index) for index in by_place]))
-            primary = b.any_plane(b.rows([primary, b.invert(filled), b.take_bits(line_bad, line_of)]))
+            empty = b.invert(filled) if pooled else b.and_(b.invert(filled), shared)
+            primary = b.any_plane(b.rows([primary, empty, b.take_bits(line_bad, line_of)]))
         return primary
 
     # -- numbers ---------------------------------------------------------------------------------------------------
@@ -312,7 +381,7 @@ class Rules:
         return [self._to_grid(spread, pairs, type_.step**2, grid, squared=True)]
 
     def _field(self, name: str, ranged: Ranged) -> tuple[ReleasedField, Ranged]:
-        return ReleasedField(name=name, value=ranged.value), ranged
+        return ReleasedField(name=name), ranged
 
     def _exact(self, part: Part) -> Ranged:
         return self.parts[part]
@@ -414,4 +483,4 @@ class Rules:
         """The nearest point of a public grid to unit * numerator / denominator, or to its signed root."""
         thresholds = [t * abs(t) if squared else t for t in rounding.midpoints(grid)]
         reached = rounding.points_reached(self.b, numerator, denominator, [t / unit for t in thresholds])
-        return ReleasedField(name="point", value=reached.value, grid=grid), reached
+        return ReleasedField(name="point", grid=grid), reached

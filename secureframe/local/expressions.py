@@ -15,6 +15,7 @@ import polars as pl
 
 from secureframe.errors import PlanError
 from secureframe.local.integers import integer_dtype, rescaled, scaled_division, storage
+from secureframe.local.operations import date_part, floor_division, mapped, text_operation
 from secureframe.plan.expressions import (
     COMPARISONS,
     Binary,
@@ -35,6 +36,7 @@ from secureframe.plan.expressions import (
     common_step,
     infer,
 )
+from secureframe.plan.operations import DatePart, FloorDivide, MapValues, Modulo, Text
 from secureframe.schema.table import Schema
 from secureframe.schema.types import ColumnType, Kind, Scalar
 
@@ -83,7 +85,7 @@ def _as(expr: Expr, schema: Schema, parameters: Parameters, type_: ColumnType) -
     if expr == Literal(None):
         return pl.lit(None, dtype=storage(type_))
     lowered = _lower(expr, schema, parameters)
-    if type_.is_numeric and type_.kind is not Kind.BOOL:
+    if type_.is_ordered and type_.kind is not Kind.BOOL:
         lowered = rescaled(lowered, _type(expr, schema), type_.step)
     return lowered.cast(storage(type_))
 
@@ -148,7 +150,7 @@ def _comparison(expr: Binary, schema: Schema, parameters: Parameters) -> pl.Expr
         return _against_literal(_MIRRORED[expr.operator], expr.right, expr.left.value, schema, parameters)
     a, b = _type(expr.left, schema), _type(expr.right, schema)
     left, right = _lower(expr.left, schema, parameters), _lower(expr.right, schema, parameters)
-    if a.is_numeric and b.is_numeric:
+    if a.is_ordered and b.is_ordered:
         step = common_step(a.step, b.step)
         left, right = rescaled(left, a, step), rescaled(right, b, step)
         dtype = integer_dtype(*(int(t.step / step) * end for t in (a, b) for end in (t.low, t.high)))
@@ -304,3 +306,35 @@ def _(expr: Cut, schema: Schema, parameters: Parameters) -> pl.Expr:
         band = pl.when(within).then(pl.lit(code, dtype=pl.Int64)).otherwise(band)
     outside = _against_point(first, value, edges[0], type_) | _against_point(above, value, edges[-1], type_)
     return pl.when(value.is_null() | outside).then(pl.lit(None, dtype=pl.Int64)).otherwise(band)
+
+
+@_lower.register
+def _(expr: FloorDivide, schema: Schema, parameters: Parameters) -> pl.Expr:
+    quotient, _, _ = _whole_quotient(expr, schema, parameters)
+    return quotient.cast(storage(_type(expr, schema)))
+
+
+@_lower.register
+def _(expr: Modulo, schema: Schema, parameters: Parameters) -> pl.Expr:
+    quotient, top, bottom = _whole_quotient(expr, schema, parameters)
+    return (top - quotient * bottom).cast(storage(_type(expr, schema)))
+
+
+def _whole_quotient(expr: FloorDivide | Modulo, schema: Schema, parameters: Parameters) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+    left, right = _lower(expr.left, schema, parameters), _lower(expr.right, schema, parameters)
+    return floor_division(left, right, _type(expr.left, schema), _type(expr.right, schema))
+
+
+@_lower.register
+def _(expr: MapValues, schema: Schema, parameters: Parameters) -> pl.Expr:
+    return mapped(_lower(expr.operand, schema, parameters), expr, _type(expr.operand, schema), _type(expr, schema))
+
+
+@_lower.register
+def _(expr: DatePart, schema: Schema, parameters: Parameters) -> pl.Expr:
+    return date_part(_lower(expr.operand, schema, parameters), expr.part, _type(expr.operand, schema), _type(expr, schema))
+
+
+@_lower.register
+def _(expr: Text, schema: Schema, parameters: Parameters) -> pl.Expr:
+    return text_operation(_lower(expr.operand, schema, parameters), expr)

@@ -15,6 +15,8 @@ from secureframe.errors import RangeError
 from secureframe.local.expressions import Parameters, lower_expression
 from secureframe.local.integers import integer_dtype
 from secureframe.local.lower import PERSON, VALID, Tables, lower
+from secureframe.local.wide import sums_of_products
+from secureframe.mpc.program import bit_length
 from secureframe.plan.nodes import Node
 from secureframe.plan.parts import Breakdown, Count, Histogram, Moment, Part, Quantile
 from secureframe.schema.types import ColumnType
@@ -83,6 +85,7 @@ class _Cells:
     def __init__(self, breakdown: Breakdown, rows: pl.DataFrame, parameters: Parameters) -> None:
         self.frame = breakdown.frame
         self.cells = breakdown.node.cells
+        self.keyed = bool(breakdown.node.by)
         self.rows = rows.with_columns(_cell_index(breakdown.node.by, self.frame).alias(_CELL))
         self.parameters = parameters
         self.columns: dict[str, pl.Expr] = {}
@@ -151,9 +154,15 @@ class _Cells:
         return pl.col(column).sum()
 
     def wide_moment(self, part: Moment) -> list[int]:
-        """The sum in Python integers, which have no width."""
+        """The sum in integers that have no width."""
         sums = [0] * self.cells
-        centres = [self._type(name).centre for name in part.columns]
+        types = [self._type(name) for name in part.columns]
+        centres = [type_.centre for type_ in types]
+        widths = [bit_length(t.low - t.centre, t.high - t.centre) for t in types]
+        if all(width < 64 and integer_dtype(t.low, t.high) is pl.Int64 for t, width in zip(types, widths, strict=True)):
+            rows = self.rows.select(_CELL, *dict.fromkeys(part.columns)).drop_nulls()
+            columns = [rows[name].cast(pl.Int64).to_numpy() - centre for name, centre in zip(part.columns, centres, strict=True)]
+            return sums_of_products(columns, widths, part.powers, rows[_CELL].to_numpy(), self.cells)
         for cell, *values in self.rows.select(_CELL, *part.columns).drop_nulls().iter_rows():
             sums[cell] += math.prod(
                 (int(value) - centre) ** power for value, centre, power in zip(values, centres, part.powers, strict=True)
@@ -170,7 +179,10 @@ class _Cells:
         if whole:
             single = rows.select(**{names[p]: self.asked[p] for p in whole})
             found |= {p: [int(single[names[p]][0])] for p in whole}
-        if celled:
+        if celled and not self.keyed:
+            single = rows.select(**{names[p]: self.asked[p] for p in celled})
+            found |= {p: [int(single[names[p]][0] or 0)] for p in celled}
+        elif celled:
             grouped = rows.filter(pl.col(_CELL).is_not_null()).group_by(_CELL).agg(**{names[p]: self.asked[p] for p in celled})
             where = grouped[_CELL].to_list()
             for part in celled:
@@ -194,9 +206,10 @@ class _Cells:
         """How many values lie on each point of the column's grid, cell by cell."""
         type_ = self._type(column)
         points = type_.high - type_.low + 1
-        rows = self.rows.filter(pl.col(column).is_not_null() & pl.col(_CELL).is_not_null())
-        index = rows.select(pl.col(_CELL) * points + (pl.col(column).cast(pl.Int64) - type_.low)).to_series().to_numpy()
-        return [int(count) for count in np.bincount(index, minlength=self.cells * points)]
+        # Missing where the column or a key is.
+        index = self.rows.select(pl.col(_CELL) * points + (pl.col(column).cast(pl.Int64) - type_.low)).to_series().drop_nulls()
+        counts: list[int] = np.bincount(index.to_numpy(), minlength=self.cells * points).tolist()
+        return counts
 
     def _sorted(self, column: str) -> tuple[list[int], list[int], pl.Series]:
         """A column's present values ordered within cells, with where each cell begins and how many it has."""

@@ -13,6 +13,7 @@ from fractions import Fraction
 import polars as pl
 
 from secureframe.local.integers import divide_half_even
+from secureframe.schema.calendar import MICROSECONDS
 from secureframe.schema.columns import ColumnDeclaration
 from secureframe.schema.types import Kind
 
@@ -69,6 +70,8 @@ def quantise(series: pl.Series, declared: ColumnDeclaration, *, text: bool) -> Q
             return _exact(read_integers(series, text=text), Fraction(1), declared)
         case Kind.DATE:
             return _exact(read_days(series), Fraction(1), declared)
+        case Kind.DATETIME:
+            return _moments(read_moments(series), declared)
         case _:
             return _number(series, declared, text=text)
 
@@ -91,6 +94,11 @@ def read_integers(series: pl.Series, *, text: bool) -> pl.Series:
     wrong = _wrong_type("whole numbers of at most 64 bits", series, text=text)
     if series.dtype == pl.Boolean:
         return series.cast(pl.Int64)
+    if isinstance(series.dtype, pl.Duration):
+        durations = read_durations(series)
+        if not _all(durations % MICROSECONDS == 0):
+            raise wrong
+        return durations // MICROSECONDS
     if text and series.dtype == pl.String:
         words = series.str.strip_chars()
         found = words.cast(pl.Int64, strict=False)
@@ -168,6 +176,37 @@ def read_days(series: pl.Series) -> pl.Series:
     return series.cast(pl.Int32).cast(pl.Int64)
 
 
+def read_moments(series: pl.Series) -> pl.Series:
+    """Return microseconds since 1970-01-01; text is read as ISO 8601, a day as its midnight."""
+    if series.dtype == pl.String:
+        words = series.str.strip_chars().str.replace("T", " ", literal=True)
+        words = pl.select(pl.when(words.str.len_chars() <= 10).then(words + " 00:00:00").otherwise(words)).to_series()
+        words = pl.select(pl.when(words.str.len_chars() == 16).then(words + ":00").otherwise(words)).to_series()
+        found = words.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
+        if found.null_count() != series.null_count():
+            raise _wrong_type("time stamps (year-month-day hour:minute:second)", series, text=True)
+        series = found
+    elif series.dtype == pl.Date:
+        series = series.cast(pl.Datetime("us"))
+    elif not isinstance(series.dtype, pl.Datetime):
+        raise _wrong_type("time stamps", series, text=False)
+    if isinstance(series.dtype, pl.Datetime) and series.dtype.time_zone is not None:
+        raise BrokenRule(
+            "type", "holds time stamps of a time zone, and none is declared", "series.dt.tz_convert('UTC').dt.tz_localize(None)"
+        )
+    if series.dtype == pl.Datetime("ns"):
+        # Cast to a coarser unit, Polars would cut towards 1970; a time stamp is cut down.
+        return series.cast(pl.Int64) // 1_000
+    return series.cast(pl.Datetime("us")).cast(pl.Int64)
+
+
+def read_durations(series: pl.Series) -> pl.Series:
+    """Return differences of time as microseconds."""
+    if series.dtype == pl.Duration("ns"):
+        return series.cast(pl.Int64) // 1_000
+    return series.cast(pl.Duration("us")).cast(pl.Int64)
+
+
 # -- range and grid ------------------------------------------------------------------------------------------------------
 
 
@@ -179,6 +218,9 @@ def _number(series: pl.Series, declared: ColumnDeclaration, *, text: bool) -> Qu
         return _exact(units, Fraction(1, 10**scale), declared)
     if series.dtype.is_integer():
         return _exact(series.cast(pl.Int128), Fraction(1), declared)
+    if isinstance(series.dtype, pl.Duration):
+        # As everywhere, a difference of time is a number of days.
+        return _exact(read_durations(series).cast(pl.Int128), Fraction(1, MICROSECONDS), declared)
     return _rounded(read_floats(series, text=text), declared)
 
 
@@ -211,6 +253,14 @@ def _exact(units: pl.Series, step: Fraction, declared: ColumnDeclaration) -> Qua
         rescaled = divide_half_even(scaled, bottom) if factor.denominator > 1 else scaled
         units = pl.DataFrame({"units": units}).select(rescaled).to_series()
     return Quantised(values=units.cast(pl.Int64), changed=changed)
+
+
+def _moments(moments: pl.Series, declared: ColumnDeclaration) -> Quantised:
+    """Microseconds, held against the range and cut down to the whole step."""
+    assert declared.low is not None and declared.high is not None
+    low, high = (int(end * MICROSECONDS) for end in (declared.low, declared.high))
+    moments, changed = _apply_rule(moments, low, high, declared)
+    return Quantised(values=moments // int(declared.step * MICROSECONDS), changed=changed)
 
 
 def _rounded(values: pl.Series, declared: ColumnDeclaration) -> Quantised:

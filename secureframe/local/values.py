@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from secureframe.schema.calendar import MICROSECONDS, time_unit
 from secureframe.schema.table import Schema, TableSchema
 from secureframe.schema.types import ColumnType, Kind
 
@@ -57,6 +58,12 @@ def natural_values(series: pl.Series, type_: ColumnType) -> pandas.Series:
         case Kind.DATE:
             days = grid.to_numpy().astype("datetime64[D]").astype("datetime64[s]")
             return pd.Series(np.where(missing, np.datetime64("NaT", "s"), days))
+        case Kind.DATETIME:
+            # Microseconds hold every time stamp exactly; the dtype says no more than the column's own grid does.
+            unit = time_unit(type_.step)
+            moments = (grid.to_numpy() * int(type_.step * MICROSECONDS)).astype("datetime64[us]").astype(f"datetime64[{unit}]")
+            moments[missing] = np.datetime64("NaT")
+            return pd.Series(moments)
         case Kind.INT | Kind.KEY if grid.dtype == pl.Int64:
             return pd.Series(pd.arrays.IntegerArray(grid.to_numpy(writable=True), missing.copy()))
         case _:

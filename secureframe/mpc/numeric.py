@@ -50,6 +50,26 @@ def from_planes(b: Builder, planes: Value, limbs: int = 1, *, signed: bool = Fal
     return b.combine(b.to_arith(planes, limbs), weights)
 
 
+def levels_of_code(b: Builder, planes: Value, levels: int) -> Value:
+    """One plane for each of the codes ``0 .. levels - 1`` that some bit planes (lowest first) may spell: where they do.
+
+    Leakage
+        None.
+    Rounds and bytes
+        ceil(log2 planes) rounds; about ``levels`` bits an element.
+    """
+    if not 1 <= levels <= 1 << planes.rows:
+        raise ProgramError("the planes do not spell so many codes")
+    if planes.rows == 1:
+        both = b.rows([b.invert(planes), planes])
+        return both if levels == 2 else b.pick_rows(both, [0])
+    low = planes.rows // 2
+    lower = levels_of_code(b, b.pick_rows(planes, range(low)), 1 << low)
+    upper = levels_of_code(b, b.pick_rows(planes, range(low, planes.rows)), -(-levels >> low))
+    found = b.outer(upper, lower)
+    return found if found.rows == levels else b.pick_rows(found, range(levels))
+
+
 def lift(b: Builder, x: Value, width: int, limbs: int) -> Value:
     """The same two's complement integer of ``width`` bits in a ring of more limbs, exactly.
 

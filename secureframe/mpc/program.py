@@ -62,19 +62,37 @@ class InputSpec:
     value: Value
 
 
+class Kept(NamedTuple):
+    """A value that outlives a job at the parties: what it is (a digest), the arrangement it belongs to, and the job that made it.
+
+    ``origin`` is empty where it is the job that keeps the value.
+    """
+
+    digest: str
+    group: str
+    origin: str
+    value: Value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """Straight-line code: inputs in order of dealing, instructions in order of emission, released values."""
+    """Straight-line code: inputs in order of dealing, instructions in order of emission, released values.
+
+    ``recalled`` values are there from an earlier job, ``kept`` ones stay at the parties for later jobs; see ``keeping.py``.
+    """
 
     inputs: tuple[InputSpec, ...]
     instructions: tuple[Instruction, ...]
     outputs: tuple[Value, ...]
     stages: tuple[str, ...]
+    recalled: tuple[Kept, ...] = ()
+    kept: tuple[Kept, ...] = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel inside an institution as flat tuples: several times faster than object by object."""
         made = [r for i in self.instructions for r in i.results]
-        values = [(v.number, v.kind, v.rows, v.n, v.limbs) for v in (*(spec.value for spec in self.inputs), *made)]
+        given = (*(spec.value for spec in self.inputs), *(k.value for k in self.recalled))
+        values = [(v.number, v.kind, v.rows, v.n, v.limbs) for v in (*given, *made)]
         return _unpacked, (
             values,
             [(spec.owner, spec.label, spec.value.number) for spec in self.inputs],
@@ -84,6 +102,8 @@ class Program:
             ],
             [v.number for v in self.outputs],
             self.stages,
+            [(*k[:3], k.value.number) for k in self.recalled],
+            [(*k[:3], k.value.number) for k in self.kept],
         )
 
 
@@ -93,6 +113,8 @@ def _unpacked(
     instructions: list[tuple[str, list[int], list[int], dict[str, Any], str]],
     outputs: list[int],
     stages: tuple[str, ...],
+    recalled: list[tuple[str, str, str, int]],
+    kept: list[tuple[str, str, str, int]],
 ) -> Program:
     known = {fields[0]: Value(*fields) for fields in values}
     return Program(
@@ -109,6 +131,8 @@ def _unpacked(
         ),
         outputs=tuple(known[number] for number in outputs),
         stages=stages,
+        recalled=tuple(Kept(digest, group, origin, known[number]) for digest, group, origin, number in recalled),
+        kept=tuple(Kept(digest, group, origin, known[number]) for digest, group, origin, number in kept),
     )
 
 
@@ -170,7 +194,8 @@ class Builder:
         )
 
     def _value(self, kind: Kind, rows: int, n: int, limbs: int = 1) -> Value:
-        _require(rows >= 1 and n >= 1 and limbs >= 1, f"empty {kind} value")
+        if rows < 1 or n < 1 or limbs < 1:
+            raise ProgramError(f"empty {kind} value")
         value = Value(self._next, kind, rows, n, limbs)
         self._next += 1
         return value
@@ -235,8 +260,11 @@ class Builder:
 
     def _same(self, x: Value, y: Value, kind: Kind) -> tuple[int, int]:
         """Shape of an elementwise operation; a side of one row is repeated for every row of the other."""
-        _require(x.kind == kind and y.kind == kind and x.limbs == y.limbs, f"{kind} expected, same limbs: {x} {y}")
-        _require(x.n == y.n and (x.rows == y.rows or 1 in (x.rows, y.rows)), f"shapes differ: {x} {y}")
+        # The text is made only where it is needed: a program has thousands of these.
+        if x.kind != kind or y.kind != kind or x.limbs != y.limbs:
+            raise ProgramError(f"{kind} expected, same limbs: {x} {y}")
+        if x.n != y.n or (x.rows != y.rows and 1 not in (x.rows, y.rows)):
+            raise ProgramError(f"shapes differ: {x} {y}")
         return max(x.rows, y.rows), x.n
 
     def add(self, x: Value, y: Value) -> Value:
@@ -375,6 +403,12 @@ class Builder:
         """Conjunction bit by bit; a side of one plane is repeated. 1 round."""
         rows, n = self._same(x, y, "bits")
         return self._emit("and", (x, y), self._value("bits", rows, n))
+
+    def outer(self, x: Value, y: Value) -> Value:
+        """Conjunctions of every plane of ``x`` with every plane of ``y``, those of one plane of ``x`` together. 1 round."""
+        _require(x.kind == "bits" and y.kind == "bits" and x.n == y.n, "bits of one n expected")
+        left = self.pick_rows(x, [i for i in range(x.rows) for _ in range(y.rows)])
+        return self.and_(left, self.pick_rows(y, [j for _ in range(x.rows) for j in range(y.rows)]))
 
     def mask_words(self, x: Value, mask: Value) -> Value:
         """Words where the bit of ``mask`` (one plane) is 1, else zero. 1 round."""

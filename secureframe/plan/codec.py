@@ -21,7 +21,8 @@ from typing import Any
 import rfc8785
 
 from secureframe.errors import PlanError
-from secureframe.plan import combining, expressions, nodes
+from secureframe.plan import combining, expressions, nodes, operations
+from secureframe.schema.calendar import as_days, as_moment
 from secureframe.schema.table import TableSchema
 from secureframe.schema.types import ColumnType, Scalar
 
@@ -38,7 +39,8 @@ Tables = Mapping[tuple[str, str], TableSchema]
 
 def _classes() -> dict[str, type[Any]]:
     found: dict[str, type[Any]] = {}
-    for module, base in ((expressions, expressions.Expr), (nodes, nodes.Node), (combining, nodes.Node)):
+    modules = ((expressions, expressions.Expr), (operations, expressions.Expr), (nodes, nodes.Node), (combining, nodes.Node))
+    for module, base in modules:
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, base) and value is not base:
                 found[value.__name__] = value
@@ -109,6 +111,8 @@ def encode_scalar(value: Scalar) -> dict[str, Any]:
             return {"type": "fraction", "value": str(value)}
         case str():
             return {"type": "text", "value": value}
+        case datetime.datetime():
+            return {"type": "datetime", "value": value.isoformat()}
         case datetime.date():
             return {"type": "date", "value": value.isoformat()}
         case _:
@@ -276,13 +280,13 @@ def decode_scalar(record: Any) -> Scalar:
             return typing.cast(Fraction, _number(text, Fraction))
         case "text":
             return typing.cast(str, text)
-        case "date":
+        case "date" | "datetime" as kind:
             try:
-                day = datetime.date.fromisoformat(text)
+                moment = (datetime.date if kind == "date" else datetime.datetime).fromisoformat(text)
             except ValueError as error:
                 raise PlanError("a date of the plan is malformed") from error
-            if day.isoformat() != text:
+            if moment.isoformat() != text or (kind == "datetime" and as_moment(as_days(moment)) != moment):
                 raise PlanError("a date of the plan is not in its one form")
-            return day
+            return moment
         case _:
             raise PlanError("a constant of the plan is malformed")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from secureframe.plan.combining import Concat, Distinct, Merge
 from secureframe.plan.expressions import (
@@ -35,8 +36,9 @@ from secureframe.plan.expressions import (
     walk,
 )
 from secureframe.plan.nodes import Aggregation, Filter, GroupPersons, Node, Project, SortRows
+from secureframe.plan.operations import TESTS, DatePart, FloorDivide, MapValues, Modulo, Text, mapped_values
 from secureframe.schema.table import Schema
-from secureframe.schema.types import MAX_LEVELS, ColumnType, Kind, bool_type
+from secureframe.schema.types import MAX_LEVELS, ColumnType, Kind, bool_type, bound_value
 
 ROUNDED_LEVELS = 16
 """A rounding onto so few points divides persons as a comparison would: every point counts."""
@@ -244,8 +246,8 @@ def _split(expr: Expr, schema: Schema) -> list[Expr]:
         case FillNull(operand=operand) | Cut(operand=operand):
             return [IsNull(operand)]
         case Clip(operand=operand, low=low, high=high):
-            ends = (("<", low), (">", high))
-            return [Binary(operator, operand, Literal(end)) for operator, end in ends if end is not None]
+            ends, own = (("<", low), (">", high)), infer(operand, schema).type
+            return [Binary(operator, operand, Literal(bound_value(end, own))) for operator, end in ends if end is not None]
         case Binary("*", left, right) if column_names(left) and column_names(right):
             # A factor with few values is a mask: 0 takes persons out.
             return [Binary("!=", e, Literal(0)) for e in (left, right) if _is_mask(infer(e, schema).type)]
@@ -254,8 +256,44 @@ def _split(expr: Expr, schema: Schema) -> list[Expr]:
             if type_.high - type_.low < min(ROUNDED_LEVELS, finer.high - finer.low):
                 return [Binary("==", expr, Literal(i * type_.step)) for i in range(type_.low, type_.high + 1)]
             return []
+        case FloorDivide() | Modulo() | DatePart():
+            return _levels(expr, schema)
+        case Divide():
+            type_ = infer(expr, schema).type
+            return _levels(expr, schema) if type_.high - type_.low < ROUNDED_LEVELS else []
+        case MapValues():
+            type_ = infer(expr, schema).type
+            unmapped: list[Expr] = [IsNull(expr)] if type_.nullable else []
+            values = mapped_values(expr)
+            if type_.kind is Kind.CATEGORY:
+                # A category is counted, never added up; what is compared with it is a condition of its own.
+                return unmapped
+            if len(values) > MAX_LEVELS:
+                return unmapped + _not_zero(expr, type_)
+            return unmapped + ([expr] if type_.kind is Kind.BOOL else [Binary("==", expr, Literal(v)) for v in values])
+        case Text(how=how):
+            return [expr] if how in TESTS else _levels(expr, schema) if how == "len" else []
         case _:
             return []
+
+
+def _levels(expr: Expr, schema: Schema) -> list[Expr]:
+    """Every level of a value that has few; of one that has many whether it is zero."""
+    type_ = infer(expr, schema).type
+    if type_.kind is Kind.CATEGORY:
+        return []
+    if type_.high - type_.low >= MAX_LEVELS:
+        return _not_zero(expr, type_)
+    return [Binary("==", expr, Literal(_value(type_, point))) for point in range(type_.low, type_.high + 1)]
+
+
+def _value(type_: ColumnType, point: int) -> Any:
+    """A point of a grid as the constant that it is compared with, exactly."""
+    return bound_value(point * type_.step, type_)
+
+
+def _not_zero(expr: Expr, type_: ColumnType) -> list[Expr]:
+    return [Binary("!=", expr, Literal(0))] if type_.is_numeric and type_.low <= 0 <= type_.high else []
 
 
 def _is_mask(type_: ColumnType) -> bool:
@@ -273,8 +311,10 @@ def _two_valued(expr: Expr, root: Node, *, whole: bool = False) -> Iterator[Expr
     match expr:
         case Binary(operator, left, right) if operator in ARITHMETIC:
             operands = [left, right]
-        case Divide(left, right, _):
+        case Divide(left, right, _) | FloorDivide(left, right) | Modulo(left, right):
             operands = [left, right]
+        case MapValues(operand) | DatePart(operand):
+            operands = [operand]
         case Where(_, then, otherwise):
             operands = [e for e in (then, otherwise) if e != Literal(None)]
         case FillNull(operand) | Clip(operand) | Quantise(operand):

@@ -16,8 +16,19 @@ from functools import singledispatch
 from typing import Any
 
 from secureframe.errors import DisclosureError, PlanError, RangeError
+from secureframe.schema.calendar import as_days, as_moment
 from secureframe.schema.table import ALL_USES, Field, Schema
-from secureframe.schema.types import ColumnType, Kind, Scalar, as_fraction, bool_type, number_type, quotient_step
+from secureframe.schema.types import (
+    ColumnType,
+    Kind,
+    Scalar,
+    as_fraction,
+    bool_type,
+    moment_type,
+    number_type,
+    quotient_step,
+    time_type,
+)
 
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 LOGIC = ("&", "|")
@@ -47,10 +58,11 @@ class Literal(Expr):
     def __post_init__(self) -> None:
         if isinstance(self.value, float):
             object.__setattr__(self, "value", as_fraction(self.value))
-        if isinstance(self.value, datetime.datetime) or not isinstance(
-            self.value, bool | int | Fraction | str | datetime.date | None
-        ):
+        if not isinstance(self.value, bool | int | Fraction | str | datetime.date | None):
             raise PlanError(f"{type(self.value).__name__} is no literal", hint="bool, int, float, str and datetime.date are")
+        if isinstance(self.value, datetime.date):
+            # Midnights are dates, so that one moment has one form.
+            object.__setattr__(self, "value", as_moment(as_days(self.value)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,9 +305,7 @@ def literal_type(value: Scalar) -> ColumnType:
     if isinstance(value, str):
         return ColumnType(kind=Kind.STRING)
     if isinstance(value, datetime.date):
-        day = ColumnType(kind=Kind.DATE, lo=0, hi=0).to_grid(value)
-        assert day is not None
-        return ColumnType(kind=Kind.DATE, lo=int(day), hi=int(day))
+        return moment_type(value)
     if value is None:
         raise PlanError("a missing value is no operand", hint="isna() asks for missing values")
     number = as_fraction(value)
@@ -321,8 +331,9 @@ def _(expr: Binary, schema: Schema) -> Field:
         return _infer_comparison(expr, schema)
     left, right = infer(expr.left, schema), infer(expr.right, schema)
     a, b, nullable = left.type, right.type, left.type.nullable or right.type.nullable
-    days = expr.operator == "-" and a.kind is b.kind is Kind.DATE
-    if not days:
+    make = _moved_type(expr.operator, a, b)
+    if make is None:
+        make = number_type
         _need_number(left, expr.left, expr.operator)
         _need_number(right, expr.right, expr.operator)
     if expr.operator == "*":
@@ -331,8 +342,18 @@ def _(expr: Binary, schema: Schema) -> Field:
     step = common_step(a.step, b.step)
     p, q = int(a.step / step), int(b.step / step)
     if expr.operator == "+":
-        return _joined(number_type(a.low * p + b.low * q, a.high * p + b.high * q, step, nullable), left, right)
-    return _joined(number_type(a.low * p - b.high * q, a.high * p - b.low * q, step, nullable), left, right)
+        return _joined(make(a.low * p + b.low * q, a.high * p + b.high * q, step, nullable), left, right)
+    return _joined(make(a.low * p - b.high * q, a.high * p - b.low * q, step, nullable), left, right)
+
+
+def _moved_type(operator: str, a: ColumnType, b: ColumnType) -> Callable[[int, int, Fraction, bool], ColumnType] | None:
+    """What arithmetic makes of dates: their difference is a number of days, and days move a date; None for anything else."""
+    if operator == "-" and a.is_time and b.is_time:
+        return number_type
+    days = [t for t in (a, b) if t.is_numeric and t.kind is not Kind.BOOL]
+    if len(days) == 1 and ((a.is_time and operator in ("+", "-")) or (b.is_time and operator == "+")):
+        return time_type
+    return None
 
 
 def _infer_comparison(expr: Binary, schema: Schema) -> Field:
@@ -353,7 +374,7 @@ def _infer_comparison(expr: Binary, schema: Schema) -> Field:
             equality and a.categories == b.categories, "categories are compared for equality, over one public domain"
         )
     else:
-        dates, texts = (a.kind is b.kind is kind for kind in (Kind.DATE, Kind.STRING))
+        dates, texts = a.is_time and b.is_time, a.kind is b.kind is Kind.STRING
         _need((a.is_numeric and b.is_numeric) or dates or (texts and equality), f"{a.kind} and {b.kind} cannot be compared")
     return _joined(bool_type(nullable), left, right)
 
@@ -444,7 +465,9 @@ def _(expr: IsIn, schema: Schema) -> Field:
 
 @infer.register
 def _(expr: Clip, schema: Schema) -> Field:
-    field = _number(expr.operand, schema, "clip")
+    field = infer(expr.operand, schema)
+    if not field.type.is_time:
+        _need_number(field, expr.operand, "clip")
     bounds = [b for b in (expr.low, expr.high) if b is not None]
     _need(bool(bounds), "clip needs lower= or upper=")
     _need(len(bounds) < 2 or bounds[0] <= bounds[1], "clip needs lower <= upper")
@@ -457,7 +480,8 @@ def _(expr: Clip, schema: Schema) -> Field:
         lo, hi = (max(x, int(expr.low / step)) for x in (lo, hi))
     if expr.high is not None:
         lo, hi = (min(x, int(expr.high / step)) for x in (lo, hi))
-    return _joined(number_type(lo, hi, step, field.type.nullable), field)
+    make = time_type if field.type.is_time else number_type
+    return _joined(make(lo, hi, step, field.type.nullable), field)
 
 
 def _union(a: ColumnType, b: ColumnType, expr: Expr) -> ColumnType:
@@ -465,14 +489,13 @@ def _union(a: ColumnType, b: ColumnType, expr: Expr) -> ColumnType:
     nullable = a.nullable or b.nullable
     if a.kind is b.kind is Kind.BOOL:
         return bool_type(nullable)
-    if a.kind is b.kind is Kind.DATE:
-        return ColumnType(kind=Kind.DATE, lo=min(a.low, b.low), hi=max(a.high, b.high), nullable=nullable)
     if a.kind is b.kind is Kind.CATEGORY and a.categories == b.categories:
         return a.null(nullable)
-    _need(a.is_numeric and b.is_numeric, f"{show(expr)} mixes {a.kind} and {b.kind}")
+    make = time_type if a.is_time and b.is_time else number_type
+    _need(make is time_type or (a.is_numeric and b.is_numeric), f"{show(expr)} mixes {a.kind} and {b.kind}")
     step = common_step(a.step, b.step)
     p, q = int(a.step / step), int(b.step / step)
-    return number_type(min(a.low * p, b.low * q), max(a.high * p, b.high * q), step, nullable)
+    return make(min(a.low * p, b.low * q), max(a.high * p, b.high * q), step, nullable)
 
 
 @infer.register
@@ -521,7 +544,9 @@ def _(expr: Widen, schema: Schema) -> Field:
         _need(type_.to_grid(expr.operand.value) is not None, f"{show(expr.operand)} is not in the public domain")
         return replace(field, type=type_)
     _need(
-        own.kind is type_.kind or (own.is_numeric and type_.is_numeric and Kind.BOOL not in (own.kind, type_.kind)),
+        own.kind is type_.kind
+        or (own.is_time and type_.is_time)
+        or (own.is_numeric and type_.is_numeric and Kind.BOOL not in (own.kind, type_.kind)),
         f"{show(expr.operand)} is of kind {own.kind}, and no {type_.kind}",
     )
     fits = (own.lo is None) == (type_.lo is None)
@@ -570,4 +595,10 @@ def show(expr: Expr) -> str:
         case Widen(operand, _):
             return show(operand)
         case _:
-            raise PlanError(f"{type(expr).__name__} is no expression")
+            return show_operation(expr)
+
+
+@singledispatch
+def show_operation(expr: Expr) -> str:
+    """Return one of the expressions of ``operations`` as text."""
+    raise PlanError(f"{type(expr).__name__} is no expression")

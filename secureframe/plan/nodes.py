@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 from secureframe.errors import DisclosureError, PlanError, PolicyError
 from secureframe.plan.expressions import ColumnRef, Expr, Widen, column_names, infer, show, walk
@@ -483,11 +484,11 @@ class Summarise(Node):
         return count
 
 
-def hash_once(cls: type[Node]) -> None:
-    """Keep a node's hash once it is known: the compiler looks nodes up far more often than it makes them."""
-    compute = cls.__hash__
+def hash_once(cls: type[Any]) -> None:
+    """Keep the hash of a frozen record once it is known: the compiler looks nodes up far more often than it makes them."""
+    compute: Any = cls.__hash__
 
-    def cached(self: Node) -> int:
+    def cached(self: Any) -> int:
         known = self.__dict__.get("_hash")
         if known is None:
             known = self.__dict__["_hash"] = compute(self)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 
 from secureframe.plan.conditions import counts_persons, has_two_values, hidden_frequencies, inner_conditions, with_columns
 from secureframe.plan.expressions import Binary, ColumnRef, Expr, Literal, Not
-from secureframe.plan.nodes import PREDICATE, Node, Statistic, Summarise
+from secureframe.plan.nodes import PREDICATE, Node, Statistic, Summarise, hash_once
 from secureframe.plan.statistics import KINDS
-from secureframe.plan.thinning import thinned_frames
+from secureframe.plan.thinning import stacked_beside_themselves, thinned_frames
 from secureframe.schema.types import Kind
 
 
@@ -88,7 +89,7 @@ class Piece:
     parts: tuple[Part, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Breakdown:
     """A release in pieces, over a frame that has a column for every predicate the rules ask about."""
 
@@ -102,7 +103,7 @@ class Breakdown:
         node = replace(self.node, frame=self.node.frame.branches[number])
         return replace(self, node=node, frame=self.frame.branches[number])
 
-    @property
+    @cached_property
     def parts(self) -> tuple[Part, ...]:
         """Every part once, in a fixed order; the counts that every release needs come first."""
         ordered: dict[Part, None] = {Count(scope="base"): None, Count(scope="frame"): None, Count(): None}
@@ -117,15 +118,24 @@ class Breakdown:
                 ordered[part] = None
         return tuple(ordered)
 
-    @property
+    @cached_property
     def thinned(self) -> tuple[Node, ...]:
-        """Frames that were reduced or merged in after rows were left out of them; the rules count these too."""
+        """Frames that were reduced, merged in or stacked after rows were left out of them; the rules count these too."""
         return thinned_frames(self.node.frame)
 
 
+    @cached_property
+    def stacked(self) -> tuple[Node, ...]:
+        """Those of them that give some persons more weight than others: the rules count who is in these, too."""
+        return stacked_beside_themselves(self.node.frame)
+
+
+hash_once(Breakdown)
+
+
 def frame_counts(frame: Node) -> tuple[Count, ...]:
-    """Return what the rules ask of a frame that was reduced or merged in."""
-    scopes = ("outside",) if frame.rows_per_person > 1 else ("base", "frame")
+    """Return what the rules ask of a frame that was reduced, merged in or stacked."""
+    scopes = ("frame", "outside") if frame.rows_per_person > 1 else ("base", "frame")
     return tuple(Count(scope=scope, of=frame) for scope in scopes)
 
 

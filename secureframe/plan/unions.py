@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from secureframe.errors import PlanError
 from secureframe.plan.expressions import ColumnRef, Expr, Widen, common_step
-from secureframe.schema.types import ColumnType, Kind, number_type
+from secureframe.schema.types import ColumnType, Kind, number_type, time_type
 
 DOMAINS = " + "
 """What stands between the names of person domains that were stacked."""
@@ -36,6 +36,14 @@ def union_type(types: Sequence[ColumnType], name: str) -> ColumnType:
         low = min(t.low * f for t, f in zip(types, factors, strict=True))
         high = max(t.high * f for t, f in zip(types, factors, strict=True))
         return number_type(low, high, step, nullable)
+    if all(t.is_time for t in types):
+        step = min(t.step for t in types)
+        for t in types:
+            step = common_step(step, t.step)
+        factors = [int(t.step / step) for t in types]
+        low = min(t.low * f for t, f in zip(types, factors, strict=True))
+        high = max(t.high * f for t, f in zip(types, factors, strict=True))
+        return time_type(low, high, step, nullable)
     kinds = sorted({str(t.kind) for t in types})
     if len(kinds) > 1:
         raise PlanError(

@@ -25,7 +25,6 @@ from secureframe.plan.expressions import (
     IsNull,
     Literal,
     Not,
-    Parameter,
     Quantise,
     Where,
     Widen,
@@ -35,8 +34,10 @@ from secureframe.plan.expressions import (
 )
 from secureframe.plan.forms import PRESENT, TRUTH, Encoding, Form, arith, key_encoding
 from secureframe.plan.nodes import Node
-from secureframe.planner.quotients import QuotientShape, rounded_quotient
-from secureframe.schema.types import ColumnType, Kind, as_fraction
+from secureframe.plan.operations import DatePart, FloorDivide, MapValues, Modulo
+from secureframe.planner import operations
+from secureframe.planner.quotients import QuotientShape, constant_grid, rounded_quotient
+from secureframe.schema.types import ColumnType, Kind
 
 if TYPE_CHECKING:
     from secureframe.planner.frames import FrameCompiler
@@ -73,15 +74,6 @@ def limbs_of(type_: ColumnType, extra: int = 2) -> int:
     return -(-width // 64)
 
 
-def _constant(c: FrameCompiler, expr: Expr) -> Fraction | None:
-    """The grid position of a literal or parameter on its own step; None for anything else."""
-    if isinstance(expr, Literal):
-        return Fraction(infer(expr, {}).type.low)
-    if isinstance(expr, Parameter):
-        return as_fraction(c.parameters[expr.name]) / expr.type.step
-    return None
-
-
 # -- conditions ----------------------------------------------------------------------------------------------------------
 
 
@@ -116,6 +108,8 @@ def _truth(c: FrameCompiler, node: Node, expr: Expr) -> Value:
             return _falsehood(c, node, operand)
         case Widen(operand, _):
             return b.zeros("bits", 1, node.length) if operand == Literal(None) else truth(operand)
+        case MapValues():
+            return operations.map_truth(c, node, expr)
         case _:
             raise PlanError(f"{show(expr)} is not offered over columns of several institutions")
 
@@ -150,6 +144,8 @@ def _falsehood(c: FrameCompiler, node: Node, expr: Expr) -> Value:
             return c.value(node, FillNull(negated(operand), negated(value)), TRUTH)
         case Widen(operand, wider):
             return c.value(node, Widen(negated(operand), wider), TRUTH)
+        case MapValues():
+            return operations.map_falsehood(c, node, expr)
         case _:
             raise PlanError(f"{show(expr)} is not offered over columns of several institutions")
 
@@ -194,7 +190,7 @@ def _difference(c: FrameCompiler, node: Node, left: Expr, right: Expr) -> tuple[
     total: Value | None = None
     offset = 0
     for e, type_, factor in ((left, types[0], p), (right, types[1], -q)):
-        known = _constant(c, e) if not isinstance(e, Literal) else Fraction(type_.low)
+        known = constant_grid(c, e) if not isinstance(e, Literal) else Fraction(type_.low)
         if known is not None:
             offset += int(known * factor)
             continue
@@ -233,10 +229,12 @@ def _present(c: FrameCompiler, node: Node, expr: Expr) -> Value:
     match expr:
         case Binary("&" | "|") | Not():
             found = b.xor(c.value(node, expr, TRUTH), c.value(node, Not(expr), TRUTH))
-        case Binary(_, left, right) | Divide(left, right, _):
+        case Binary(_, left, right) | Divide(left, right, _) | FloorDivide(left, right) | Modulo(left, right):
             found = both(present(left), present(right))
-        case Clip(operand) | Quantise(operand) | Widen(operand):
+        case Clip(operand) | Quantise(operand) | Widen(operand) | DatePart(operand):
             found = present(operand)
+        case MapValues():
+            found = operations.map_present(c, node, expr)
         case Where(condition, then, otherwise):
             chosen = c.value(node, condition, TRUTH)
             p, q = present(then), present(otherwise)
@@ -262,7 +260,7 @@ def _number(c: FrameCompiler, node: Node, expr: Expr, limbs: int) -> Value:
 
     def aligned(e: Expr, step: Fraction) -> tuple[Value | None, int]:
         """(u, k) with grid = u + k on ``step`` where present; u is None for a constant."""
-        known = _constant(c, e)
+        known = constant_grid(c, e)
         own = infer(e, node.schema).type
         factor = own.step / step
         if known is not None:
@@ -315,6 +313,12 @@ def _number(c: FrameCompiler, node: Node, expr: Expr, limbs: int) -> Value:
             return finish(u, k)
         case Divide() | Quantise():
             return finish(_quotient(c, node, expr, type_, limbs), 0)
+        case FloorDivide() | Modulo():
+            return finish(operations.whole_quotient(c, node, expr, limbs), 0)
+        case DatePart():
+            return finish(operations.date_part(c, node, expr, limbs), 0)
+        case MapValues():
+            return operations.map_number(c, node, expr, type_, limbs)
         case _:
             raise PlanError(f"{show(expr)} is not offered over columns of several institutions")
 
@@ -355,7 +359,7 @@ def _quotient(c: FrameCompiler, node: Node, expr: Divide | Quantise, type_: Colu
     wide = max(limbs, shape.limbs)
 
     def grid(e: Expr, own: ColumnType) -> Value:
-        known = _constant(c, e)
+        known = constant_grid(c, e)
         if known is not None:
             return b.constant([int(known)] * node.length, limbs=wide)
         return b.add_public(c.value(node, e, arith(wide)), [own.centre])
@@ -398,6 +402,10 @@ def _onehot(c: FrameCompiler, node: Node, expr: Expr) -> Value:
         return b.rows([c.value(node, Not(expr), TRUTH), c.value(node, expr, TRUTH)])
     if isinstance(expr, Cut):
         return _cut(c, node, expr)
+    if isinstance(expr, MapValues):
+        return operations.map_onehot(c, node, expr, type_)
+    if isinstance(expr, DatePart) and (planes := operations.date_onehot(c, node, expr)) is not None:
+        return planes
     assert type_.levels is not None
     number = c.value(node, expr, arith())
     hits = [b.is_zero(b.add_public(number, [type_.centre - type_.low - i]), type_.width + 1) for i in range(len(type_.levels))]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from secureframe.mpc.cost import CostReport, StageCost, cost
+from secureframe.mpc.cost import StageCost
 from secureframe.plan.combining import Concat, Distinct, Merge, keys_text
 from secureframe.plan.envelope import Plan
 from secureframe.plan.expressions import Divide, Quantise, show, walk
@@ -17,6 +17,7 @@ from secureframe.plan.nodes import Filter, GroupPersons, Node, Project, SortRows
 from secureframe.plan.places import place
 from secureframe.planner.compile import Compiled
 from secureframe.planner.frames import LocalPart, LocalValue
+from secureframe.planner.prediction import Prediction, predict
 
 _FORMS = {
     Form.VALID: "one bit a row: still in the cohort",
@@ -26,6 +27,8 @@ _FORMS = {
     Form.PLANES: "bit planes",
     Form.ONEHOT: "one bit a level",
     Form.KEY: "key bits",
+    Form.SAME: "one bit a row: the same person as the row before",
+    Form.POWER2: "ring elements, squared",
 }
 
 
@@ -80,10 +83,15 @@ def _aggregation(node: GroupPersons, name: str, how: str, column: str) -> str:
 
 def explain_plan(plan: Plan, compiled: Compiled, hosts: Mapping[int, str]) -> str:
     """Return the explanation of a compiled plan."""
-    report = cost(compiled.program)
+    expected = predict(compiled)
+    report = expected.report
     lines = [f"plan {plan.digest[:16]} for {plan.recipient['name']}: {plan.purpose}"]
     for release in plan.releases:
         lines += _lines(release, 0)
+    if compiled.program.recalled:
+        kept = len({k.group for k in compiled.program.recalled})
+        what = "no join" if all(i.operation != "sort" for i in compiled.program.instructions) else "the rest is joined"
+        lines.append(f"kept from an earlier statement: {kept} arrangement{'s' if kept > 1 else ''} of rows by a key; {what}")
     lines.append("sent as shares:")
     for owner, dealt in report.dealt_bytes.items():
         lines.append(f"  {owner}: {_size(sum(dealt))}")
@@ -91,22 +99,24 @@ def explain_plan(plan: Plan, compiled: Compiled, hosts: Mapping[int, str]) -> st
     lines.append("computed among " + ", ".join(hosts[i] for i in sorted(hosts)) + ":")
     for stage in report.stages:
         lines.append(f"  {stage.name}: {_cost(stage, sum(stage.bytes_sent))}")
-    total = sum(report.bytes_sent) + sum(sum(d) for d in report.dealt_bytes.values())
-    lines.append(f"  in all: {_cost(report, total)}")
+    lines.append(f"sealed for {plan.recipient['name']}: {_size(expected.sealed)}, in three packages")
+    lines.append(f"in all: {_cost(expected, expected.bytes)}")
     lines.append("learned:")
     lines.append("  institutions: the plan; nothing of each other's rows")
     merges = {n for r in plan.releases for n in walk_nodes(r) if isinstance(n, Merge) and len(n.owners) > 1}
     sizes = sorted({n.length for m in merges for n in (m.left, m.right)})
-    opened = f"; comparisons of shuffled rows; declared sizes {', '.join(f'{s:,}' for s in sizes)}" if merges else ""
+    sorts = any(i.operation == "sort" for i in compiled.program.instructions)
+    comparisons = "; comparisons of shuffled rows" if sorts else ""
+    opened = f"{comparisons}; declared sizes {', '.join(f'{s:,}' for s in sizes)}" if merges else ""
     lines.append(f"  compute parties: random-looking shares{opened}")
     policies = ", ".join(sorted({f"{r.policy.name} (threshold {r.policy.threshold})" for r in compiled.releases}))
     lines.append(f"  {plan.recipient['name']}: the cells that pass {policies}, and which do not")
     return "\n".join(lines)
 
 
-def _cost(of: StageCost | CostReport, size: int) -> str:
+def _cost(of: StageCost | Prediction, size: int) -> str:
     """Rounds and bytes; of what sorts an estimate of both, and the most rounds that it takes."""
-    if of.estimated:
+    if of.most_rounds > of.rounds:
         return f"about {of.rounds} rounds (at most {of.most_rounds}), about {_size(size)}"
     return f"{of.rounds} rounds, {_size(size)}"
 

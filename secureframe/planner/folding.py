@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import operator
 from collections.abc import Callable, Mapping
 from fractions import Fraction
@@ -26,11 +27,11 @@ from secureframe.plan.expressions import (
     Widen,
 )
 from secureframe.plan.forms import Encoding, Form, rows_of
+from secureframe.plan.operations import DatePart, FloorDivide, MapValues, Modulo, Text
+from secureframe.schema.calendar import as_days, as_moment, part_of
 from secureframe.schema.types import ColumnType, Kind, Scalar
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
     "*": operator.mul,
     "==": operator.eq,
     "!=": operator.ne,
@@ -48,7 +49,7 @@ def fold_missing(expr: Expr, parameters: Mapping[str, Scalar]) -> Any:
         return fold_missing(e, parameters)
 
     match expr:
-        case ColumnRef():
+        case ColumnRef() | Text():
             return None
         case Literal(value):
             return _number(value)
@@ -64,8 +65,7 @@ def fold_missing(expr: Expr, parameters: Mapping[str, Scalar]) -> Any:
             a, b = fold(left), fold(right)
             if a is None or b is None:
                 return None
-            found = _OPERATORS[name](a, b)
-            return Fraction(found.days) if isinstance(found, datetime.timedelta) else found
+            return _moved(name, a, b) if name in ("+", "-") else _OPERATORS[name](*map(_comparable, (a, b)))
         case Not(operand):
             value = fold(operand)
             return None if value is None else not value
@@ -82,8 +82,10 @@ def fold_missing(expr: Expr, parameters: Mapping[str, Scalar]) -> Any:
             value = fold(operand)
             if value is None:
                 return None
+            time, value = isinstance(value, datetime.date), _comparable(value)
             value = value if low is None else max(value, low)
-            return value if high is None else min(value, high)
+            value = value if high is None else min(value, high)
+            return as_moment(value) if time else value
         case Divide(left, right, step):
             a, b = fold(left), fold(right)
             return None if a is None or b is None else round(a / b / step) * step
@@ -92,6 +94,19 @@ def fold_missing(expr: Expr, parameters: Mapping[str, Scalar]) -> Any:
             return None if value is None else round(value / step) * step
         case Widen(operand, _):
             return fold(operand)
+        case FloorDivide(left, right):
+            a, b = fold(left), fold(right)
+            return None if a is None or b is None else Fraction(math.floor(Fraction(a) / b))
+        case Modulo(left, right):
+            a, b = fold(left), fold(right)
+            return None if a is None or b is None else Fraction(a) % b
+        case MapValues(operand, keys, values):
+            value = fold(operand)
+            found = [v for k, v in zip(keys, values, strict=True) if value is not None and value == _number(k)]
+            return _number(found[0]) if found else None
+        case DatePart(operand, part):
+            value = fold(operand)
+            return None if value is None else _number(part_of(part, value))
         case Cut(operand, edges, labels, right, include_lowest):
             value = fold(operand)
             if value is None:
@@ -103,6 +118,19 @@ def fold_missing(expr: Expr, parameters: Mapping[str, Scalar]) -> Any:
             return None
         case _:
             raise TypeError(f"{type(expr).__name__} is no expression")
+
+
+def _moved(name: str, a: Any, b: Any) -> Any:
+    """A sum or difference; dates and time stamps as days."""
+    times = [isinstance(x, datetime.date) for x in (a, b)]
+    a, b = map(_comparable, (a, b))
+    found = a + b if name == "+" else a - b
+    return as_moment(found) if any(times) and not all(times) else found
+
+
+def _comparable(value: Any) -> Any:
+    """A value that can be compared with others of its kind: dates and time stamps as days."""
+    return as_days(value) if isinstance(value, datetime.date) else value
 
 
 def _number(value: Any) -> Any:

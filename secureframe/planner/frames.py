@@ -13,17 +13,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from secureframe.disclosure.rounding import Ranged
 from secureframe.errors import PlanError
 from secureframe.mpc import runs
 from secureframe.mpc.program import Builder, Value
+from secureframe.plan.centres import row_owners
 from secureframe.plan.combining import Concat, Distinct, Merge
 from secureframe.plan.expressions import ColumnRef, Expr, column_names, infer, substitute
 from secureframe.plan.forms import PLANES, PRESENT, VALID, Encoding, Form, key_encoding, rows_of
-from secureframe.plan.nodes import Filter, GroupPersons, Node, Project, SortRows, walk_nodes
+from secureframe.plan.nodes import Filter, GroupPersons, Node, Project, SortRows, Table, walk_nodes
 from secureframe.plan.parts import Breakdown, Histogram, Part
 from secureframe.plan.unions import spans_domains
-from secureframe.planner import elementwise, grouping, merging
+from secureframe.planner import elementwise, grouping, merging, remainders
 from secureframe.planner.folding import unmatched_value
+from secureframe.planner.placement import AT_OWNERS, Placement, reduces_many_rows
 from secureframe.schema.types import ColumnType, Kind, Scalar
 
 
@@ -56,6 +59,28 @@ Noted = Mapping[Node, list[Demand]]
 """What every merge has to move, and every reduction to persons to compute."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What holds for all frames of a plan.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Values of the plan's parameters; public.
+    placement : Placement
+        What owners compute before anything is shared.
+    recipient : str, optional
+        The recipient's affiliation: rows of this owner are never counted towards a threshold.
+    every_part : bool
+        Whether some policy asks for what each owner adds to a count.
+    """
+
+    parameters: Mapping[str, Scalar]
+    placement: Placement = AT_OWNERS
+    recipient: str | None = None
+    every_part: bool = False
+
+
 class FrameCompiler:
     """Emits the values of frames into a program; every value once.
 
@@ -63,8 +88,8 @@ class FrameCompiler:
     ----------
     builder : Builder
         Where the instructions go.
-    parameters : mapping
-        Values of the plan's parameters; public.
+    setting : Setting
+        What holds for all frames of the plan.
     demands : mapping or None
         What each merge has to move, as noted by an earlier pass; None in the pass that notes it.
     layouts : mapping, optional
@@ -74,16 +99,19 @@ class FrameCompiler:
     def __init__(
         self,
         builder: Builder,
-        parameters: Mapping[str, Scalar],
+        setting: Setting,
         demands: Noted | None,
         layouts: merging.Encodings | None = None,
     ) -> None:
         self.builder = builder
-        self.parameters = parameters
+        self.parameters = setting.parameters
+        self.placement = setting.placement
+        self.recipient = setting.recipient
+        self.every_part = setting.every_part
         self.locals: list[Local] = []
         self.noted: dict[Node, list[Demand]] = {}
         self.persons = grouping.Persons(self)
-        self.counts: dict[tuple[Node, str], Value] = {}
+        self.counts: dict[tuple[Node, str], Ranged] = {}
         self.sizes: dict[Node, Breakdown] = {}
         self.histograms: dict[tuple[Breakdown, str], Value] = {}
         self._demands = demands
@@ -92,6 +120,7 @@ class FrameCompiler:
         self._values: dict[tuple[Node, Expr | None, Encoding], Value] = {}
         self._joined: dict[Merge, tuple[Value, Mapping[Demand, Value]]] = {}
         self._violated: dict[Merge, Value] = {}
+        self._left_repeated: dict[Merge, Value] = {}
         self._grouped: dict[GroupPersons, tuple[Value, dict[str, grouping.Reduced]]] = {}
 
     def value(self, node: Node, expr: Expr | None, encoding: Encoding) -> Value:
@@ -111,9 +140,11 @@ class FrameCompiler:
         return self.builder.input(local.owner, label, "arith", rows, n, limbs)
 
     def _emit(self, node: Node, expr: Expr | None, encoding: Encoding) -> Value:
-        if len(node.owners) == 1:
+        if self.placement.values(node, expr, encoding):
             return self._local(node, expr, encoding)
         match node:
+            case Table() | GroupPersons() if len(node.owners) == 1:
+                return self._of_columns(node, expr, encoding)
             case Project(frame=frame):
                 return self.value(frame, None if expr is None else substitute(expr, node.definitions), encoding)
             case SortRows(frame=frame):
@@ -135,6 +166,13 @@ class FrameCompiler:
                 return self._merged(node, expr, encoding)
             case _:
                 raise TypeError(f"{type(node).__name__} never spans institutions")
+
+    def _of_columns(self, node: Table | GroupPersons, expr: Expr | None, encoding: Encoding) -> Value:
+        """A value of one owner's frame that is made on shares, of columns that the owner deals as they are."""
+        if isinstance(node, GroupPersons) and not reduces_many_rows(node):
+            return self._reduced(node, expr, encoding)
+        assert expr is not None
+        return elementwise.emit(self, node, expr, encoding)
 
     def _stacked(self, values: list[Value]) -> Value:
         """Values of frames, one after the other."""
@@ -190,12 +228,29 @@ class FrameCompiler:
             if self._demands is None:
                 # What the reduction reads is noted too.
                 names = [a.name for a in node.aggregations]
-                grouping.reduce_persons(self, node, names)
+                grouping.reduce_persons(self, node, names + [grouping.AT + o for o in sorted(row_owners(node))])
                 self._grouped[node] = (Value(-1, "bits", 1, node.length), {})
             else:
                 names = [expr.name for expr, _ in self._demands.get(node, []) if isinstance(expr, ColumnRef)]
                 self._grouped[node] = grouping.reduce_persons(self, node, names)
         return self._grouped[node]
+
+    def at_owner(self, node: GroupPersons, owner: str) -> Value:
+        """One plane: the rows of a reduction that stand for a person with a row at an owner."""
+        expr = ColumnRef(grouping.AT + owner)
+        noted = self.noted.setdefault(node, [])
+        if (expr, VALID) not in noted:
+            noted.append((expr, VALID))
+        _, found = self._reduction(node)
+        if self._demands is None:
+            return Value(-1 - len(noted), "bits", 1, node.length)
+        planes = found[expr.name].planes
+        assert planes is not None
+        return planes
+
+    def rows_at(self, frame: Node, flags: Value, owner: str) -> Value:
+        """Those of some flags of rows that are of persons with rows at an owner."""
+        return remainders.at_owner(self, frame, flags, owner)
 
     def _local(self, node: Node, expr: Expr | None, encoding: Encoding) -> Value:
         (owner,) = node.owners
@@ -264,7 +319,19 @@ class FrameCompiler:
                     self._join(node)
                 if node in self._violated:
                     found.append(self._violated[node])
+            if isinstance(node, Merge) and node.left_checked:
+                with self.builder.stage(JOIN):
+                    found.append(self._repeated(node))
         return found
+
+    def _repeated(self, node: Merge) -> Value:
+        """Whether two rows of a merge's left frame have one key."""
+        b = self.builder
+        if node not in self._left_repeated:
+            key, there = merging.keys(self, (node.left, node.left_on), merging.alone(node), right=True)
+            pairs = runs.arrange(b, key=key, present=there, words=[], ariths=[]).same
+            self._left_repeated[node] = b.invert(b.is_zero(b.count_bits(pairs), pairs.n.bit_length() + 1))
+        return self._left_repeated[node]
 
     def _join(self, node: Merge) -> tuple[Value, Mapping[Demand, Value]]:
         """The match bits of a merge over the left rows, and everything it moves; emitted once."""
@@ -283,22 +350,22 @@ class FrameCompiler:
         return self._joined[node]
 
 
-def note(parameters: Mapping[str, Scalar], ask: Callable[[FrameCompiler], None]) -> Noted:
+def note(setting: Setting, ask: Callable[[FrameCompiler], None]) -> Noted:
     """Return what merges have to move and reductions to compute for all that is asked: the first pass.
 
     Parameters
     ----------
-    parameters : mapping
-        Values of the plan's parameters.
+    setting : Setting
+        As of the second pass.
     ask : callable
         Asks a compiler for everything that the second pass will ask for; its program is thrown away.
     """
-    noting = FrameCompiler(Builder(), parameters, None)
+    noting = FrameCompiler(Builder(), setting, None)
     ask(noting)
     merges = [node for node in noting.noted if isinstance(node, Merge)]
     layouts = merging.encodings(merging.together(merges))
     if any(merging.alone(merge) != layout for merge, layout in layouts.items()):
         # Keys that are sorted together are laid out alike, and may themselves have to be moved so.
-        noting = FrameCompiler(Builder(), parameters, None, layouts)
+        noting = FrameCompiler(Builder(), setting, None, layouts)
         ask(noting)
     return noting.noted

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 REDUCED_LOCALLY = {"count": "count", "sum": "sum", "mean": "sum", "min": "min", "max": "max", "any": "any", "first": "first"}
 """What an owner can do of a reduction before its rows meet those of others."""
+AT = "__at "
+"""Before an owner's name: the column of a reduction that says whether a person has a row there; no statement can name it."""
 
 
 def sort_key(c: FrameCompiler, rows: Node) -> tuple[Value, Value]:
@@ -102,7 +104,7 @@ def locally_reduced(node: GroupPersons) -> tuple[Node, dict[str, tuple[str, ...]
         return node.frame, columns
     inner: list[Aggregation] = []
     for number, a in enumerate(node.aggregations):
-        inner.append(Aggregation(name=f"part {number}", column=a.column, how=REDUCED_LOCALLY[a.how]))
+        inner.append(Aggregation(name=f"part {number}", column=a.column, how=REDUCED_LOCALLY.get(a.how, a.how)))
         columns[a.name] = (f"part {number}",)
         if a.how == "mean":
             inner.append(Aggregation(name=f"rows {number}", column=a.column, how="count"))
@@ -117,15 +119,20 @@ def locally_reduced(node: GroupPersons) -> tuple[Node, dict[str, tuple[str, ...]
 
 
 def reduce_persons(c: FrameCompiler, node: GroupPersons, names: Sequence[str]) -> tuple[Value, dict[str, Reduced]]:
-    """Return which rows stand for a person, and the asked-for aggregations there, at the rows of ``locally_reduced(node)``."""
+    """Return which rows stand for a person, and the asked-for aggregations there, at the rows of ``locally_reduced(node)``.
+
+    Among the names may be owners, as ``AT + owner``.
+    """
     b = c.builder
     rows, columns = locally_reduced(node)
     asked = [a for a in node.aggregations if a.name in names]
     most = rows.rows_per_person
     valid = c.value(rows, None, VALID)
     sources = {a.name: _sources(c, rows, a, columns[a.name]) for a in asked}
+    owners = [name for name in names if name.startswith(AT)]
+    sources |= {name: [c.rows_at(rows, valid, name.removeprefix(AT))] for name in owners}
     if most == 1:
-        return valid, {a.name: _finished(b, a, node, sources[a.name]) for a in asked}
+        return valid, _all_finished(b, asked, owners, node, sources)
     handle = None
     base = unfiltered(rows)
     if base.apart:
@@ -145,6 +152,7 @@ def reduce_persons(c: FrameCompiler, node: GroupPersons, names: Sequence[str]) -
         moved_ariths = iter(arranged.ariths)
         sources = {n: [next(rest) if v.kind == "bits" else next(moved_ariths) for v in s] for n, s in sources.items()}
     scanned = {a.name: _scanned(b, a, node.frame.schema[a.column].type, sources[a.name], same, most) for a in asked}
+    scanned |= {name: [runs.scan_any(b, sources[name][0], same, most)] for name in owners}
     last = b.and_(runs.is_last(b, same), runs.scan_any(b, valid, same, most))
     if handle is not None:
         bits = [last] + [v for s in scanned.values() for v in s if v.kind == "bits"]
@@ -157,7 +165,14 @@ def reduce_persons(c: FrameCompiler, node: GroupPersons, names: Sequence[str]) -
             at += v.rows
         last, rest, moved_ariths = returned[0], iter(returned[1:]), iter(back_ariths)
         scanned = {n: [next(rest) if v.kind == "bits" else next(moved_ariths) for v in s] for n, s in scanned.items()}
-    return last, {a.name: _finished(b, a, node, scanned[a.name]) for a in asked}
+    return last, _all_finished(b, asked, owners, node, scanned)
+
+
+def _all_finished(
+    b: Builder, asked: Sequence[Aggregation], owners: Sequence[str], node: GroupPersons, values: dict[str, list[Value]]
+) -> dict[str, Reduced]:
+    found = {a.name: _finished(b, a, node, values[a.name]) for a in asked}
+    return found | {name: Reduced(planes=values[name][0]) for name in owners}
 
 
 def _sources(c: FrameCompiler, rows: Node, a: Aggregation, columns: tuple[str, ...]) -> list[Value]:

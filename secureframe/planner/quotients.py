@@ -8,9 +8,16 @@ where the remainder says that it was a tie and the quotient came out odd.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from secureframe.mpc.numeric import divide, floor_divide_public, from_planes
 from secureframe.mpc.program import Builder, Value, bit_length, limbs_for
+from secureframe.plan.expressions import Expr, Literal, Parameter, infer
+from secureframe.schema.types import as_fraction
+
+if TYPE_CHECKING:
+    from secureframe.planner.frames import FrameCompiler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,3 +77,12 @@ def rounded_quotient(b: Builder, numerator: Value, denominator: Value | int, sha
     odd = b.pick_rows(b.to_bits(quotient, shape.quotient_width), [0])
     lowered = b.subtract(quotient, from_planes(b, b.and_(tie, odd), quotient.limbs))
     return b.add_public(lowered, [shape.offset])
+
+
+def constant_grid(c: FrameCompiler, expr: Expr) -> Fraction | None:
+    """The grid position of a literal or parameter on its own step; None for anything else."""
+    if isinstance(expr, Literal):
+        return Fraction(infer(expr, {}).type.low)
+    if isinstance(expr, Parameter):
+        return as_fraction(c.parameters[expr.name]) / expr.type.step
+    return None

@@ -1,28 +1,29 @@
 """Parts of a release as values on shares: dealt whole by the one owner that has them, or computed from rows on shares.
 
-Over rows on shares every count and moment is one inner product: the planes of the first key as ring elements, times rows of
-weights (validity, presence, predicate, the levels of the other keys) times values. One element a cell is sent for it,
-however many rows there are.
+Over rows on shares every count and moment is one inner product (``cells.py``): planes of levels as ring elements, times rows of
+weights (validity, presence, predicate, further levels) times values. One element a cell is sent for it, however many rows there
+are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 
 from secureframe.disclosure.rounding import Ranged
 from secureframe.errors import RangeError
+from secureframe.mpc.group_quantile import select_ranks_apart
 from secureframe.mpc.program import Value, bit_length, limbs_for
 from secureframe.mpc.quantile import ranks_in_histogram, ranks_lower, select_ranks
-from secureframe.plan.combining import Merge
 from secureframe.plan.expressions import ColumnRef, Expr
-from secureframe.plan.forms import ONEHOT, PLANES, PRESENT, TRUTH, VALID, arith
-from secureframe.plan.nodes import GroupPersons, Node, Statistic, Summarise
+from secureframe.plan.forms import PLANES, PRESENT, TRUTH, VALID, arith
+from secureframe.plan.nodes import Node, Statistic, Summarise
 from secureframe.plan.parts import Breakdown, Count, Histogram, Moment, Part, Quantile, frame_counts, nullable_columns
 from secureframe.plan.parts import breakdown as break_down
 from secureframe.plan.rosters import unfiltered
+from secureframe.planner.cells import Cells
 from secureframe.planner.frames import AGGREGATE, FrameCompiler, LocalPart
-from secureframe.planner.grouping import locally_reduced
+from secureframe.planner.remainders import Contribution, at_owner, mingles, owners_of, segments, summed, without_owner
 from secureframe.schema.types import ColumnType
 
 MAX_BITS = 512
@@ -32,6 +33,9 @@ MAX_HISTOGRAM = 1 << 18
 
 
 Parts = dict[Part, Ranged]
+View = tuple[str, str] | None
+"""Whose eyes a count of persons is seen with: everybody's, or of an owner, with its rows left out or with these alone."""
+WITHOUT, AT = "without", "at"
 
 
 def persons_bound(frame: Node) -> int:
@@ -75,10 +79,14 @@ def cells_of(breakdown: Breakdown, part: Part) -> int:
 
 def emit_parts(c: FrameCompiler, breakdown: Breakdown) -> Parts:
     """Emit every part of a release."""
-    parts = _Parts(c, breakdown).emit()
+    emitter = _Parts(c, breakdown)
+    parts = emitter.emit()
+    if c.recipient in emitter.owners:
+        at = emitter.owners.index(c.recipient)
+        parts = {part: replace(found, others=found.rest[at]) if found.rest else found for part, found in parts.items()}
     for thinned in breakdown.thinned:
         hi = persons_bound(thinned)
-        parts |= {p: Ranged(value=_frame_count(c, thinned, p.scope), lo=0, hi=hi) for p in frame_counts(thinned)}
+        parts |= {p: replace(_frame_count(c, thinned, p.scope), hi=hi) for p in frame_counts(thinned)}
     return parts
 
 
@@ -91,74 +99,82 @@ def register_persons(c: FrameCompiler, breakdown: Breakdown) -> None:
     _register_count(c, breakdown.frame, "base")
 
 
-def row_owners(frame: Node) -> list[tuple[str, int]]:
-    """Whose rows a frame's rows are: owners and numbers of rows, one after the other."""
-    if len(frame.branches) > 1:
-        return [pair for branch in frame.branches for pair in row_owners(branch)]
-    match frame:
-        case Merge(left=left):
-            return row_owners(left)
-        case GroupPersons() if len(frame.owners) > 1:
-            return row_owners(locally_reduced(frame)[0])
-        case _ if len(frame.owners) == 1:
-            return [(next(iter(frame.owners)), frame.length)]
-        case _:
-            return row_owners(frame.inputs[0])
-
-
-def _segments(frame: Node) -> list[tuple[str, int, int]]:
-    """Row owners with the first and the last but one of their rows; neighbours of one owner are one."""
-    found: list[tuple[str, int, int]] = []
-    start = 0
-    for owner, length in row_owners(frame):
-        if found and found[-1][0] == owner:
-            found[-1] = (owner, found[-1][1], start + length)
-        else:
-            found.append((owner, start, start + length))
-        start += length
-    return found
-
-
-def _frame_count(c: FrameCompiler, frame: Node, scope: str) -> Value:
+def _frame_count(c: FrameCompiler, frame: Node, scope: str) -> Ranged:
     """Persons of a whole frame, counted by its owners or on shares; once, however many releases ask for it."""
     if (frame, scope) not in c.counts:
         with c.builder.stage(AGGREGATE):
-            c.counts[frame, scope] = _counted(c, frame, scope)
+            owners = owners_of(frame)
+            found = [_count_of(c, f, scope, owners) for f in _counted_frames(c, frame, scope)]
+            value, rest, own = summed(c.builder, found, owners)
+            c.counts[frame, scope] = Ranged(value=value, lo=0, hi=persons_bound(frame), rest=rest, own=own)
     return c.counts[frame, scope]
 
 
-def _counted(c: FrameCompiler, frame: Node, scope: str) -> Value:
-    total: Value | None = None
-    for found in _counted_frames(frame, scope):
-        value = _count_of(c, found, scope)
-        total = value if total is None else c.builder.add(total, value)
-    assert total is not None
-    return total
-
-
-def _counted_frames(frame: Node, scope: str) -> tuple[Node, ...]:
+def _counted_frames(c: FrameCompiler, frame: Node, scope: str) -> tuple[Node, ...]:
     """The frames whose persons are counted one by one; of a base the rows that nothing was left out of."""
-    if len(frame.owners) == 1:
+    if c.placement.totals(frame):
         return (frame,)
     if scope == "base":
         frame = unfiltered(frame)
     return frame.branches if frame.apart else (frame,)
 
 
-def _count_of(c: FrameCompiler, frame: Node, scope: str) -> Value:
-    if len(frame.owners) == 1:
+def _count_of(c: FrameCompiler, frame: Node, scope: str, owners: Sequence[str]) -> Contribution:
+    if c.placement.totals(frame):
         (owner,) = frame.owners
         local = LocalPart(owner=owner, breakdown=_size_of(c, frame), part=Count(scope=scope), values=1)
-        return c.deal(local, "arith", 1, 1)
+        return Contribution.of(owner, c.deal(local, "arith", 1, 1), owners)
+    b = c.builder
+    makers = {view: make for (_, _, view), make in _count_flags(c, frame, scope).items()}
+
+    def count(view: View) -> Value:
+        if frame.rows_per_person == 1:
+            return b.count_bits(makers[view]())
+        return b.count_bits(c.persons.first(frame, (frame, scope, view)))
+
+    of_rows = owners_of(frame)
+    return _viewed(makers, count) if len(of_rows) > 1 else Contribution.of(of_rows[0], count(None), owners)
+
+
+def _viewed(views: Iterable[View], count: Callable[[View], Value]) -> Contribution:
+    """A count of rows of several owners, in every view."""
+    found = {view: count(view) for view in views}
+    return Contribution(
+        value=found[None],
+        without={view[1]: value for view, value in found.items() if view is not None and view[0] == WITHOUT},
+        own={view[1]: value for view, value in found.items() if view is not None and view[0] == AT},
+    )
+
+
+def _views(c: FrameCompiler, frame: Node) -> list[View]:
+    """How the persons of a frame are counted: all; and where its rows are several owners', without each, and at each."""
+    owners = owners_of(frame)
+    if len(owners) < 2:
+        return [None]
+    return [None, *((WITHOUT, o) for o in owners), *((AT, o) for o in owners if c.every_part)]
+
+
+def _seen(c: FrameCompiler, frame: Node, flags: Value, view: View) -> Value:
+    """Flags of rows as a view has them."""
+    if view is None:
+        return flags
+    which, owner = view
+    return (without_owner if which == WITHOUT else at_owner)(c, frame, flags, owner)
+
+
+def _count_flags(c: FrameCompiler, frame: Node, scope: str) -> dict[tuple[Node, str, View], Callable[[], Value]]:
+    """The flags that a count of a frame of several owners needs, in every view."""
     flags = _flags_of(c, frame, scope)
-    return c.builder.count_bits(flags() if frame.rows_per_person == 1 else c.persons.first(frame, (frame, scope)))
+    rows = unfiltered(frame) if scope == "base" else frame
+    return {(frame, scope, view): lambda view=view: _seen(c, rows, flags(), view) for view in _views(c, frame)}  # type: ignore[misc]
 
 
 def _register_count(c: FrameCompiler, frame: Node, scope: str) -> None:
     """Announce the flags that ``_frame_count`` will need."""
-    for found in _counted_frames(frame, scope):
-        if len(found.owners) > 1 and found.rows_per_person > 1:
-            c.persons.register(found, (found, scope), _flags_of(c, found, scope))
+    for found in _counted_frames(c, frame, scope):
+        if not c.placement.totals(found) and found.rows_per_person > 1:
+            for key, make in _count_flags(c, found, scope).items():
+                c.persons.register(found, key, make)
 
 
 def _flags_of(c: FrameCompiler, frame: Node, scope: str) -> Callable[[], Value]:
@@ -196,8 +212,8 @@ class _Parts:
         self.b = c.builder
         self.breakdown = breakdown
         self.frame = breakdown.frame
-        self.owners = list(dict.fromkeys(owner for owner, _ in row_owners(self.frame)))
-        local = all(len(branch.owners) == 1 for branch in self.frame.branches)
+        self.owners = owners_of(self.frame)
+        local = all(c.placement.totals(branch) for branch in self.frame.branches)
         histograms = self._histograms() if local and len(self.frame.branches) > 1 else ()
         self.branches = [
             replace(breakdown.at(number), histograms=histograms) if len(self.frame.branches) > 1 else breakdown
@@ -228,7 +244,7 @@ class _Parts:
         """Whether a part counts persons by rows on shares of whom one person may have several."""
         if not isinstance(part, Count) or part.unit == "rows" or part.scope == "base":
             return False
-        return breakdown.frame.rows_per_person > 1 and len(breakdown.frame.owners) > 1
+        return breakdown.frame.rows_per_person > 1 and not self.c.placement.totals(breakdown.frame)
 
     def _counters(self) -> list[Breakdown]:
         """The frames over which persons are counted on shares."""
@@ -242,24 +258,13 @@ class _Parts:
                         self.c.persons.register(breakdown.frame, key, make)
 
     def _person_flags(self, part: Count, breakdown: Breakdown) -> dict[Hashable, Callable[[], Value]]:
-        """Flags of the rows a count is about; and where persons may be at several owners, without the rows of each owner."""
+        """Flags of the rows a count is about; and where persons may be at several owners, as every one of them sees them."""
         shared = self._on_shares(breakdown)
-        makers: dict[Hashable, Callable[[], Value]] = {(breakdown, part, None): lambda: shared.flags(part)}
-        if not breakdown.frame.apart and len(self.owners) > 1:
-            for owner in self.owners:
-                makers[breakdown, part, owner] = lambda owner=owner: self._without(  # type: ignore[misc]
-                    shared.flags(part), breakdown.frame, owner
-                )
-        return makers
-
-    def _without(self, flags: Value, frame: Node, owner: str) -> Value:
-        b = self.b
-        return b.concat(
-            [
-                b.zeros("bits", flags.rows, stop - start) if name == owner else b.cut(flags, start, stop)
-                for name, start, stop in _segments(frame)
-            ]
-        )
+        views = [None] if breakdown.frame.apart else _views(self.c, breakdown.frame)
+        return {
+            (breakdown, part, view): lambda view=view: _seen(self.c, breakdown.frame, shared.flags(part), view)  # type: ignore[misc]
+            for view in views
+        }
 
     # -- emission ----------------------------------------------------------------------------------------------------------
 
@@ -270,64 +275,55 @@ class _Parts:
     def _emit(self, part: Part) -> Ranged:
         lo, hi = part_range(self.breakdown, part)
         match part:
-            case Count(scope="base") if not self.frame.apart or any(len(f.owners) > 1 for f in self.frame.branches):
-                return Ranged(value=_frame_count(self.c, self.frame, "base"), lo=lo, hi=hi)
+            case Count(scope="base") if not self.frame.apart or not all(map(self.c.placement.totals, self.frame.branches)):
+                return replace(_frame_count(self.c, self.frame, "base"), lo=lo, hi=hi)
             case Quantile():
                 return Ranged(value=self._quantile(part), lo=lo, hi=hi)
             case Count() if not self.frame.apart and self._counts_persons(part, self.breakdown):
-                value, rest = self._persons_between(part)
-                return Ranged(value=value, lo=lo, hi=hi, rest=rest)
+                found = [self._persons_between(part)]
             case _:
-                value, rest = self._added(part)
-                return Ranged(value=value, lo=lo, hi=hi, rest=rest if isinstance(part, Count) else ())
+                found = [c for breakdown in self.branches for c in self._of_branch(part, breakdown)]
+        value, rest, own = summed(self.b, found, self.owners if isinstance(part, Count) else ())
+        return Ranged(value=value, lo=lo, hi=hi, rest=rest, own=own)
 
-    def _persons_between(self, part: Count) -> tuple[Value, tuple[Value, ...]]:
-        """Persons who may be at several owners; and those left without the rows of each owner."""
-        found = []
-        for owner in (None, *(self.owners if len(self.owners) > 1 else ())):
-            found.append(self.b.count_bits(self.c.persons.first(self.frame, (self.breakdown, part, owner))))
-        return found[0], tuple(found[1:])
+    def _persons_between(self, part: Count) -> Contribution:
+        """Persons who may be at several owners."""
+        key = (self.breakdown, part)
+        return _viewed(
+            _views(self.c, self.frame), lambda view: self.b.count_bits(self.c.persons.first(self.frame, (*key, view)))
+        )
 
-    def _added(self, part: Part) -> tuple[Value, tuple[Value, ...]]:
-        """The sum over all branches; and of counts, where several owners have rows, what is left without each."""
-        by_owner: dict[str, Value] = {}
-        for breakdown in self.branches:
-            for owner, value in self._of_branch(part, breakdown):
-                by_owner[owner] = self.b.add(by_owner[owner], value) if owner in by_owner else value
-        values = list(by_owner.values())
-        total = values[0]
-        for value in values[1:]:
-            total = self.b.add(total, value)
-        if len(values) == 1 or not isinstance(part, Count):
-            return total, ()
-        return total, tuple(self.b.subtract(total, value) for value in values)
-
-    def _of_branch(self, part: Part, breakdown: Breakdown) -> list[tuple[str, Value]]:
+    def _of_branch(self, part: Part, breakdown: Breakdown) -> list[Contribution]:
         """A part of one branch, for every owner of its rows."""
         frame = breakdown.frame
-        if len(frame.owners) == 1:
+        if self.c.placement.totals(frame):
             (owner,) = frame.owners
             values = cells_of(breakdown, part)
             local = LocalPart(owner=owner, breakdown=breakdown, part=part, values=values)
-            return [(owner, self.c.deal(local, "arith", 1, values, part_limbs(self.breakdown, part)))]
+            dealt = self.c.deal(local, "arith", 1, values, part_limbs(self.breakdown, part))
+            return [Contribution.of(owner, dealt, self.owners)]
         shared = self._on_shares(breakdown)
+        if not isinstance(part, Count) or len(self.owners) == 1:
+            flagged = isinstance(part, Count) and self._counts_persons(part, breakdown)
+            first = self.c.persons.first(frame, (breakdown, part, None)) if flagged else None
+            return [Contribution(value=shared.emit(part) if first is None else self.b.count_bits(first))]
+        if mingles(frame):
+            flags = shared.flags(part)
+            return [_viewed(_views(self.c, frame), lambda view: self.b.count_bits(_seen(self.c, frame, flags, view)))]
+        found = []
         if self._counts_persons(part, breakdown):
-            assert isinstance(part, Count)
-            flags = self.c.persons.first(frame, (breakdown, part, None))
-            if len(self.owners) == 1:
-                return [(self.owners[0], self.b.count_bits(flags))]
             # Where nobody is at two owners, no rows were moved: they are still in the order of owners.
-            pieces = [(owner, self.b.cut(flags, start, stop)) for owner, start, stop in _segments(frame)]
-            return [(owner, self.b.count_bits(piece)) for owner, piece in pieces]
-        if isinstance(part, Count) and len(self.owners) > 1:
-            return [(owner, shared.count(part, start, stop)) for owner, start, stop in _segments(frame)]
-        return [(self.owners[0], shared.emit(part))]
+            flags = self.c.persons.first(frame, (breakdown, part, None))
+            found = [(owner, self.b.count_bits(self.b.cut(flags, start, stop))) for owner, start, stop in segments(frame)]
+        else:
+            found = [(owner, shared.count(part, start, stop)) for owner, start, stop in segments(frame)]
+        return [Contribution.of(owner, value, self.owners) for owner, value in found]
 
     def _quantile(self, part: Quantile) -> Value:
         if part.column in self.branches[0].histograms:
             return self._from_histograms(part)
-        if len(self.frame.owners) == 1:
-            return self._of_branch(part, self.breakdown)[0][1]
+        if self.c.placement.totals(self.frame):
+            return self._of_branch(part, self.breakdown)[0].value
         return self._on_shares(self.breakdown).emit(part)
 
     def _from_histograms(self, part: Quantile) -> Value:
@@ -363,6 +359,8 @@ class _SharedParts:
         self.breakdown = breakdown
         self.frame = breakdown.frame
         self.node: Summarise = breakdown.node
+        in_cells = [p for p in breakdown.parts if isinstance(p, Moment) or (isinstance(p, Count) and p.scope == "cell")]
+        self.cells = Cells(c, self.frame, self.node.by, len(in_cells))
         self._masks: dict[tuple[tuple[str, ...], Expr | None], Value] = {}
         self._weights: dict[tuple[tuple[str, ...], Expr | None, int], Value] = {}
         self._products: dict[tuple[tuple[str, ...], tuple[str, ...], int], Value] = {}
@@ -387,7 +385,7 @@ class _SharedParts:
             case Count(scope="frame" | "outside"):
                 return self.b.count_bits(self.flags(part))
             case Count():
-                return self._over_cells(self._weight(part.columns, part.where, 1), 1)
+                return self.cells.sums(self._weight(part.columns, part.where, 1))
             case Moment():
                 return self._moment(part)
             case Quantile():
@@ -397,18 +395,14 @@ class _SharedParts:
         """A count of rows over some of the rows, those of one owner."""
         if part.scope != "cell":
             return self.b.count_bits(self.b.cut(self.flags(part), start, stop))
-        weight = self.b.cut(self._weight(part.columns, part.where, 1), start, stop)
-        if not self.node.by:
-            return self.b.sum(weight)
-        first = self.b.cut(self._first_levels(1), start, stop)
-        return self.b.reshape(self.b.inner(first, weight), 1)
+        return self.cells.sums(self._weight(part.columns, part.where, 1), start, stop)
 
     def flags(self, part: Count) -> Value:
         """Planes of the rows that a count is about: one, or one a cell."""
         if part.scope == "outside":
             return _outside(self.c, self.frame)
         mask = self._mask(part.columns, part.where)
-        levels = self._levels(self.node.by) if part.scope == "cell" else None
+        levels = self.cells.planes() if part.scope == "cell" else None
         return mask if levels is None else self.b.and_(levels, mask)
 
     def _column(self, name: str) -> tuple[Expr, ColumnType]:
@@ -428,41 +422,11 @@ class _SharedParts:
             self._masks[key] = mask
         return self._masks[key]
 
-    def _levels(self, names: tuple[str, ...]) -> Value | None:
-        """Planes of every combination of levels of some keys, row-major."""
-        planes: Value | None = None
-        for name in names:
-            expr, _ = self._column(name)
-            new = self.c.value(self.frame, expr, ONEHOT)
-            if planes is None:
-                planes = new
-                continue
-            outer = self.b.pick_rows(planes, [i for i in range(planes.rows) for _ in range(new.rows)])
-            inner = self.b.pick_rows(new, [j for _ in range(planes.rows) for j in range(new.rows)])
-            planes = self.b.and_(outer, inner)
-        return planes
-
     def _weight(self, columns: tuple[str, ...], where: Expr | None, limbs: int) -> Value:
-        """Mask times the levels of all keys but the first one, as ring elements: (combinations, n)."""
+        """Rows of weights, as ``Cells.sums`` adds them up."""
         key = (columns, where, limbs)
         if key not in self._weights:
-            mask = self._mask(columns, where)
-            rest = self._levels(self.node.by[1:])
-            self._weights[key] = self.b.to_arith(mask if rest is None else self.b.and_(rest, mask), limbs)
-        return self._weights[key]
-
-    def _over_cells(self, rows: Value, limbs: int) -> Value:
-        """Sum weighted rows within every level of the first key: one row of cells, row-major."""
-        if not self.node.by:
-            return self.b.sum(rows)
-        return self.b.reshape(self.b.inner(self._first_levels(limbs), rows), 1)
-
-    def _first_levels(self, limbs: int) -> Value:
-        """The levels of the first key as ring elements."""
-        expr, _ = self._column(self.node.by[0])
-        key = (("", self.node.by[0]), None, limbs)
-        if key not in self._weights:
-            self._weights[key] = self.b.to_arith(self.c.value(self.frame, expr, ONEHOT), limbs)
+            self._weights[key] = self.cells.weights(self._mask(columns, where), limbs)
         return self._weights[key]
 
     def _moment(self, part: Moment) -> Value:
@@ -471,7 +435,7 @@ class _SharedParts:
         # A missing value is zero, so presence has to be asked for only where a column has power 0.
         needed = tuple(n for n, power in zip(part.columns, part.powers, strict=True) if power == 0)
         factors = tuple(n for n, power in zip(part.columns, part.powers, strict=True) for _ in range(power))
-        return self._over_cells(self._product(needed, factors, limbs), limbs)
+        return self.cells.sums(self._product(needed, factors, limbs))
 
     def _product(self, needed: tuple[str, ...], factors: tuple[str, ...], limbs: int) -> Value:
         """Weights times the values of some columns; shorter products are shared by longer ones."""
@@ -497,11 +461,13 @@ class _SharedParts:
             unit = "rows" if self.frame.rows_per_person > 1 else "persons"
             count = self.emit(Count(columns=nullable_columns(self.frame, (part.column,)), unit=unit))
             mask = self._mask((part.column,), None)
-            groups = self._levels(self.node.by)
-            masks = mask if groups is None else self.b.and_(groups, mask)
+            groups = self.cells.planes()
             ranks = ranks_lower(self.b, count, [p.q for p in wanted], self.frame.length)
             planes = self.c.value(self.frame, expr, PLANES)
-            found = select_ranks(self.b, planes, masks, ranks)
+            if groups is None:
+                found = select_ranks(self.b, planes, mask, ranks)
+            else:
+                found = select_ranks_apart(self.b, planes, mask, groups, self.cells.counts, ranks)
             self._quantiles[part.column] = self.b.add_public(found, [type_.low])
         at, width = wanted.index(part), len(wanted)
         return self.b.take(self._quantiles[part.column], [g * width + at for g in range(self.node.cells)])

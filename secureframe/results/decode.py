@@ -56,8 +56,8 @@ def decode_release(release: CompiledRelease, opened: Mapping[Value, list[int]], 
 
 
 def _cells(node: Summarise, piece: ReleasedPiece, opened: Mapping[Value, list[int]]) -> tuple[Cell, ...]:
-    withheld = opened[piece.withheld]
-    fields = {f.name: [_point(f.grid, x) for x in opened[f.value]] for f in piece.fields}
+    withheld = piece.withheld.of(opened)
+    fields = {f.name: [_point(f.grid, x) for x in f.at.of(opened)] for f in piece.fields if f.at is not None}
     cells: list[Cell] = []
     for i, hidden in enumerate(withheld):
         cells.append(SUPPRESSED if hidden else _number(node, piece, {name: xs[i] for name, xs in fields.items()}))

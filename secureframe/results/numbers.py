@@ -52,7 +52,20 @@ class SecureDate(datetime.date):
         return made
 
 
-Number = SecureFloat | SecureInt | SecureDate
+class SecureDatetime(datetime.datetime):
+    """A ``datetime.datetime`` with a release record."""
+
+    release: dict[str, Any]
+
+    @classmethod
+    def of(cls, moment: datetime.datetime, release: dict[str, Any]) -> Self:
+        """The same time stamp with a release record."""
+        made = cls.combine(moment.date(), moment.time())
+        made.release = release
+        return made
+
+
+Number = SecureFloat | SecureInt | SecureDate | SecureDatetime
 """What a statement returns that asks for one number."""
 
 
@@ -60,6 +73,8 @@ def number(value: Cell, release: dict[str, Any]) -> Number:
     """Return a released cell as a number; ``nan`` where it is missing or withheld."""
     if value is SUPPRESSED or value is None:
         return SecureFloat(math.nan, release)
+    if isinstance(value, datetime.datetime):
+        return SecureDatetime.of(value, release)
     if isinstance(value, datetime.date):
         return SecureDate.of(value, release)
     if isinstance(value, int):

@@ -13,6 +13,7 @@ from secureframe.results.numbers import Number, number
 from secureframe.results.receipt import statistic_text
 from secureframe.results.record import cell, combine, warn_if_withheld
 from secureframe.results.released import SUPPRESSED, Cell, ReleasedTable
+from secureframe.schema.calendar import time_unit
 from secureframe.schema.types import ColumnType, Kind, Scalar
 
 Table = TypeVar("Table", pd.Series, pd.DataFrame)
@@ -27,8 +28,8 @@ def dtype_of(statistic: Statistic, node: Summarise) -> str:
             return "Int64"
         case "sum" | "quantile":
             type_ = node.schema[statistic.columns[0]].type
-            if type_.kind is Kind.DATE:
-                return "datetime64[s]"
+            if type_.is_time:
+                return f"datetime64[{time_unit(type_.step)}]"
             if type_.kind is Kind.BOOL and statistic.kind == "quantile":
                 return "boolean"
             return "Int64" if type_.step.denominator == 1 else "Float64"
@@ -43,8 +44,8 @@ def pandas_dtype(type_: ColumnType) -> Any:
             return pd.BooleanDtype()
         case Kind.CATEGORY:
             return pd.CategoricalDtype(list(type_.categories or ()))
-        case Kind.DATE:
-            return pd.Series([], dtype="datetime64[s]").dtype
+        case Kind.DATE | Kind.DATETIME:
+            return pd.Series([], dtype=cast(Any, f"datetime64[{time_unit(type_.step)}]")).dtype
         case Kind.STRING:
             return pd.StringDtype()
         case Kind.KEY:
@@ -56,8 +57,9 @@ def pandas_dtype(type_: ColumnType) -> Any:
 def array_of(values: Iterable[Cell], dtype: str) -> Any:
     """Return released values as a pandas array; missing and withheld ones are missing in it."""
     held: list[Scalar] = [None if v is SUPPRESSED else cast(Scalar, v) for v in values]
-    if dtype == "datetime64[s]":
-        return pd.Series([None if v is None else pd.Timestamp(cast(datetime.date, v)) for v in held], dtype="datetime64[s]").array
+    if dtype.startswith("datetime64"):
+        moments = [None if v is None else pd.Timestamp(cast(datetime.date, v)) for v in held]
+        return pd.Series(moments, dtype=cast(Any, dtype)).array
     if dtype == "Int64" and any(v is not None and int(cast(int, v)) not in INT64 for v in held):
         dtype = "Float64"
     return pd.array([pd.NA if v is None else v for v in held], dtype=cast(Any, dtype))
@@ -135,6 +137,19 @@ def matrix(
     result = pd.DataFrame(data, index=rows)
     result.columns = columns
     return attach(result, tables, suppressed, notes)
+
+
+def statistics_frame(
+    tables: Sequence[ReleasedTable], rows: Sequence[Any], columns: Sequence[str]
+) -> pd.DataFrame:
+    """Return an ungrouped release as a DataFrame: for every column, in order, the same statistics as rows."""
+    (table,) = tables
+    found = [
+        (values[0], dtype_of(statistic, table.node))
+        for statistic, values in zip(table.node.statistics, table.values, strict=True)
+    ]
+    cells = [found[i * len(rows) : (i + 1) * len(rows)] for i in range(len(columns))]
+    return matrix(tables, pd.Index(list(rows)), pd.Index(list(columns)), cells)
 
 
 def grouped_frame(

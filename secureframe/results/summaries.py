@@ -96,7 +96,7 @@ def described_column(tables: Sequence[ReleasedTable], plans: Sequence[tuple[str,
     return attach(result, tables, [cell(row, name) for row, (v, _) in found.items() if v is SUPPRESSED])
 
 
-# -- counts and correlations -----------------------------------------------------------------------------------------------
+# -- counts ----------------------------------------------------------------------------------------------------------------
 
 
 def counted(
@@ -124,16 +124,6 @@ def total_of(values: Sequence[Any]) -> Any:
 def share(part: Any, total: Any, scale: float = 1.0) -> Any:
     """Return a quotient of released counts; missing if either is, or if nothing is there."""
     return pd.NA if part is pd.NA or total is pd.NA or total == 0 else scale * part / total
-
-
-def correlation_matrix(tables: Sequence[ReleasedTable], names: Sequence[str]) -> pd.DataFrame:
-    """Return the symmetric matrix of released correlations."""
-    (table,) = tables
-    found: dict[frozenset[str], Cell] = {
-        frozenset(s.columns): values[0] for s, values in zip(table.node.statistics, table.values, strict=True)
-    }
-    cells = [[(1.0 if a == b else found[frozenset((a, b))], "Float64") for a in names] for b in names]
-    return matrix(tables, pd.Index(list(names)), pd.Index(list(names)), cells)
 
 
 # -- cross tables ----------------------------------------------------------------------------------------------------------

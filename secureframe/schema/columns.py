@@ -13,8 +13,9 @@ from fractions import Fraction
 from typing import Any
 
 from secureframe.errors import PlanError
+from secureframe.schema.calendar import EPOCH, UNITS, as_days
 from secureframe.schema.table import Use
-from secureframe.schema.types import EPOCH, ColumnType, Kind, Scalar, as_fraction
+from secureframe.schema.types import ColumnType, Kind, Scalar, as_fraction
 
 DEFAULT_USES = ("link", "filter", "group", "aggregate")
 OUT_OF_RANGE = ("refuse", "clip", "null")
@@ -32,7 +33,7 @@ class ColumnDeclaration:
     kind : Kind
         What the column holds.
     low, high : Fraction or None
-        Ends of the public range, both included; days since 1970-01-01 for dates. None for keys and strings.
+        Ends of the public range, both included; days since 1970-01-01 for dates and time stamps. None for keys and strings.
     step : Fraction
         The grid that values are rounded to.
     values : tuple or None
@@ -65,7 +66,9 @@ class ColumnDeclaration:
     def __post_init__(self) -> None:
         if self.out_of_range not in OUT_OF_RANGE:
             raise PlanError(f"out_of_range={self.out_of_range!r} is no rule", hint="'refuse', 'clip' or 'null'")
-        if self.out_of_range == "clip" and self.kind not in (Kind.INT, Kind.DECIMAL, Kind.FLOAT, Kind.DATE):
+        if self.out_of_range == "clip" and self.kind not in (
+            Kind.INT, Kind.DECIMAL, Kind.FLOAT, Kind.DATE, Kind.DATETIME
+        ):  # fmt: skip
             raise PlanError(f"a {self.kind} cannot be moved to the nearer end of a range", hint="out_of_range='null'")
         if self.out_of_range == "null" and self.nullable is False:
             raise PlanError("a column that turns values into nulls is nullable", hint="leave nullable= out")
@@ -85,6 +88,8 @@ class ColumnDeclaration:
             lo, hi = 0, len(self.values) - 1
         elif self.low is not None and self.high is not None:
             lo, hi = math.floor(self.low / self.step), math.ceil(self.high / self.step)
+            if self.kind is Kind.DATETIME:
+                hi = math.floor(self.high / self.step)
         return ColumnType(
             kind=self.kind,
             lo=lo,
@@ -297,6 +302,33 @@ def date(
     )  # fmt: skip
 
 
+def timestamp(
+    low: datetime.date,
+    high: datetime.date,
+    unit: str = "s",
+    *,
+    nullable: bool | None = None,
+    uses: Iterable[str] = DEFAULT_USES,
+    sensitive: bool = False,
+    magnitude: bool = False,
+    out_of_range: str = "refuse",
+    unique: bool = False,
+) -> ColumnDeclaration:
+    """Declare time stamps without a time zone from ``low`` to ``high``, both included.
+
+    Each is cut down to the whole ``unit`` it lies in (``h``, ``min``, ``s``, ``ms`` or ``us``), so that its day never changes.
+    """
+    if unit not in UNITS or unit == "D":
+        raise PlanError(f"unit={unit!r} is no step of time stamps", hint="'h', 'min', 's', 'ms' or 'us'; sf.date declares days")
+    for end in (low, high):
+        if not isinstance(end, datetime.date):
+            raise PlanError("the ends of a range of time stamps are time stamps", hint="datetime.datetime(1900, 1, 1, 12, 30)")
+    return _declare(
+        Kind.DATETIME, low=as_days(low), high=as_days(high), step=UNITS[unit], nullable=nullable, uses=uses,
+        sensitive=sensitive, magnitude=magnitude, out_of_range=out_of_range, unique=unique,
+    )  # fmt: skip
+
+
 def string(
     *,
     nullable: bool | None = None,
@@ -335,8 +367,15 @@ def key(
     )  # fmt: skip
 
 
-def inferred(kind: Kind, low: Scalar = None, high: Scalar = None, values: tuple[Any, ...] | None = None) -> ColumnDeclaration:
+def inferred(
+    kind: Kind,
+    low: Scalar = None,
+    high: Scalar = None,
+    values: tuple[Any, ...] | None = None,
+    step: Fraction | None = None,
+) -> ColumnDeclaration:
     """Return the declaration that an owner's data suggest where nothing was declared."""
-    step = power_of_two_step(DEFAULT_PRECISION) if kind is Kind.FLOAT else Fraction(1)
+    if step is None:
+        step = power_of_two_step(DEFAULT_PRECISION) if kind is Kind.FLOAT else Fraction(1)
     ends = (None, None) if low is None else (as_fraction(low), as_fraction(high))
     return ColumnDeclaration(kind=kind, low=ends[0], high=ends[1], step=step, values=values)

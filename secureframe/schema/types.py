@@ -15,13 +15,13 @@ from fractions import Fraction
 from typing import Any
 
 from secureframe.errors import PlanError, RangeError
+from secureframe.schema.calendar import EPOCH as EPOCH
+from secureframe.schema.calendar import FIRST, LAST, MICROSECONDS, UNITS, as_days, as_moment, as_timestamp
 
 Scalar = bool | int | float | str | datetime.date | Fraction | None
 
 MAX_LEVELS = 64
 """An integer column of at most so many grid points has a public domain that a table can be grouped by."""
-
-EPOCH = datetime.date(1970, 1, 1)
 
 
 class Kind(StrEnum):
@@ -33,12 +33,15 @@ class Kind(StrEnum):
     FLOAT = "float"
     CATEGORY = "category"
     DATE = "date"
+    DATETIME = "datetime"
     STRING = "string"
     KEY = "key"
 
 
 NUMERIC = frozenset({Kind.BOOL, Kind.INT, Kind.DECIMAL, Kind.FLOAT})
-ORDERED = NUMERIC | {Kind.DATE}
+TIMES = frozenset({Kind.DATE, Kind.DATETIME})
+"""Kinds whose values are days since 1970-01-01."""
+ORDERED = NUMERIC | TIMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +53,10 @@ class ColumnType:
     kind : Kind
         What it is.
     lo, hi : int or None
-        Range of the grid integers, both ends included; days since 1970-01-01 for dates, codes for categories, 0 and 1
-        for bool. None for strings, and for keys made of strings.
+        Range of the grid integers, both ends included; days since 1970-01-01 for dates, steps since then for time stamps,
+        codes for categories, 0 and 1 for bool. None for strings, and for keys made of strings.
     step : Fraction
-        Value of one grid step.
+        Value of one grid step; of a time stamp in days.
     nullable : bool
         Whether it may hold nulls.
     categories : tuple or None
@@ -81,6 +84,12 @@ class ColumnType:
             raise PlanError("a category needs its public domain")
         if self.step <= 0:
             raise PlanError("a grid step must be positive")
+        if self.kind is Kind.DATE and self.step != 1:
+            raise PlanError("a date has steps of one day")
+        if self.kind is Kind.DATETIME and (self.step.numerator != 1 or MICROSECONDS % self.step.denominator):
+            raise RangeError("a day has a whole number of a time stamp's steps", hint="round the days that are added: x.round()")
+        if self.is_time and not FIRST <= self.low * self.step <= self.high * self.step < LAST + 1:
+            raise RangeError("the range of a date goes beyond the years 1 to 9999", hint="a narrower range: clip the days first")
 
     # -- ranges --------------------------------------------------------------------------------------------------
 
@@ -101,6 +110,11 @@ class ColumnType:
     @property
     def is_ordered(self) -> bool:
         return self.kind in ORDERED
+
+    @property
+    def is_time(self) -> bool:
+        """Whether it is a date or a time stamp."""
+        return self.kind in TIMES
 
     @property
     def centre(self) -> int:
@@ -132,7 +146,7 @@ class ColumnType:
     # -- values --------------------------------------------------------------------------------------------------
 
     def to_value(self, grid: int) -> Scalar:
-        """Return the value of a grid integer: bool, int, float, category or date."""
+        """Return the value of a grid integer: bool, int, float, category, date or time stamp."""
         match self.kind:
             case Kind.BOOL:
                 return bool(grid)
@@ -141,6 +155,8 @@ class ColumnType:
                 return self.categories[grid]
             case Kind.DATE:
                 return EPOCH + datetime.timedelta(days=grid)
+            case Kind.DATETIME:
+                return as_timestamp(grid * self.step)
             case _:
                 value = grid * self.step
                 return int(value) if self.step.denominator == 1 else value.numerator / value.denominator
@@ -157,10 +173,10 @@ class ColumnType:
                     if category == value and isinstance(category, bool) == isinstance(value, bool):
                         return Fraction(code)
                 return None
-            case Kind.DATE:
-                if isinstance(value, datetime.datetime) or not isinstance(value, datetime.date):
-                    raise PlanError("a date column is compared with a datetime.date", hint='datetime.date(2020, 1, 31)')
-                return Fraction((value - EPOCH).days)
+            case Kind.DATE | Kind.DATETIME:
+                if not isinstance(value, datetime.date):
+                    raise PlanError("a date column is compared with a datetime.date", hint="datetime.date(2020, 1, 31)")
+                return as_days(value) / self.step
             case Kind.STRING | Kind.KEY:
                 raise PlanError(f"a {self.kind} column has no grid")
             case _:
@@ -177,7 +193,9 @@ class ColumnType:
             text += f" of {self.domain}"
         elif self.lo is not None and self.kind is not Kind.BOOL:
             text += f" {self.to_value(self.low)} to {self.to_value(self.high)}"
-            if self.step != 1:
+            if self.kind is Kind.DATETIME:
+                text += f" by {_unit_text(self.step)}"
+            elif self.step != 1:
                 text += f" by {format_fraction(self.step)}"
         return text + (", nullable" if self.nullable else "")
 
@@ -241,6 +259,31 @@ def number_type(lo: int, hi: int, step: Fraction, nullable: bool) -> ColumnType:
     else:
         kind = Kind.DECIMAL
     return ColumnType(kind=kind, lo=lo, hi=hi, step=step, nullable=nullable)
+
+
+def time_type(lo: int, hi: int, step: Fraction, nullable: bool) -> ColumnType:
+    """The type of a computed date (where the step is a day) or time stamp; ``step`` in days."""
+    kind = Kind.DATE if step == 1 else Kind.DATETIME
+    return ColumnType(kind=kind, lo=lo, hi=hi, step=step, nullable=nullable)
+
+
+def moment_type(value: datetime.date) -> ColumnType:
+    """The type of one date or time stamp, on the coarsest grid that holds it."""
+    days = as_days(value)
+    return time_type(days.numerator, days.numerator, Fraction(1, days.denominator), False)
+
+
+def bound_value(bound: Fraction, type_: ColumnType) -> Scalar:
+    """Return a public bound of a column as a constant that the column is compared with."""
+    return as_moment(bound) if type_.is_time else bound
+
+
+def _unit_text(step: Fraction) -> str:
+    """A step of time as people write it."""
+    for name, days in UNITS.items():
+        if (step / days).denominator == 1:
+            return f"{step / days} {name}"
+    return f"{step} D"
 
 
 def quotient_step(step: Fraction) -> Fraction:

@@ -22,6 +22,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::secureframe.errors.SuppressedWa
 def test_presets() -> None:
     assert preset("open-research") == Policy(name="open-research", threshold=10, rounding=0, sensitive_zeros=False)
     assert preset("standard") == Policy(name="standard", threshold=10, rounding=5, sensitive_zeros=True)
+    for name in PRESETS:
+        assert not preset(name).pooled_only and not preset(name).every_part, "statistics by centre are allowed"
     own = Policy(name="ours", threshold=25)
     assert preset(own) is own
 
@@ -29,7 +31,7 @@ def test_presets() -> None:
 def test_strict_is_refused_with_a_way_out() -> None:
     with pytest.raises(PolicyError, match="approvals and a ledger") as caught:
         preset("strict")
-    assert "standard" in str(caught.value.hint)
+    assert "standard" in str(caught.value.hint) and "pooled_only=True, every_part=True" in str(caught.value.hint)
     with pytest.raises(PolicyError) as caught:
         preset("Standard")
     assert "'standard'" in str(caught.value.hint)
@@ -65,10 +67,11 @@ def test_json_round_trip_and_digest() -> None:
 def test_the_strictest_of_several() -> None:
     a = Policy(name="a", threshold=10, rounding=5, purposes=("care", "research"))
     c = Policy(name="c", threshold=30, sensitive_zeros=True, purposes=("research", "teaching"))
-    d = Policy(name="d", threshold=5)
+    d = Policy(name="d", threshold=5, pooled_only=True, every_part=True)
     for order in itertools.permutations((a, c, d)):
         found = strictest(order)
         assert (found.threshold, found.rounding, found.sensitive_zeros) == (30, 5, True)
+        assert found.pooled_only and found.every_part
         assert found.purposes is not None and set(found.purposes) == {"research"}
     assert strictest([a]) == a and strictest([a, a]) == a
     with pytest.raises(PolicyError, match="denies"):

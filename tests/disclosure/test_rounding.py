@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import secureframe as sf
@@ -69,12 +69,17 @@ def test_ties_go_up_on_either_side_of_zero() -> None:
         assert rounding.nearest(grid, value) == wanted
 
 
-@settings(max_examples=5, deadline=None)
+@pytest.mark.parametrize("at_once", [0, rounding.AT_ONCE])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.lists(st.tuples(st.integers(-5000, 5000), st.integers(0, 40)), min_size=1, max_size=12),
-    st.lists(st.fractions(-200, 200, max_denominator=8), min_size=1, max_size=12, unique=True),
+    pairs=st.lists(st.tuples(st.integers(-5000, 5000), st.integers(0, 40)), min_size=1, max_size=12),
+    thresholds=st.lists(st.fractions(-200, 200, max_denominator=8), min_size=1, max_size=40, unique=True),
 )
-def test_points_reached_are_counted_exactly(pairs: list[tuple[int, int]], thresholds: list[Fraction]) -> None:
+def test_points_reached_are_counted_exactly(
+    monkeypatch: pytest.MonkeyPatch, at_once: int, pairs: list[tuple[int, int]], thresholds: list[Fraction]
+) -> None:
+    """All comparisons in one batch, and block by block."""
+    monkeypatch.setattr(rounding, "AT_ONCE", at_once)
     job = Job()
     numerator = Ranged(value=job.arith([p for p, _ in pairs]), lo=-5000, hi=5000)
     denominator = Ranged(value=job.arith([q for _, q in pairs]), lo=0, hi=40)
@@ -206,6 +211,50 @@ def test_correlations(frame: sf.SecureFrame, clear: pd.DataFrame) -> None:
         assert found == float(grid[sum(t * abs(t) <= square for t in rounding.midpoints(grid))]), name
     ones = frame[frame["group"] == "line"]
     assert ones["x"].corr(ones["y"]) == -1
+
+
+def central(values: Sequence[int], power: int) -> Fraction:
+    return sum(((v - mean(values)) ** power for v in values), Fraction(0))
+
+
+def test_errors_skewness_and_kurtosis(frame: sf.SecureFrame, clear: pd.DataFrame) -> None:
+    """Against the definitions in fractions; the grid is that of three digits, for the latter two no finer than 0.01."""
+    kinds = ("sem", "skew", "kurtosis")
+    with sf.defer():
+        asked = {
+            (name, kind): getattr(frame[frame["group"] == name]["x"], kind)() for name in ("plain", "constant") for kind in kinds
+        }
+    got = dict(zip(asked, sf.collect(*asked.values()), strict=True))
+    values = [int(v) for v in clear[clear["group"] == "plain"]["x"]]
+    n, squares, cubes, fourths = len(values), *(central(values, power) for power in (2, 3, 4))
+    assert got["plain", "sem"] == float(nearest_root(variance(values) / n, Fraction(HIGH - LOW)))
+    square = n**2 * (n - 1) * cubes * abs(cubes) / ((n - 2) ** 2 * squares**3)
+    points = [Fraction(i, 100) for i in range(-300, 301)]
+    assert got["plain", "skew"] == float(points[sum(t * abs(t) <= square for t in rounding.midpoints(points))])
+    excess = (n * (n + 1) * (n - 1) * fourths / squares**2 - 3 * (n - 1) ** 2) / ((n - 2) * (n - 3))
+    assert got["plain", "kurtosis"] == float(math.floor(excess * 100 + Fraction(1, 2)) / Fraction(100))
+    assert got["constant", "sem"] == 0
+    for kind in ("skew", "kurtosis"):
+        found = got["constant", kind]
+        assert math.isnan(found) and found.release["suppressed"], "without variance there is nothing to round"
+
+
+def test_covariances(frame: sf.SecureFrame, clear: pd.DataFrame) -> None:
+    for name in ("plain", "line", "fall", "constant"):
+        some = clear[clear["group"] == name]
+        x, y = ([int(v) for v in some[c]] for c in ("x", "y"))
+        exact = sum(((a - mean(x)) * (b - mean(y)) for a, b in zip(x, y, strict=True)), Fraction(0)) / (len(x) - 1)
+        part = frame[frame["group"] == name]
+        assert part["x"].cov(part["y"]) == float(three_digits(exact, Fraction(HIGH - LOW) ** 2)), name
+
+
+def test_shapes_of_two_values_come_from_rounded_frequencies(frame: sf.SecureFrame, clear: pd.DataFrame) -> None:
+    part, some = frame[frame["group"] == "plain"], clear[clear["group"] == "plain"]
+    n, hits = base5(len(some)), base5(int(some["hit"].sum()))
+    rounded = pd.Series([1.0] * hits + [0.0] * (n - hits))
+    with sf.defer():
+        asked = [getattr(part["hit"], kind)() for kind in ("sem", "skew", "kurtosis")]
+    assert sf.collect(*asked) == pytest.approx([rounded.sem(), rounded.skew(), rounded.kurtosis()], rel=1e-9)
 
 
 def test_frequencies_of_two_values_come_from_rounded_parts(frame: sf.SecureFrame, clear: pd.DataFrame) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import secureframe as sf
-from secureframe import federation as federation_module
 from secureframe.mpc.channel import Recorder
+from secureframe.results import opening
 from secureframe.results.decode import open_outputs
 from tests.disclosure.federations import Frames, federation, is_withheld, people
 from tests.leakage import LeakError, assert_uniform, shape_of
@@ -125,7 +125,7 @@ def test_a_withheld_value_is_not_in_the_packages(monkeypatch: pytest.MonkeyPatch
         seen.append([list(numbers) for numbers in opened.values()])
         return opened
 
-    monkeypatch.setattr(federation_module, "open_outputs", spy)
+    monkeypatch.setattr(opening, "open_outputs", spy)
     with federation(people(), "open-research") as fed:
         assert is_withheld(fed["patients"][fed["patients"]["site"] == "d"]["x"].sum())
         assert not is_withheld(fed["patients"]["x"].sum())

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from secureframe.local.register import RegisteredTable, register
 from secureframe.local.values import to_pandas
 from secureframe.plan import expressions as e
+from secureframe.plan import operations as o
 from secureframe.plan.nodes import Table as TableNode
 from secureframe.schema import declare as d
 from secureframe.schema.types import ColumnType, Kind
@@ -160,10 +161,29 @@ def exact(expr: e.Expr, row: dict[str, Any]) -> Any:
             a = exact(operand, row)
             if a is None:
                 return None
-            a = a if low is None else max(Fraction(a), low)
-            return a if high is None else min(Fraction(a), high)
+            date, a = isinstance(a, datetime.date), Fraction(days_of(a))
+            a = a if low is None else max(a, low)
+            a = a if high is None else min(a, high)
+            return _moved("+", datetime.date(1970, 1, 1), a) if date else a
         case e.Where(condition, then, otherwise):
             return exact(then if exact(condition, row) is True else otherwise, row)
+        case e.Widen(operand, _):
+            return exact(operand, row)
+        case o.FloorDivide(left, right) | o.Modulo(left, right):
+            a, b = exact(left, row), exact(right, row)
+            if a is None or b is None:
+                return None
+            whole, rest = divmod(Fraction(a), Fraction(b))
+            return Fraction(whole) if isinstance(expr, o.FloorDivide) else rest
+        case o.MapValues(operand, keys, values):
+            a = exact(operand, row)
+            return None if a is None else dict(zip(keys, values, strict=True)).get(a)
+        case o.DatePart(operand, part):
+            a = exact(operand, row)
+            return None if a is None else part_of(a, part)
+        case o.Text(operand, how, arguments):
+            a = exact(operand, row)
+            return None if a is None else _text(a, how, arguments)
         case e.Cut(operand, edges, labels, right, include_lowest):
             return _band(exact(operand, row), edges, labels, right, include_lowest)
         case _:
@@ -171,11 +191,11 @@ def exact(expr: e.Expr, row: dict[str, Any]) -> Any:
 
 
 def _applied(operator: str, a: Any, b: Any) -> Any:
+    if operator in e.COMPARISONS:
+        a, b = days_of(a), days_of(b)
     match operator:
-        case "+":
-            return a + b
-        case "-":
-            return Fraction((a - b).days) if isinstance(a, datetime.date) else a - b
+        case "+" | "-":
+            return _moved(operator, a, b)
         case "*":
             return a * b
         case "==":
@@ -190,6 +210,46 @@ def _applied(operator: str, a: Any, b: Any) -> Any:
             return a > b
         case _:
             return a >= b
+
+
+def part_of(value: datetime.date, part: str) -> Any:
+    """A part of a date or time stamp, as pandas names it."""
+    stamp = pd.Timestamp(value)
+    if part == "date":
+        return stamp.date()
+    if part.startswith("period"):
+        return str(stamp.to_period(part[7:-1]))
+    return Fraction(getattr(stamp, {"dayofweek": "day_of_week", "dayofyear": "day_of_year"}.get(part, part)))
+
+
+def _text(value: str, how: str, arguments: Any) -> Any:
+    match how:
+        case "len":
+            return Fraction(len(value))
+        case "slice":
+            return value[arguments[0] : arguments[1]]
+        case "contains":
+            return arguments[0] in value
+        case _:
+            return getattr(value, how)(*arguments)
+
+
+def days_of(value: Any) -> Any:
+    """Dates and time stamps as days since 1970-01-01; anything else as it is."""
+    if not isinstance(value, datetime.date):
+        return value
+    return Fraction(int(np.datetime64(value, "us").astype("int64")), 86_400_000_000)
+
+
+def _moved(operator: str, a: Any, b: Any) -> Any:
+    """Sums and differences; days move a date, and the difference of two dates is a number of days."""
+    dates = [isinstance(x, datetime.date) for x in (a, b)]
+    a, b = days_of(a), days_of(b)
+    found = a + b if operator == "+" else a - b
+    if sum(dates) != 1:
+        return found
+    moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(microseconds=int(found * 86_400_000_000))
+    return moment.date() if found.denominator == 1 else moment
 
 
 def _band(value: Any, edges: Any, labels: Any, right: bool, include_lowest: bool) -> str | None:

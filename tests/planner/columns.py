@@ -17,7 +17,7 @@ from secureframe.mpc.sharing import Share, deal, receive, reconstruct
 from secureframe.plan.expressions import Expr
 from secureframe.plan.forms import Encoding, Form
 from secureframe.plan.nodes import Node
-from secureframe.planner.frames import STAGES, FrameCompiler, LocalValue, note
+from secureframe.planner.frames import STAGES, FrameCompiler, LocalValue, Setting, note
 from secureframe.schema.types import Scalar
 from tests.mpc.harness import run_parties
 
@@ -43,7 +43,8 @@ def on_shares(
         for expr, encoding in wanted:
             noting.value(node, expr, encoding)
 
-    compiler = FrameCompiler(Builder(STAGES), values, note(values, ask))
+    setting = Setting(parameters=values)
+    compiler = FrameCompiler(Builder(STAGES), setting, note(setting, ask))
     handles = [compiler.value(node, expr, encoding) for expr, encoding in wanted]
     program = compiler.builder.program()
     dealt = [

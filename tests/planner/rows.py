@@ -21,7 +21,7 @@ def value_of(grid: Any, type_: ColumnType) -> Any:
     """A stored grid integer as an exact value; keys stay integers."""
     if grid is None or type_.kind is Kind.STRING or (type_.kind is Kind.KEY):
         return grid
-    return type_.to_value(grid) if type_.kind in (Kind.BOOL, Kind.CATEGORY, Kind.DATE) else grid * type_.step
+    return type_.to_value(grid) if type_.kind in (Kind.BOOL, Kind.CATEGORY, Kind.DATE, Kind.DATETIME) else grid * type_.step
 
 
 def grid_of(value: Any, type_: ColumnType) -> int | None:

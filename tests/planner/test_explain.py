@@ -8,7 +8,9 @@ from fractions import Fraction
 from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
 from secureframe.plan.combining import Merge
+from secureframe.plan.forms import Form
 from secureframe.plan.places import place
+from secureframe.planner import explain
 from secureframe.planner.explain import explain_frame
 from tests.planner.study import Study, random_tables, start
 
@@ -62,7 +64,8 @@ computed among clinic, labor, register:
   join: about N rounds (at most N), about N MB
   aggregate: N rounds, N bytes
   release: N rounds, N bytes
-  in all: about N rounds (at most N), about N MB
+sealed for analyst: N bytes, in three packages
+in all: about N rounds (at most N), about N MB
 learned:
   institutions: the plan; nothing of each other's rows
   compute parties: random-looking shares; comparisons of shuffled rows; declared sizes 16
@@ -110,3 +113,7 @@ def test_steps_read_as_they_are_typed() -> None:
     assert place(Merge(people, study().table("labor.scores"), ("case_id",), ("id",), "inner")) == "shared(clinic, labor)"
     half = e.Quantise(e.ColumnRef("bmi"), Fraction(1, 2))
     assert "(quantised)" in explain_frame(n.Project(people, (("half", half),)))
+
+
+def test_every_form_that_is_dealt_has_words() -> None:
+    assert explain._FORMS.keys() == set(Form)

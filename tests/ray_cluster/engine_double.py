@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from secureframe.engine.kept import KeptShares
 from secureframe.errors import PlanError, PolicyError, RegistrationError
 from secureframe.governance.identity import verify
 from secureframe.mpc.channel import Channel
@@ -36,6 +37,7 @@ class AdmittedJob:
     words: int
     rounds: int
     marks: str | None
+    recipient: str | None = None
 
     def dealt_bytes(self, owner: str, index: int) -> int:
         return DEALT[index]
@@ -50,6 +52,10 @@ class Institution:
         self._keys: list[str] = []
         self._seen: set[str] = set()
         self._version: str | None = None
+        self.receiving: Any = None
+
+    def identify(self, identity: dict[str, Any], directory: Path) -> None:
+        """Receives nothing."""
 
     def register(self, table: str, declaration: dict[str, Any]) -> None:
         if declaration.get("malformed"):
@@ -96,7 +102,9 @@ class Institution:
 
 
 class PartyJob:
-    def __init__(self, job: AdmittedJob, index: int, channel: Channel, keys: PartyKeys, dealt: dict[str, bytes]) -> None:
+    def __init__(
+        self, job: AdmittedJob, index: int, channel: Channel, keys: PartyKeys, dealt: dict[str, bytes], kept: KeptShares
+    ) -> None:
         self._job, self._index, self._channel, self._keys, self._dealt = job, index, channel, keys, dealt
         assert set(dealt) == set(job.owners)
 
@@ -121,3 +129,6 @@ class PartyJob:
             "next": base64.b64encode(hashlib.sha256(self._keys.next).digest()).decode(),
         }
         return json.dumps(record).encode()
+
+    def settle(self) -> None:
+        """Nothing is kept."""

@@ -17,8 +17,8 @@ import pytest
 
 from ray_cluster.cluster import prepare_environment
 from ray_cluster.records import load_payloads
-from ray_cluster.simulate import members_for, read_events, start
-from secureframe.backend import Progress
+from ray_cluster.simulate import read_events, start
+from secureframe.backend import Member, Progress, members_for
 from secureframe.errors import PartyUnavailable, PolicyError, RegistrationError, SecureFrameError
 from secureframe.governance.identity import AnalystIdentity
 from tests.ray_cluster.engine_double import SECRET
@@ -26,9 +26,9 @@ from tests.ray_cluster.federations import INSTITUTIONS, ROOT, Federation, launch
 
 
 def test_the_first_three_institutions_host_the_parties() -> None:
-    assert members_for(["a", "b"])[2] == {"name": "neutral", "party": 2, "data": False}
-    assert [each["name"] for each in members_for(["a", "neutral"])] == ["a", "neutral", "neutral-2"]
-    assert [each["party"] for each in members_for(["a", "b", "c", "d"])] == [0, 1, 2, None]
+    assert members_for(["a", "b"])[2] == Member(name="neutral", party=2, data=False)
+    assert [each.name for each in members_for(["a", "neutral"])] == ["a", "neutral", "neutral-2"]
+    assert [each.party for each in members_for(["a", "b", "c", "d"])] == [0, 1, 2, None]
 
 
 def test_a_path_that_is_too_long_for_sockets_is_refused_at_once(tmp_path: Path) -> None:
