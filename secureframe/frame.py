@@ -89,6 +89,13 @@ class SecureFrame(FrameStatistics):
 
         return lineage_text(self.node)
 
+    def save(self, name: str) -> None:
+        """Save the frame under a name of this analyst's own, for `fed.load(name)` in a later notebook.
+
+        Institutions keep its plan, parties what is kept of its joins, all of it encrypted. No row is computed for it.
+        """
+        self._source.session.save(name, self.node, self._source.parameters)
+
     def __repr__(self) -> str:
         from secureframe.display import frame_text
 
