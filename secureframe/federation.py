@@ -38,6 +38,7 @@ from secureframe.plan.envelope import Plan, job_id, new_plan, parameters_of
 from secureframe.plan.keepsake import require_name
 from secureframe.plan.nodes import Node, Summarise
 from secureframe.plan.nodes import Table as TableNode
+from secureframe.plan.shown import Shown
 from secureframe.planner.compile import Compiled, compile_plan
 from secureframe.planner.explain import explain_frame, explain_plan
 from secureframe.planner.prediction import sealed_bytes
@@ -207,6 +208,7 @@ class Federation:
         nodes: Sequence[Summarise],
         parameters: Mapping[str, Scalar],
         recipient: str | None = None,
+        results: Sequence[Shown] = (),
         kept: Mapping[str, str] | None = None,
     ) -> Plan:
         owners = frozenset().union(*(n.owners for n in nodes))
@@ -222,6 +224,7 @@ class Federation:
             versions=self._catalog.versions(nodes),
             kept=kept,
             recipient=identity,
+            results=results,
         )
 
     def _recipient(self, name: str) -> Mapping[str, Any]:
@@ -243,12 +246,13 @@ class Federation:
         nodes: Sequence[Summarise],
         parameters: Mapping[str, Scalar],
         recipient: str | None = None,
+        results: Sequence[Shown] = (),
         *,
         anew: bool = False,
     ) -> tuple[Plan, Compiled]:
         """The plan and its program; it starts from what all parties keep of earlier statements, unless it is to start anew."""
         held = {} if anew or all(len(n.owners) == 1 for n in nodes) else self._backend.kept()
-        plan = self._plan(nodes, parameters, recipient, held)
+        plan = self._plan(nodes, parameters, recipient, results, held)
         compiled = self._compiled(plan)
         # A request names what it starts from and nothing else; the program is the same.
         used = {k.digest: k.origin for k in compiled.program.recalled}
@@ -272,12 +276,16 @@ class Federation:
         return released
 
     def _asked(
-        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str | None = None
+        self,
+        nodes: Sequence[Summarise],
+        parameters: Mapping[str, Scalar],
+        recipient: str | None = None,
+        results: Sequence[Shown] = (),
     ) -> tuple[Plan, Compiled, str, Outcome]:
         """Run releases as one job: later if institutions are busy, from the start if a party has lost what it kept."""
         anew, pause, deadline = False, 0.2, time.monotonic() + QUEUE_SECONDS
         while True:
-            plan, compiled = self._prepared(nodes, parameters, recipient, anew=anew)
+            plan, compiled = self._prepared(nodes, parameters, recipient, results, anew=anew)
             try:
                 job, outcome = self._send(plan)
             except KeptLost:
@@ -312,7 +320,9 @@ class Federation:
                 line.close()
         return job, outcome
 
-    def deliver(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str) -> Receipt:
+    def deliver(
+        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str, results: Sequence[Shown] = ()
+    ) -> Receipt:
         """Run releases as one job whose result goes to an institution, sealed with its key.
 
         Leakage: the recipient learns the released cells and which were withheld; the analyst nothing.
@@ -323,16 +333,18 @@ class Federation:
             As `run` does; `PolicyError` where an owner does not allow the recipient.
         """
         started = time.perf_counter()
-        plan, compiled, job, outcome = self._asked(nodes, parameters, recipient)
+        plan, compiled, job, outcome = self._asked(nodes, parameters, recipient, results)
         sealed = sealed_bytes(compiled)
         if outcome.packages is not None:
             raise ProtocolAborted(f"the institutions did not hand the result to {recipient}", hint="run the statement again")
         self.last_job = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started, sealed)
         return Receipt.of(plan, job)
 
-    async def deliver_async(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str) -> Receipt:
+    async def deliver_async(
+        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str, results: Sequence[Shown] = ()
+    ) -> Receipt:
         """The same without blocking the event loop."""
-        return await self._aside(lambda: self.deliver(nodes, parameters, recipient))
+        return await self._aside(lambda: self.deliver(nodes, parameters, recipient, results))
 
     async def run_async(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar]) -> list[ReleasedTable]:
         """Run releases as one job without blocking the event loop."""

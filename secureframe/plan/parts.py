@@ -15,7 +15,7 @@ from secureframe.plan.conditions import counts_persons, has_two_values, hidden_f
 from secureframe.plan.expressions import Binary, ColumnRef, Expr, Literal, Not
 from secureframe.plan.nodes import PREDICATE, Node, Statistic, Summarise, hash_once
 from secureframe.plan.statistics import KINDS
-from secureframe.plan.thinning import thinned_frames
+from secureframe.plan.thinning import stacked_beside_themselves, thinned_frames
 from secureframe.schema.types import Kind
 
 
@@ -120,16 +120,22 @@ class Breakdown:
 
     @cached_property
     def thinned(self) -> tuple[Node, ...]:
-        """Frames that were reduced or merged in after rows were left out of them; the rules count these too."""
+        """Frames that were reduced, merged in or stacked after rows were left out of them; the rules count these too."""
         return thinned_frames(self.node.frame)
+
+
+    @cached_property
+    def stacked(self) -> tuple[Node, ...]:
+        """Those of them that give some persons more weight than others: the rules count who is in these, too."""
+        return stacked_beside_themselves(self.node.frame)
 
 
 hash_once(Breakdown)
 
 
 def frame_counts(frame: Node) -> tuple[Count, ...]:
-    """Return what the rules ask of a frame that was reduced or merged in."""
-    scopes = ("outside",) if frame.rows_per_person > 1 else ("base", "frame")
+    """Return what the rules ask of a frame that was reduced, merged in or stacked."""
+    scopes = ("frame", "outside") if frame.rows_per_person > 1 else ("base", "frame")
     return tuple(Count(scope=scope, of=frame) for scope in scopes)
 
 
