@@ -206,6 +206,7 @@ class Rules:
         evidence = dict.fromkeys((Count(), piece.persons, *piece.sides))
         verdicts = [self._pattern(e) for e in evidence]
         verdicts += [self._two_sided(one, other) for one, other in opposites(piece.sides)]
+        verdicts += [self._of_merged(count, piece.persons) for count in piece.merged]
         verdicts.append(closing.repeat(b, self._frame(), self.node.cells))
         if self.policy.sensitive_zeros:
             verdicts += [closing.below(b, persons.value, 1, persons.hi) for persons in self._classes(piece)]
@@ -277,6 +278,16 @@ class Rules:
                 primary = self._sensitive(primary, view, self._reach(counts), pooled=number == 0)
         sizes = [len(levels) for levels in self.node.levels]
         return self._closed(counts, primary, sizes[0], math.prod(sizes[1:]))
+
+    def _of_merged(self, count: Count, persons: Count) -> Value:
+        """Cells with too few right rows that several persons share, closed like those with too few persons."""
+        b = self.b
+        merged = self.parts[count]
+        few = closing.small(b, merged.value, self.policy.threshold, merged.hi)
+        if self.node.cells == 1:
+            return few
+        sizes = [len(levels) for levels in self.node.levels]
+        return self._closed(self.parts[persons], b.or_(few, self._pattern(persons)), sizes[0], math.prod(sizes[1:]))
 
     def _closed(self, counts: Ranged, primary: Value, rows: int, columns: int) -> Value:
         """A pattern that is closed for everybody, and for each owner of rows, who subtracts its own from every margin."""

@@ -1,4 +1,4 @@
-"""Frames that a plan leaves rows out of before it reduces, merges in or stacks them: the rules count these like the frame itself."""
+"""Frames that a plan leaves rows out of before it reduces, merges in or stacks them: the rules count these too."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from secureframe.plan.parts import breakdown as break_down
 from secureframe.plan.rosters import unfiltered
 from secureframe.planner.cells import Cells
 from secureframe.planner.frames import AGGREGATE, FrameCompiler, LocalPart
+from secureframe.planner.grouping import first_of_keys
 from secureframe.planner.remainders import Contribution, at_owner, mingles, owners_of, segments, summed, without_owner
 from secureframe.schema.types import ColumnType
 
@@ -47,8 +48,8 @@ def part_range(breakdown: Breakdown, part: Part) -> tuple[int, int]:
     """Public range of a part, from types and declared sizes."""
     frame = breakdown.frame
     match part:
-        case Count(unit=unit):
-            return 0, persons_bound(frame) if unit == "persons" else frame.length
+        case Count(unit=unit, keys=keys):
+            return 0, persons_bound(frame) if unit == "persons" and not keys else frame.length
         case Quantile(column=column):
             type_ = frame.schema[column].type
             return type_.low, type_.high
@@ -230,6 +231,7 @@ class _Parts:
             for number in range(len(self.frame.branches))
         ]
         self._shared: dict[Node, _SharedParts] = {}
+        self._keyed: dict[Count, Value] = {}
 
     def _histograms(self) -> tuple[str, ...]:
         """Columns whose quantiles are read from histograms that the owners deal."""
@@ -252,7 +254,7 @@ class _Parts:
 
     def _counts_persons(self, part: Part, breakdown: Breakdown) -> bool:
         """Whether a part counts persons by rows on shares of whom one person may have several."""
-        if not isinstance(part, Count) or part.unit == "rows" or part.scope == "base":
+        if not isinstance(part, Count) or part.unit == "rows" or part.scope == "base" or part.keys:
             return False
         return breakdown.frame.rows_per_person > 1 and not self.c.placement.totals(breakdown.frame)
 
@@ -289,12 +291,24 @@ class _Parts:
                 return replace(_frame_count(self.c, self.frame, "base"), lo=lo, hi=hi)
             case Quantile():
                 return Ranged(value=self._quantile(part), lo=lo, hi=hi)
+            case Count(keys=keys) if keys and not self.c.placement.totals(self.frame):
+                return Ranged(value=self._different(part), lo=lo, hi=hi)
             case Count() if not self.frame.apart and self._counts_persons(part, self.breakdown):
                 found = [self._persons_between(part)]
             case _:
                 found = [c for breakdown in self.branches for c in self._of_branch(part, breakdown)]
         value, rest, own = summed(self.b, found, self.owners if isinstance(part, Count) else ())
         return Ranged(value=value, lo=lo, hi=hi, rest=rest, own=own)
+
+    def _different(self, part: Count) -> Value:
+        """Different values of keys that several persons may share; one sort a key serves all statistics."""
+        if part not in self._keyed:
+            shared = self._on_shares(self.breakdown)
+            same_keys = [p for p in self.breakdown.parts if isinstance(p, Count) and p.keys == part.keys]
+            flags = {p: shared.flags(p) for p in same_keys}
+            for each, found in first_of_keys(self.c, self.frame, part.keys, flags).items():
+                self._keyed[each] = self.b.count_bits(found)
+        return self._keyed[part]
 
     def _persons_between(self, part: Count) -> Contribution:
         """Persons who may be at several owners."""
