@@ -18,10 +18,10 @@ from typing import Any
 import httpx
 
 from ray_cluster.failures import Cause
-from ray_cluster.federation import FederationDescription, FederationMember
+from ray_cluster.federation import PARTIES, FederationDescription, FederationMember
 from ray_cluster.identities import ProcessIdentity
 from ray_cluster.job_report import job_report
-from secureframe.backend import Outcome, Progress
+from secureframe.backend import Outcome, Progress, common
 from secureframe.errors import PartyUnavailable, ProtocolAborted, SecureFrameError
 from secureframe.plan.envelope import job_id
 
@@ -30,6 +30,7 @@ READY_SECONDS = 60.0
 _GRACE_SECONDS = 4.0
 _INTERRUPT_SECONDS = 2.0
 _CANCEL_INTERVAL = 0.1
+_REMEMBERED = 1024
 
 Event = dict[str, Any]
 Put = Callable[[str, Event], None]
@@ -57,6 +58,22 @@ class GatewayClient:
             return answer.status_code == 200 and answer.json().get("state") == "ready"
         except (httpx.HTTPError, ValueError, RuntimeError):
             return False
+
+    def kept(self) -> dict[str, str]:
+        """Return what the institution's party keeps of this analyst's earlier statements; nothing where it cannot be asked."""
+        try:
+            answer = self._http.get("/kept", timeout=5.0)
+            record = answer.json() if answer.status_code == 200 else {}
+        except (httpx.HTTPError, ValueError, RuntimeError):
+            return {}
+        return record if isinstance(record, dict) and all(isinstance(v, str) for v in record.values()) else {}
+
+    def forget(self) -> None:
+        """Have the institution's party drop what it keeps of this analyst's statements; a gateway that is gone keeps nothing."""
+        try:
+            self._http.delete("/kept", timeout=_GRACE_SECONDS)
+        except (httpx.HTTPError, RuntimeError):
+            return
 
     def catalog(self) -> dict[str, Any]:
         """Return the institution's public catalog entry."""
@@ -86,6 +103,16 @@ class GatewayClient:
             pass
         if not ended:
             put(self.name, {"event": "error", "cause": Cause.LOST, "error": self._lost().to_json()})
+
+    def invite(self, body: bytes, signature: bytes) -> None:
+        """Have the institution admit another analyst."""
+        headers = {SIGNATURE_HEADER: base64.b64encode(signature).decode("ascii"), "content-type": "application/json"}
+        try:
+            answer = self._http.post("/analysts", content=body, headers=headers, timeout=10.0)
+        except httpx.HTTPError as error:
+            raise self._lost() from error
+        if answer.status_code != 200:
+            raise self._refusal(answer)
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job at this institution; a gateway that is gone runs none."""
@@ -135,6 +162,9 @@ class FederationClient:
         self._description = description
         self._check = check
         self._gateways = [GatewayClient(member, identity) for member in description.members]
+        self._running: dict[str, _Job] = {}
+        self._cancelled: dict[str, None] = {}
+        self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(max_workers=len(self._gateways), thread_name_prefix="gateway")
 
     def wait_ready(self) -> None:
@@ -154,11 +184,24 @@ class FederationClient:
                 )
             time.sleep(_CANCEL_INTERVAL)
 
+    def kept(self) -> dict[str, str]:
+        """Return what all three parties keep of this analyst's earlier statements: for each digest the job it comes from."""
+        hosts = {self._description.host(party).name for party in range(PARTIES)}
+        return common(list(self._pool.map(GatewayClient.kept, [g for g in self._gateways if g.name in hosts])))
+
+    def forget_kept(self) -> None:
+        """Have all parties drop what they keep of this analyst's statements."""
+        list(self._pool.map(GatewayClient.forget, self._gateways))
+
     def run(self, request: bytes, signature: bytes, progress: Progress) -> Outcome:
         """Run a signed plan; see `Backend.run`."""
         self.wait_ready()
         started = time.perf_counter()
         job = _Job(self._gateways, request)
+        with self._lock:
+            if job.job_id in self._cancelled:
+                raise ProtocolAborted("the statement was cancelled before it ran; nothing was released")
+            self._running[job.job_id] = job
         try:
             job.start(signature)
             self._follow(job, progress)
@@ -166,6 +209,9 @@ class FederationClient:
             job.cancel()
             job.collect(_INTERRUPT_SECONDS)
             raise
+        finally:
+            with self._lock:
+                del self._running[job.job_id]
         if job.failures:
             job.cancel()
             job.collect(_GRACE_SECONDS)
@@ -194,6 +240,27 @@ class FederationClient:
                 if ended[event["name"]] == parties:
                     names = list(ended)
                     progress(event["name"], names.index(event["name"]) + 1, max(job.stage_count, len(names)))
+
+    def catalog(self) -> dict[str, dict[str, Any]]:
+        """Return every institution's public catalog entry."""
+        entries = list(self._pool.map(GatewayClient.catalog, self._gateways))
+        return {gateway.name: entry for gateway, entry in zip(self._gateways, entries, strict=True)}
+
+    def invite(self, body: bytes, signature: bytes) -> None:
+        """Have every institution admit another analyst; `SecureFrameError` where one refuses."""
+        list(self._pool.map(lambda gateway: gateway.invite(body, signature), self._gateways))
+
+    def cancel(self, job_id: str) -> None:
+        """Cancel a job of this analyst at every institution until all have ended; harmless where it has ended."""
+        with self._lock:
+            job = self._running.get(job_id)
+            if job is None:
+                # It may be about to begin.
+                self._cancelled[job_id] = None
+                while len(self._cancelled) > _REMEMBERED:
+                    del self._cancelled[next(iter(self._cancelled))]
+        if job is not None:
+            job.cancel()
 
     def close(self) -> None:
         self._pool.shutdown(wait=False)

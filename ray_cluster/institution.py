@@ -6,6 +6,7 @@ Nothing here knows Ray or HTTP: the actor gives it a handle of its compute party
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ray_cluster.delivery import ADMISSION_SECONDS, Courier
 from ray_cluster.federation import FederationDescription
+from ray_cluster.guests import Guests
 from ray_cluster.identities import ProcessIdentity, key_text
-from ray_cluster.job_run import Emit, JobRun, PartyHandle
+from ray_cluster.job_run import Emit, JobRun, PartyHandle, PartyLost
 from ray_cluster.links import Dialer
 from secureframe.errors import PartyUnavailable, PolicyError
 from secureframe.governance.identity import InstitutionIdentity, verify
@@ -52,6 +54,7 @@ class InstitutionHost:
         self._party: PartyHandle | None = None
         self._runs: dict[str, tuple[str, JobRun]] = {}
         self._admitting = 0
+        self.guests: Guests | None = None
         self._courier: Courier | None = None
         self._lock = threading.Lock()
         if directory is not None:
@@ -103,6 +106,27 @@ class InstitutionHost:
         """Return the institution's public catalog entry."""
         entry: dict[str, Any] = self._institution.describe()
         return entry
+
+    def invite(self, body: bytes, signature: bytes, verify_key: str) -> None:
+        """Admit another analyst, where whoever started a simulation invites them."""
+        if self.guests is None:
+            raise PolicyError("this institution says itself who may ask", institution=self.name)
+        self.guests.invite(body, signature, verify_key)
+
+    def kept(self, verify_key: str) -> dict[str, str]:
+        """Return what the institution's party keeps of an analyst's earlier statements: for each digest the job it comes from."""
+        if self._party is None:
+            return {}
+        try:
+            return self._party.kept(verify_key)
+        except Exception:  # noqa: BLE001  # lost, or too busy to answer: then statements start anew
+            return {}
+
+    def forget(self, verify_key: str) -> None:
+        """Drop what the institution's party keeps of an analyst's statements."""
+        if self._party is not None:
+            with suppress(PartyLost):
+                self._party.forget(verify_key)
 
     def admit(self, request: bytes, signature: bytes, verify_key: str) -> tuple[str, JobRun]:
         """Check a signed plan and return the job's identifier and its run.

@@ -25,6 +25,7 @@ from ray_cluster.identities import ProcessIdentity
 from ray_cluster.links import Caller, Dialer, Link, LinkFailed, Listener, OpenSockets
 from ray_cluster.records import save_payloads
 from ray_cluster.tls_channel import TlsChannel
+from secureframe.engine.kept import KeptShares
 from secureframe.mpc.channel import Recorder
 from secureframe.mpc.randomness import PartyKeys
 
@@ -74,7 +75,7 @@ class PartyHost:
         self,
         identity: ProcessIdentity,
         index: int,
-        compute: Callable[[AdmittedJob, int, TlsChannel, PartyKeys, dict[str, bytes]], PartyJob],
+        compute: Callable[[AdmittedJob, int, TlsChannel, PartyKeys, dict[str, bytes], KeptShares], PartyJob],
         port: int,
         records: Path | None = None,
     ) -> None:
@@ -85,6 +86,7 @@ class PartyHost:
         self._records = records
         self._description: FederationDescription | None = None
         self._dialer: Dialer | None = None
+        self._kept = KeptShares()
         self._jobs: dict[str, _Running] = {}
         self._lock = threading.Lock()
 
@@ -125,11 +127,20 @@ class PartyHost:
             running = self._jobs[job_id]
             assert running.channel is not None
             running.channel.confirm(job_id.encode("ascii"))
+            computation.settle()
             return {"package": package, "report": self._report(running)}
 
         answer = self._with_computation(job_id, run)
         self.finish(job_id)
         return answer
+
+    def kept(self, analyst: str) -> dict[str, str]:
+        """Return what is kept here of an analyst's earlier statements: for each digest the job it comes from."""
+        return self._kept.held(analyst)
+
+    def forget(self, analyst: str) -> None:
+        """Drop what is kept of an analyst's statements."""
+        self._kept.forget(analyst)
 
     def cancel(self, job_id: str) -> None:
         """Close a job's links, which aborts it here and at the other parties; from any thread, and also before it is opened."""
@@ -235,7 +246,7 @@ class PartyHost:
             dealt[owner] = receiver.receive(job.dealt_bytes(owner, self.index))
             receiver.release()
         running.dealt = {owner: len(message) for owner, message in dealt.items()}
-        running.computation = self._compute(job, self.index, running.channel, keys, dealt)
+        running.computation = self._compute(job, self.index, running.channel, keys, dealt, self._kept)
         return {"seconds": time.perf_counter() - started}
 
     def _report(self, running: _Running) -> dict[str, Any]:

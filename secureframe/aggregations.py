@@ -14,6 +14,7 @@ from secureframe.operands import Source, added
 from secureframe.pending import Pending
 from secureframe.plan.expressions import Expr
 from secureframe.plan.nodes import Summarise
+from secureframe.results.forms import Form
 from secureframe.results.shape import column_series, dtype_of, matrix
 
 OFFERED = tuple(kind for kind in RELEASED if kind != "size")
@@ -61,7 +62,7 @@ def of_column(source: Source, label: str | None, expr: Expr, func: Any) -> Pendi
         source.session,
         [release],
         source.parameters,
-        lambda tables: column_series(tables, kinds, label),
+        Form(column_series, kinds, label),
         f"{len(kinds)} statistics of {label or 'a column'}",
     )
 
@@ -92,7 +93,7 @@ def of_frame(source: Source, func: Any) -> Pending[Any]:
             source.session,
             [release],
             source.parameters,
-            lambda tables: column_series(tables, names),
+            Form(column_series, names),
             f"statistics of {len(names)} columns",
         )
     lists = {name: kinds_of([how] if isinstance(how, str) else how) for name, how in func.items()}

@@ -19,6 +19,7 @@ from secureframe.operands import added, align, exact, hinted, joint, onto, refus
 from secureframe.pending import Pending, release
 from secureframe.plan.expressions import ColumnRef, Cut
 from secureframe.plan.nodes import Statistic, Summarise
+from secureframe.results.forms import Form
 from secureframe.results.shape import Normalize
 from secureframe.results.summaries import crossed
 from secureframe.schema.types import ColumnType
@@ -164,7 +165,7 @@ def crosstab(
             source.session,
             [asked],
             source.parameters,
-            lambda tables: crossed(tables, labels, margins=margins, normalize=normalize, margins_name=margins_name),
+            Form(crossed, labels, margins=margins, normalize=normalize, margins_name=margins_name),
             f"cross table of {index.name} and {columns.name}",
         )
     )

@@ -18,14 +18,14 @@ from secureframe.pending import Pending
 from secureframe.plan.expressions import ColumnRef, Cut, Expr, infer
 from secureframe.plan.nodes import Node, Statistic, Summarise
 from secureframe.plan.statistics import MOMENTS
-from secureframe.results.histogram import Histogram
+from secureframe.results.forms import Form
+from secureframe.results.histogram import Histogram, histogram_of
 from secureframe.results.numbers import Number
 from secureframe.results.shape import (
     column_series,
-    dtype_of,
     grouped_frame,
-    matrix,
     one_number,
+    statistics_frame,
 )
 from secureframe.results.summaries import (
     CATEGORY_ROWS,
@@ -105,7 +105,7 @@ def of_column(source: Source, label: str | None, expr: Expr, kind: str, q: Fract
     """One number about one column."""
     node, (name,) = added(source, [(label, expr)])
     release = Summarise(node, (), (statistic(kind, name, q=q),))
-    return Pending(source.session, [release], source.parameters, one_number, f"{kind} of {label or 'a column'}")
+    return Pending(source.session, [release], source.parameters, Form(one_number), f"{kind} of {label or 'a column'}")
 
 
 def of_columns(source: Source, names: Sequence[str], kind: str, q: Fraction | None = None) -> Pending[Any]:
@@ -116,7 +116,7 @@ def of_columns(source: Source, names: Sequence[str], kind: str, q: Fraction | No
         source.session,
         [release],
         source.parameters,
-        lambda tables: column_series(tables, names, label),
+        Form(column_series, names, label),
         f"{kind} of {len(names)} columns",
     )
 
@@ -132,7 +132,7 @@ def quantiles_of_column(source: Source, label: str | None, expr: Expr, q: Any) -
         source.session,
         [release],
         source.parameters,
-        lambda tables: column_series(tables, shown, label),
+        Form(column_series, shown, label),
         f"quantiles of {label or 'a column'}",
     )
 
@@ -143,14 +143,8 @@ def quantiles_of_columns(source: Source, names: Sequence[str], q: Any, labels: S
     if not many:
         return of_columns(source, names, "quantile", fractions[0])
     release = Summarise(source.node, (), tuple(statistic("quantile", name, q=f) for name in names for f in fractions))
-
-    def shape(tables: Sequence[Any]) -> pd.DataFrame:
-        statistics = zip(tables[0].node.statistics, tables[0].values, strict=True)
-        found = [(column[0], dtype_of(asked, tables[0].node)) for asked, column in statistics]
-        cells = [found[i * len(fractions) : (i + 1) * len(fractions)] for i in range(len(names))]
-        return matrix(tables, pd.Index(shown if labels is None else list(labels)), pd.Index(list(names)), cells)
-
-    return Pending(source.session, [release], source.parameters, shape, f"quantiles of {len(names)} columns")
+    form = Form(statistics_frame, shown if labels is None else list(labels), names)
+    return Pending(source.session, [release], source.parameters, form, f"quantiles of {len(names)} columns")
 
 
 def robust_range(source: Source, label: str | None, expr: Expr) -> Pending[tuple[Number, Number]]:
@@ -190,7 +184,7 @@ def describe(source: Source, names: Sequence[str]) -> Pending[pd.DataFrame]:
         source.session,
         nodes,
         source.parameters,
-        lambda tables: described(tables, plans),
+        Form(described, plans),
         f"description of {len(names)} columns",
     )
 
@@ -203,7 +197,7 @@ def describe_column(source: Source, label: str | None, expr: Expr) -> Pending[An
         source.session,
         nodes,
         source.parameters,
-        lambda tables: described_column(tables, plans, label),
+        Form(described_column, plans, label),
         f"description of {label or 'a column'}",
     )
 
@@ -243,7 +237,7 @@ def value_counts(
         source.session,
         [release],
         source.parameters,
-        lambda tables: counted(tables, labels, normalize=normalize, sort=sort, ascending=ascending),
+        Form(counted, labels, normalize=normalize, sort=sort, ascending=ascending),
         f"counts of {', '.join(label or 'a column' for label in labels)}",
     )
 
@@ -252,7 +246,7 @@ def of_pair(source: Source, left: tuple[str | None, Expr], right: tuple[str | No
     """Pearson's correlation or the covariance of two columns, over rows in which both are present."""
     node, names = added(source, [left, right])
     release = Summarise(node, (), (Statistic(kind=kind, columns=names),))
-    return Pending(source.session, [release], source.parameters, one_number, f"{kind} of two columns")
+    return Pending(source.session, [release], source.parameters, Form(one_number), f"{kind} of two columns")
 
 
 def histogram(source: Source, label: str | None, expr: Expr, bins: Any) -> Pending[Histogram]:
@@ -273,7 +267,7 @@ def histogram(source: Source, label: str | None, expr: Expr, bins: Any) -> Pendi
         source.session,
         [release],
         source.parameters,
-        lambda tables: Histogram.of(tables, shown, label),
+        Form(histogram_of, shown, label),
         f"histogram of {label or 'a column'}",
     )
 
@@ -340,7 +334,7 @@ def table_one(source: Source, by: tuple[str | None, Expr] | None, columns: Seque
         source.session,
         nodes,
         source.parameters,
-        lambda tables: table_one_frame(tables, labels, levelled, grouped=bool(keys), by=title),
+        Form(table_one_frame, labels, levelled, grouped=bool(keys), by=title),
         "table one",
     )
 
@@ -370,7 +364,7 @@ def grouped(
         source.session,
         [release],
         source.parameters,
-        lambda tables: grouped_frame(tables, columns, labels),
+        Form(grouped_frame, columns, labels),
         f"{len(asked)} statistics by {', '.join(by)}",
     )
 

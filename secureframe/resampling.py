@@ -6,6 +6,7 @@ A period is a band of days, so it is computed wherever bands are: by the owner o
 from __future__ import annotations
 
 import datetime
+import math
 from fractions import Fraction
 from typing import Any
 from typing import Literal as Choice
@@ -18,7 +19,8 @@ from secureframe.operands import Source
 from secureframe.pending import Pending, release
 from secureframe.plan.expressions import Binary, ColumnRef, Cut, Expr, Literal
 from secureframe.plan.nodes import MAX_CELLS
-from secureframe.schema.types import EPOCH, ColumnType, Kind
+from secureframe.schema.calendar import EPOCH
+from secureframe.schema.types import ColumnType
 
 RULES: dict[str, tuple[str, Choice["start", "end"]]] = {
     "D": ("D", "end"),
@@ -47,16 +49,16 @@ def resampled(source: Source, rule: Any, on: Any) -> Resampler:
     if not isinstance(on, str) or on not in source.node.schema:
         raise PlanError("resample needs a column of dates", hint="df.resample('ME', on='entered')['age'].mean()")
     type_ = source.node.schema[on].type
-    if type_.kind is not Kind.DATE:
+    if not type_.is_time:
         raise PlanError(f"resample needs dates, and {on} is of kind {type_.kind}", hint="sf.cut makes bands of numbers")
     expr, periods = period_of(ColumnRef(on), type_, rule)
     return Resampler(source, ((on, expr),), rule=rule, periods=periods)
 
 
 def period_of(operand: Expr, type_: ColumnType, rule: str) -> tuple[Expr, pd.DatetimeIndex]:
-    """Return the period of a date as bands of days since the epoch, and the labels of the periods in their order."""
+    """Return the period of a date or time stamp as bands of days since the epoch, and the labels of the periods in order."""
     unit, end = RULES[rule]
-    first, last = (EPOCH + datetime.timedelta(days=day) for day in (type_.low, type_.high))
+    first, last = (EPOCH + datetime.timedelta(days=math.floor(end * type_.step)) for end in (type_.low, type_.high))
     periods = pd.period_range(pd.Period(first, unit), pd.Period(last, unit), freq=unit)
     if len(periods) > MAX_CELLS:
         raise PlanError(

@@ -1,4 +1,4 @@
-"""Frames that a plan leaves rows out of before it reduces, merges in or stacks them: the rules count these too."""
+"""Frames that a plan leaves rows out of before it reduces, merges in or stacks them: the rules count them like the frame."""
 
 from __future__ import annotations
 

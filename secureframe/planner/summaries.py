@@ -82,22 +82,13 @@ def emit_parts(c: FrameCompiler, breakdown: Breakdown) -> Parts:
     """Emit every part of a release."""
     emitter = _Parts(c, breakdown)
     parts = emitter.emit()
+    if c.recipient in emitter.owners:
+        at = emitter.owners.index(c.recipient)
+        parts = {part: replace(found, others=found.rest[at]) if found.rest else found for part, found in parts.items()}
     for thinned in breakdown.thinned:
         hi = persons_bound(thinned)
         parts |= {p: replace(_frame_count(c, thinned, p.scope), hi=hi) for p in frame_counts(thinned)}
-    if emitter.recipient_is_one_of_several:
-        for part, ranged in parts.items():
-            if isinstance(part, Count):
-                parts[part] = replace(ranged, others=_others(c, part.of or breakdown.frame, ranged))
     return parts
-
-
-def _others(c: FrameCompiler, frame: Node, counted: Ranged) -> Value | None:
-    """A count of a frame's persons without the recipient's own rows; None where it has none of them."""
-    owners = owners_of(frame)
-    if c.recipient not in owners:
-        return None
-    return counted.rest[owners.index(c.recipient)] if len(owners) > 1 else c.builder.subtract(counted.value, counted.value)
 
 
 def register_persons(c: FrameCompiler, breakdown: Breakdown) -> None:
@@ -223,7 +214,6 @@ class _Parts:
         self.breakdown = breakdown
         self.frame = breakdown.frame
         self.owners = owners_of(self.frame)
-        self.recipient_is_one_of_several = len(self.owners) > 1 and c.recipient in self.owners
         local = all(c.placement.totals(branch) for branch in self.frame.branches)
         histograms = self._histograms() if local and len(self.frame.branches) > 1 else ()
         self.branches = [

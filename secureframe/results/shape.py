@@ -139,6 +139,19 @@ def matrix(
     return attach(result, tables, suppressed, notes)
 
 
+def statistics_frame(
+    tables: Sequence[ReleasedTable], rows: Sequence[Any], columns: Sequence[str]
+) -> pd.DataFrame:
+    """Return an ungrouped release as a DataFrame: for every column, in order, the same statistics as rows."""
+    (table,) = tables
+    found = [
+        (values[0], dtype_of(statistic, table.node))
+        for statistic, values in zip(table.node.statistics, table.values, strict=True)
+    ]
+    cells = [found[i * len(rows) : (i + 1) * len(rows)] for i in range(len(columns))]
+    return matrix(tables, pd.Index(list(rows)), pd.Index(list(columns)), cells)
+
+
 def grouped_frame(
     tables: Sequence[ReleasedTable], columns: pd.Index[Any], names: Sequence[str | None] | None = None
 ) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pytest
 
 import secureframe as sf
 from secureframe.testing import start_in_memory
+from tests.matrix.data import Sample
 from tests.matrix.layouts import LAYOUTS, clear, start
 from tests.matrix.operations import OPERATIONS, Operation
 from tests.matrix.running import run_all
@@ -81,7 +82,7 @@ def oracle() -> Callable[[str, bool], Any]:
 
     def of(shown: str, nulls: bool) -> Any:
         if (shown, nulls) not in known:
-            known[shown, nulls] = OPERATIONS[shown].pandas(clear(nulls))
+            known[shown, nulls] = OPERATIONS[shown].pandas(clear(Sample(nulls)))
         return known[shown, nulls]
 
     return of

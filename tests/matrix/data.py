@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import functools
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,6 @@ import pandas as pd
 import secureframe as sf
 from secureframe.schema.columns import ColumnDeclaration
 
-PERSONS = 2_000
-VISITS = 4_000
-STAYS = 1_800
-STRANGERS = 100
 DOMAIN = "residents"
 FIRST, LAST = datetime.date(2015, 1, 1), datetime.date(2019, 12, 31)
 SEXES, GRADES, KINDS, ARMS = ("f", "m"), ("low", "mid", "high"), ("lab", "ward", "home"), ("a", "b", "c")
@@ -52,6 +49,29 @@ def columns(nulls: bool) -> Mapping[str, ColumnDeclaration]:
         "arm": sf.category(ARMS, nullable=nulls),
         "begun": sf.date(FIRST, LAST, nullable=nulls),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Which rows: with missing values or without, of how many people, drawn with which seed."""
+
+    nulls: bool
+    persons: int = 2_000
+    seed: int = 2026
+
+    @property
+    def extra(self) -> int:
+        """People of whom there is something extra, strangers among them."""
+        return self.persons * 7 // 10
+
+    @property
+    def strangers(self) -> int:
+        return max(1, self.persons // 20)
+
+    @property
+    def guests(self) -> int:
+        """People who stay somewhere."""
+        return self.persons * 6 // 10
 
 
 class _Rows:
@@ -92,13 +112,14 @@ class _Rows:
 
 
 @functools.cache
-def pooled(nulls: bool) -> Mapping[str, pd.DataFrame]:
+def pooled(sample: Sample) -> Mapping[str, pd.DataFrame]:
     """Return the tables ``people``, ``visits``, ``stays`` and ``extra``, in the order in which institutions hold their rows.
 
     With nulls, the insurer and the registry do not know everybody: their columns are missing together there.
     """
-    draw = _Rows(PERSONS, nulls, 2026)
-    people = pd.DataFrame({"id": pd.Series(draw.random.permutation(np.arange(1, PERSONS + 1)), dtype="Int64")})
+    nulls, persons = sample.nulls, sample.persons
+    draw = _Rows(persons, nulls, sample.seed)
+    people = pd.DataFrame({"id": pd.Series(draw.random.permutation(np.arange(1, persons + 1)), dtype="Int64")})
     people["age"] = draw.integers(18, 90, nullable=False)
     people["smoker"] = draw.truth(0.3)
     people["bmi"] = draw.numbers(16, 45, 8)
@@ -111,12 +132,12 @@ def pooled(nulls: bool) -> Mapping[str, pd.DataFrame]:
     people["seen"] = draw.days(FIRST, LAST)
     if nulls:
         for at in (AT_INSURER, AT_REGISTRY):
-            unknown = draw.random.random(PERSONS) < 0.05
+            unknown = draw.random.random(persons) < 0.05
             for name in at[1:]:
                 people[name] = people[name].mask(unknown)
     sexes = people.set_index("id")["sex"]
-    draw = _Rows(VISITS, nulls, 2027)
-    visits = pd.DataFrame({"id": pd.Series(np.sort(draw.random.integers(0, PERSONS, VISITS)), dtype="Int64")})
+    draw = _Rows(2 * persons, nulls, sample.seed + 1)
+    visits = pd.DataFrame({"id": pd.Series(np.sort(draw.random.integers(0, persons, 2 * persons)), dtype="Int64")})
     visits["id"] = people["id"].iloc[visits["id"].to_numpy(dtype=int)].to_numpy()
     visits["days"] = draw.integers(0, 364, nullable=False)
     visits["value"] = draw.numbers(0, 100, 8)
@@ -124,13 +145,13 @@ def pooled(nulls: bool) -> Mapping[str, pd.DataFrame]:
     visits["flag"] = draw.truth(0.4)
     visits["booked"] = draw.days(FIRST, LAST)
     visits["sex"] = pd.Categorical(visits["id"].map(sexes), categories=list(SEXES))
-    draw = _Rows(STAYS, nulls, 2028)
-    stays = pd.DataFrame({"id": pd.Series(draw.random.integers(1, 1_201, STAYS), dtype="Int64")})
+    draw = _Rows(persons * 9 // 10, nulls, sample.seed + 2)
+    stays = pd.DataFrame({"id": pd.Series(draw.random.integers(1, sample.guests + 1, draw.size), dtype="Int64")})
     stays["nights"] = draw.integers(0, 30, nullable=False)
     stays["cost"] = draw.numbers(0, 900, 100)
-    draw = _Rows(1_400, nulls, 2029)
-    strangers = np.arange(9_000, 9_000 + STRANGERS)
-    known = draw.random.permutation(people["id"].to_numpy(dtype=int))[: 1_400 - STRANGERS]
+    draw = _Rows(sample.extra, nulls, sample.seed + 3)
+    strangers = np.arange(9_000, 9_000 + sample.strangers)
+    known = draw.random.permutation(people["id"].to_numpy(dtype=int))[: sample.extra - sample.strangers]
     extra = pd.DataFrame({"id": pd.Series(draw.random.permutation(np.concatenate([known, strangers])), dtype="Int64")})
     extra["dose"] = draw.integers(0, 8)
     extra["arm"] = draw.words(ARMS, [0.5, 0.3, 0.2])

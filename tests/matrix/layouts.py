@@ -10,10 +10,12 @@ import pandas as pd
 
 import secureframe as sf
 from tests.matrix import spelling
-from tests.matrix.data import AT_HOSPITAL, AT_INSURER, AT_REGISTRY, DOMAIN, PEOPLE, PERSONS, columns, pooled
+from tests.matrix.data import AT_HOSPITAL, AT_INSURER, AT_REGISTRY, DOMAIN, PEOPLE, Sample, columns, pooled
 
 Tables = dict[str, dict[str, sf.Table]]
 HOSPITALS = ("north", "south", "west")
+MOST = 12
+"""Rows a person, at most."""
 VISITED = ["id", "days", "value", "kind", "flag", "booked"]
 
 
@@ -33,9 +35,9 @@ class Study:
     nulls: bool
 
 
-def clear(nulls: bool) -> Study:
+def clear(sample: Sample) -> Study:
     """The study in pandas, pooled."""
-    return Study(**{name: table.copy() for name, table in pooled(nulls).items()}, ns=spelling, nulls=nulls)
+    return Study(**{name: table.copy() for name, table in pooled(sample).items()}, ns=spelling, nulls=sample.nulls)
 
 
 def _table(rows: pd.DataFrame, nulls: bool, *, many: int = 1, persons: int, disjoint: bool = False) -> sf.Table:
@@ -51,9 +53,9 @@ def _table(rows: pd.DataFrame, nulls: bool, *, many: int = 1, persons: int, disj
     )
 
 
-def _blocks(rows: pd.DataFrame, shares: Sequence[int]) -> list[pd.DataFrame]:
+def _blocks(rows: pd.DataFrame, sample: Sample, shares: Sequence[int]) -> list[pd.DataFrame]:
     """The rows by the hospital of their person; hospitals have consecutive people, up to these shares (in percent)."""
-    people = pooled(False)["people"]["id"]
+    people = pooled(sample)["people"]["id"]
     ends = [len(people) * share // 100 for share in shares]
     hospital = pd.Series([sum(position >= end for end in ends) for position in range(len(people))], index=people.to_numpy())
     of_row = rows["id"].map(hospital).fillna(0).to_numpy()
@@ -71,20 +73,18 @@ class Layout:
     """A layout: what its institutions hold, and how its frames are put together of that."""
 
     name: str
-    tables: Callable[[bool], Tables]
+    tables: Callable[[Sample], Tables]
     frames: Callable[[Callable[[str], Any], bool], Mapping[str, Any]]
 
-    def named(self, nulls: bool) -> Tables:
+    def named(self, sample: Sample) -> Tables:
         """The tables under names that say layout and nulls, so that one federation holds those of all layouts."""
         return {
-            owner: {self._name(table, nulls): held for table, held in tables.items()}
-            for owner, tables in self.tables(nulls).items()
+            owner: {self._name(table, sample.nulls): held for table, held in tables.items()}
+            for owner, tables in self.tables(sample).items()
         }
 
     def _name(self, table: str, nulls: bool) -> str:
-        owner, _, name = table.rpartition(".")
-        called = f"{self.name}_{name}" + ("_nulls" if nulls else "")
-        return f"{owner}.{called}" if owner else called
+        return f"{self.name}_{table}" + ("_nulls" if nulls else "")
 
     def study(self, fed: sf.Federation, nulls: bool) -> Study:
         """The frames of this layout in a federation that holds its tables."""
@@ -92,65 +92,66 @@ class Layout:
         return Study(**made, ns=sf, nulls=nulls)
 
 
-def _single(nulls: bool) -> Tables:
-    rows = pooled(nulls)
+def _single(sample: Sample) -> Tables:
+    rows, nulls = pooled(sample), sample.nulls
     return {
         "clinic": {
-            "people": _table(rows["people"], nulls, persons=PERSONS),
-            "visits": _table(rows["visits"], nulls, many=12, persons=PERSONS),
-            "stays": _table(rows["stays"], nulls, many=12, persons=1_200),
-            "extra": _table(rows["extra"], nulls, persons=1_400),
+            "people": _table(rows["people"], nulls, persons=sample.persons),
+            "visits": _table(rows["visits"], nulls, many=MOST, persons=sample.persons),
+            "stays": _table(rows["stays"], nulls, many=MOST, persons=sample.guests),
+            "extra": _table(rows["extra"], nulls, persons=sample.extra),
         }
     }
 
 
-def _horizontal(nulls: bool) -> Tables:
-    rows = pooled(nulls)
-    parts = {name: _blocks(rows[name], (35, 70)) for name in ("people", "visits", "extra")}
-    ends = [0, 700, 1_250, len(rows["stays"])]
+def _horizontal(sample: Sample) -> Tables:
+    rows, nulls, persons = pooled(sample), sample.nulls, sample.persons
+    parts = {name: _blocks(rows[name], sample, (35, 70)) for name in ("people", "visits", "extra")}
+    ends = [0, persons * 35 // 100, persons * 62 // 100, len(rows["stays"])]
     found: Tables = {}
     for i, hospital in enumerate(HOSPITALS):
         found[hospital] = {
-            "people": _table(parts["people"][i], nulls, persons=PERSONS * 36 // 100, disjoint=True),
-            "visits": _table(parts["visits"][i], nulls, many=12, persons=PERSONS * 40 // 100, disjoint=True),
-            "extra": _table(parts["extra"][i], nulls, persons=600, disjoint=True),
-            "stays": _table(rows["stays"].iloc[ends[i] : ends[i + 1]], nulls, many=8, persons=700),
+            "people": _table(parts["people"][i], nulls, persons=persons * 40 // 100 + 1, disjoint=True),
+            "visits": _table(parts["visits"][i], nulls, many=MOST, persons=persons * 40 // 100 + 1, disjoint=True),
+            "extra": _table(parts["extra"][i], nulls, persons=persons * 40 // 100 + 2, disjoint=True),
+            "stays": _table(rows["stays"].iloc[ends[i] : ends[i + 1]], nulls, many=MOST, persons=persons * 40 // 100),
         }
     return found
 
 
-def _vertical(nulls: bool) -> Tables:
-    rows = pooled(nulls)
+def _vertical(sample: Sample) -> Tables:
+    rows, nulls = pooled(sample), sample.nulls
     people = rows["people"]
     return {
         "clinic": {
-            "people": _table(people[list(AT_HOSPITAL)], nulls, persons=PERSONS),
-            "visits": _table(rows["visits"][VISITED], nulls, many=12, persons=PERSONS),
+            "people": _table(people[list(AT_HOSPITAL)], nulls, persons=sample.persons),
+            "visits": _table(rows["visits"][VISITED], nulls, many=MOST, persons=sample.persons),
         },
         "insurer": {
-            "members": _table(_known(people, AT_INSURER, nulls), nulls, persons=PERSONS),
-            "stays": _table(rows["stays"], nulls, many=12, persons=1_200),
+            "members": _table(_known(people, AT_INSURER, nulls), nulls, persons=sample.persons),
+            "stays": _table(rows["stays"], nulls, many=MOST, persons=sample.guests),
         },
         "registry": {
-            "records": _table(_known(people, AT_REGISTRY, nulls), nulls, persons=PERSONS),
-            "extra": _table(rows["extra"], nulls, persons=1_400),
+            "records": _table(_known(people, AT_REGISTRY, nulls), nulls, persons=sample.persons),
+            "extra": _table(rows["extra"], nulls, persons=sample.extra),
         },
     }
 
 
-def _mixed(nulls: bool) -> Tables:
-    rows = pooled(nulls)
-    people, visits = _blocks(rows["people"], (55,)), _blocks(rows["visits"][VISITED], (50,))
-    stays = [rows["stays"].iloc[:950], rows["stays"].iloc[950:]]
+def _mixed(sample: Sample) -> Tables:
+    rows, nulls, persons = pooled(sample), sample.nulls, sample.persons
+    people, visits = _blocks(rows["people"], sample, (55,)), _blocks(rows["visits"][VISITED], sample, (55,))
+    middle = len(rows["stays"]) // 2
+    stays = [rows["stays"].iloc[:middle], rows["stays"].iloc[middle:]]
     found: Tables = {
         hospital: {
-            "people": _table(people[i][list(AT_HOSPITAL)], nulls, persons=PERSONS * 56 // 100, disjoint=True),
-            "visits": _table(visits[i], nulls, many=12, persons=PERSONS * 60 // 100, disjoint=True),
-            "stays": _table(stays[i], nulls, many=8, persons=900),
+            "people": _table(people[i][list(AT_HOSPITAL)], nulls, persons=persons * 60 // 100, disjoint=True),
+            "visits": _table(visits[i], nulls, many=MOST, persons=persons * 60 // 100, disjoint=True),
+            "stays": _table(stays[i], nulls, many=MOST, persons=sample.guests),
         }
         for i, hospital in enumerate(HOSPITALS[:2])
     }
-    rest = _vertical(nulls)
+    rest = _vertical(sample)
     found["insurer"] = {"members": rest["insurer"]["members"]}
     found["registry"] = rest["registry"]
     return found
@@ -182,11 +183,14 @@ LAYOUTS: Mapping[str, Layout] = {
 }
 
 
-def start(*names: str, backend: Any = None) -> sf.Federation:
+SAMPLES = (Sample(False), Sample(True))
+
+
+def start(*names: str, backend: Any = None, samples: Sequence[Sample] = SAMPLES, **options: Any) -> sf.Federation:
     """Start a federation that holds the tables of some layouts, with nulls and without."""
     found: Tables = {}
     for name in names:
-        for nulls in (False, True):
-            for owner, tables in LAYOUTS[name].named(nulls).items():
+        for sample in samples:
+            for owner, tables in LAYOUTS[name].named(sample).items():
                 found.setdefault(owner, {}).update(tables)
-    return sf.simulate(found, purpose="the test matrix", quiet=True, start=backend)
+    return sf.simulate(found, purpose="the test matrix", quiet=True, start=backend, **options)

@@ -7,10 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-EVERYWHERE = frozenset({"single", "horizontal", "vertical", "mixed"})
-SPREAD = frozenset({"horizontal", "vertical", "mixed"})
-STACKED = frozenset({"horizontal", "mixed"})
-MERGED = frozenset({"vertical", "mixed"})
+SINGLE, HORIZONTAL, VERTICAL, MIXED = (frozenset({name}) for name in ("single", "horizontal", "vertical", "mixed"))
+SPREAD = HORIZONTAL | VERTICAL | MIXED
+STACKED = HORIZONTAL | MIXED
+MERGED = VERTICAL | MIXED
+NEIGHBOURS = HORIZONTAL | VERTICAL
+EVERYWHERE = SINGLE | SPREAD
+NAMES = {
+    EVERYWHERE: "EVERYWHERE",
+    SPREAD: "SPREAD",
+    STACKED: "STACKED",
+    MERGED: "MERGED",
+    NEIGHBOURS: "NEIGHBOURS",
+    SINGLE: "SINGLE",
+    HORIZONTAL: "HORIZONTAL",
+    VERTICAL: "VERTICAL",
+    MIXED: "MIXED",
+}
 
 PENDING: Mapping[str, frozenset[str]] = {
     'df.drop_duplicates(keep="last")': EVERYWHERE,
@@ -47,29 +60,6 @@ PENDING: Mapping[str, frozenset[str]] = {
     "str.strip()": EVERYWHERE,
     "str.slice()": EVERYWHERE,
     "str.replace()": EVERYWHERE,
-    "column.sem()": EVERYWHERE,
-    "column of two institutions.sem()": EVERYWHERE,
-    "df.sem()": EVERYWHERE,
-    "groupby(key)[column].sem()": EVERYWHERE,
-    "column.skew()": EVERYWHERE,
-    "column of two institutions.skew()": EVERYWHERE,
-    "df.skew()": EVERYWHERE,
-    "groupby(key)[column].skew()": EVERYWHERE,
-    "column.kurtosis()": EVERYWHERE,
-    "column of two institutions.kurtosis()": EVERYWHERE,
-    "df.kurtosis()": EVERYWHERE,
-    "groupby(key)[column].kurtosis()": EVERYWHERE,
-    "column.nunique()": EVERYWHERE,
-    "column of two institutions.nunique()": EVERYWHERE,
-    "df.nunique()": EVERYWHERE,
-    "groupby(key)[column].nunique()": EVERYWHERE,
-    "column.cov(column)": EVERYWHERE,
-    "df.cov()": EVERYWHERE,
-    "df.pivot_table(index=, columns=, values=, aggfunc=)": EVERYWHERE,
-    'df.pivot_table(aggfunc="count")': EVERYWHERE,
-    'df.resample("YE", on=)[column].mean()': EVERYWHERE,
-    'df.resample("QE", on=)[column].count()': EVERYWHERE,
-    'df.resample("ME", on=).size()': EVERYWHERE,
     'groupby("id").agg(cost last) across institutions': STACKED,
     'groupby("id").agg(nights last) across institutions': STACKED,
     'sort_values("day").groupby("id").agg(last)': SPREAD,

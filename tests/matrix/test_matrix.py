@@ -15,6 +15,9 @@ from tests.matrix.layouts import LAYOUTS
 from tests.matrix.operations import OPERATIONS, REFUSALS
 from tests.matrix.pending import BY_DESIGN, PENDING
 
+pytestmark = pytest.mark.filterwarnings("ignore::secureframe.errors.SuppressedWarning")
+"""What is withheld is a difference, found by the comparison of that operation alone."""
+
 CASES = [
     pytest.param(
         (backend, layout, nulls),

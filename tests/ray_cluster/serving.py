@@ -53,6 +53,13 @@ class PartyDouble:
         self._note("seal")
         return {"package": b"sealed", "report": {"links": {}, "rounds": 1}}
 
+    def kept(self, analyst: str) -> dict[str, str]:
+        self._note("kept")
+        return {"digest": f"job of {analyst}"}
+
+    def forget(self, analyst: str) -> None:
+        self._note(f"forget {analyst}")
+
     def cancel(self, job_id: str) -> None:
         self._note("cancel")
         self.on_cancel()

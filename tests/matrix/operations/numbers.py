@@ -24,6 +24,9 @@ for _how in ("count", "sum", "mean", "var", "std", "sem", "skew", "kurtosis", "n
         ROW,
         f"groupby(key)[column].{_how}()",
         lambda s, h=_how: getattr(s.people.groupby("sex", observed=False)["grade" if h == "nunique" else "bmi"], h)(),  # type: ignore[misc]
+        lambda s, h=_how: getattr(  # type: ignore[misc]
+            s.people.groupby("sex", observed=False)["grade" if h == "nunique" else "bmi"], "kurt" if h == "kurtosis" else h
+        )(),
     )
 
 
@@ -40,6 +43,8 @@ operation(ROW, 'column.agg("mean")', lambda s: s.people["balance"].agg("mean"))
 operation(ROW, "df.agg([...])", lambda s: s.people[NUMBERS].agg(["count", "mean", "std"]))
 operation(ROW, "df.agg({column: how})", lambda s: s.people.agg({"age": "mean", "bmi": "std"}))
 operation(ROW, "df.agg({column: [...]})", lambda s: s.people.agg({"age": ["mean", "count"], "bmi": ["count", "std"]}))
+operation(ROW, "column.kurt()", lambda s: s.people["bmi"].kurt())
+operation(ROW, "groupby(key)[column].kurt()", lambda s: s.people.groupby("sex", observed=False)["bmi"].kurt())
 operation(ROW, "category.count()", lambda s: s.people["grade"].count())
 operation(ROW, "date.count()", lambda s: s.people["seen"].count())
 operation(ROW, "truth.mean()", lambda s: s.people["smoker"].mean())
@@ -258,4 +263,4 @@ operation(
 )
 operation(ROW, 'df.resample("YE", on=)[column].mean()', lambda s: s.people.resample("YE", on="entered")["bmi"].mean())
 operation(ROW, 'df.resample("QE", on=)[column].count()', lambda s: s.people.resample("QE", on="entered")["bmi"].count())
-operation(ROW, 'df.resample("ME", on=).size()', lambda s: s.people.resample("ME", on="entered").size())
+operation(ROW, 'df.resample("ME", on=).size()', lambda s: s.visits.resample("ME", on="booked").size())
