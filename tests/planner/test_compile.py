@@ -207,7 +207,8 @@ def test_predicted_costs_are_the_measured_ones(data: st.DataObject) -> None:
     # A left merge of which nothing is needed is not even sorted.
     sorting = {i.stage for i in compiled(node).program.instructions if i.operation == "sort"}
     for stage, (_, rounds, sent) in zip(predicted.stages, stages, strict=True):
-        assert stage.estimated == (stage.name in sorting)
+        # The few rows of a small sort are compared all at once, so that its cost is exact.
+        assert stage.name in sorting or not stage.estimated
         if stage.estimated:
             assert 0.5 * stage.rounds <= rounds <= 2 * stage.rounds
             assert 0.5 * sum(stage.bytes_sent) <= sent <= 2 * sum(stage.bytes_sent)
