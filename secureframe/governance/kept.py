@@ -99,10 +99,7 @@ class KeptResult:
                 packages=(first, second, third),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise SecureFrameError(
-                f"{path.name} cannot be read as a result ({type(error).__name__})",
-                hint="sf.received(directory) lists those that can",
-            ) from None
+            raise SecureFrameError(f"{path.name} cannot be read as a result ({type(error).__name__})") from None
 
 
 def kept(directory: Path) -> list[Path]:
