@@ -113,7 +113,7 @@ class FrameCompiler:
         self.persons = grouping.Persons(self)
         self.counts: dict[tuple[Node, str], Ranged] = {}
         self.sizes: dict[Node, Breakdown] = {}
-        self.histograms: dict[tuple[Breakdown, str], Value] = {}
+        self.histograms: dict[tuple[Breakdown, str], tuple[Value, tuple[Value, ...]]] = {}
         self._demands = demands
         self._groups = merging.together([node for node in demands or () if isinstance(node, Merge)])
         self._layouts = layouts or merging.encodings(self._groups)
