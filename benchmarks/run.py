@@ -9,12 +9,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cells, placement, processes, protocols, statements, timeline
+from benchmarks import cells, horizontal, placement, processes, protocols, statements, timeline
 from benchmarks.measuring import load, machine
 from secureframe.errors import SuppressedWarning
 
 LATEST = Path(__file__).parent / "results" / "latest.json"
-PARTS = ("statements", "timeline", "protocols", "processes", "placement", "cells")
+PARTS = ("statements", "horizontal", "timeline", "protocols", "processes", "placement", "cells")
 
 
 def arguments() -> argparse.Namespace:
@@ -44,6 +44,10 @@ def main() -> None:
         asked = statements.run(1 if chosen.quick else 3, repeats, progress)
         record["statements"] = asked.to_json()
         tables.append(statements.text(asked))
+    if "horizontal" in parts:
+        described = horizontal.run(horizontal.ROWS // (10 if chosen.quick else 1), repeats, progress)
+        record["horizontal"] = [described.to_json()]
+        tables.append(horizontal.text(described))
     if "timeline" in parts:
         taken = timeline.run(2 * repeats, progress)
         record["timeline"] = [each.to_json() for each in taken]
