@@ -262,5 +262,6 @@ def _(node: Concat, tables: Tables, parameters: Parameters) -> pl.LazyFrame:
 @_lower.register
 def _(node: Distinct, tables: Tables, parameters: Parameters) -> pl.LazyFrame:
     rows = _lower(node.frame, tables, parameters)
-    first = pl.int_range(pl.len()).over(*node.subset, VALID) == 0
-    return rows.with_columns((pl.col(VALID) & first).alias(VALID))
+    place, size = pl.int_range(pl.len()).over(*node.subset, VALID), pl.len().over(*node.subset, VALID)
+    kept = {"first": place == 0, "last": place == size - 1, "none": size == 1}[node.keep]
+    return rows.with_columns((pl.col(VALID) & kept).alias(VALID))
