@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -12,18 +12,13 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 import secureframe as sf
-from secureframe.disclosure.policy import Policy
-from secureframe.disclosure.release import Rules
-from secureframe.mpc.program import Value
-from secureframe.plan.parts import Piece
-from secureframe.testing import start_in_memory
 from tests.matrix.comparison import differences
+from tests.matrix.conftest import SEEDS, SMALL, SPREAD
 from tests.matrix.data import Sample
-from tests.matrix.layouts import LAYOUTS, clear, start
+from tests.matrix.layouts import LAYOUTS, clear
 from tests.matrix.running import filled, waiting
 from tests.matrix.steps import Statements
 
-SPREAD = ("horizontal", "vertical", "mixed")
 RANDOM = settings(
     max_examples=int(os.environ.get("STATEMENTS", "10")),
     deadline=None,
@@ -31,33 +26,6 @@ RANDOM = settings(
     suppress_health_check=list(HealthCheck),
 )
 """``STATEMENTS=300`` looks further than every run does."""
-SMALL = 13
-LOW = Policy(name="test", threshold=2)
-
-
-@pytest.fixture
-def nothing_withheld(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Release every cell, so that the smallest is compared too; the rules have tests of their own."""
-
-    def released(self: Rules, _: Piece) -> Value:
-        return self.b.zeros("bits", 1, self.node.cells)
-
-    monkeypatch.setattr(Rules, "withheld", released)
-
-
-@pytest.fixture(scope="module")
-def small_federations() -> Iterator[Callable[[str, int], sf.Federation]]:
-    started: dict[tuple[str, int], sf.Federation] = {}
-
-    def of(layout: str, seed: int) -> sf.Federation:
-        if (layout, seed) not in started:
-            samples = [Sample(nulls, SMALL, seed) for nulls in (False, True)]
-            started[layout, seed] = start(layout, backend=start_in_memory, samples=samples, policy=LOW)
-        return started[layout, seed]
-
-    yield of
-    for fed in started.values():
-        fed.close()
 
 
 def compare(data: st.DataObject, fed: sf.Federation, layout: str, sample: Sample) -> None:
@@ -79,7 +47,7 @@ def compare(data: st.DataObject, fed: sf.Federation, layout: str, sample: Sample
 @pytest.mark.usefixtures("nothing_withheld")
 @pytest.mark.parametrize("layout", SPREAD)
 @RANDOM
-@given(data=st.data(), seed=st.integers(0, 2), nulls=st.booleans())
+@given(data=st.data(), seed=st.sampled_from(SEEDS), nulls=st.booleans())
 def test_every_cell_of_small_tables(
     small_federations: Callable[[str, int], sf.Federation], layout: str, data: st.DataObject, seed: int, nulls: bool
 ) -> None:
