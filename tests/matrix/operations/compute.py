@@ -54,7 +54,7 @@ computed(
 )
 computed("column // constant", lambda d, s: d["score"] // 7, number)
 computed("column // constant of decimals", lambda d, s: d["balance"] // 100, number)
-computed("column // column", lambda d, s: d["balance"] // d["age"], number)
+computed("column // column", lambda d, s: d["balance"] * 3 // d["age"], number)
 computed("column % constant", lambda d, s: d["score"] % 7, number)
 computed("column % negative constant", lambda d, s: d["score"] % -7, number)
 computed("column % column", lambda d, s: d["score"] % d["age"], number)
@@ -144,7 +144,7 @@ computed(
     lambda d, s: s.ns.cut(d["age"] + d["score"], [0, 40, 60, 111], include_lowest=True, labels=["a", "b", "c"]),
     levels,
 )
-for _part in ("year", "month", "day", "dayofweek", "quarter"):
+for _part in ("year", "month", "day", "day_of_week", "quarter"):
     computed(f"date.dt.{_part}", lambda d, s, part=_part: getattr(d["entered"].dt, part), number)  # type: ignore[misc]
     computed(f"date of the registry.dt.{_part}", lambda d, s, part=_part: getattr(d["seen"].dt, part), number)  # type: ignore[misc]
 computed("(date - date).dt.days", lambda d, s: (d["seen"] - d["entered"]).dt.days, number)
