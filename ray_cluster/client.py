@@ -376,10 +376,10 @@ class _Job:
 
 
 def _packages(texts: list[str | None]) -> tuple[bytes, bytes, bytes] | None:
-    """The packages of all parties, or None where all of them went to an institution; `TypeError` where only some did."""
+    """The packages of all parties, or None where all of them went to an institution; `ValueError` where only some did."""
     if all(text is None for text in texts):
         return None
-    first, second, third = (base64.b64decode(str(text), validate=True) for text in texts)
+    first, second, third = (base64.b64decode(text, validate=True) for text in texts if text is not None)
     return first, second, third
 
 

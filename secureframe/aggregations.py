@@ -15,7 +15,7 @@ from secureframe.pending import Pending
 from secureframe.plan.expressions import Expr
 from secureframe.plan.nodes import Summarise
 from secureframe.results.forms import Form
-from secureframe.results.shape import column_series, dtype_of, matrix
+from secureframe.results.shape import chosen_frame, column_series
 
 OFFERED = tuple(kind for kind in RELEASED if kind not in ("size", "nunique"))
 
@@ -109,14 +109,5 @@ def of_frame(source: Source, func: Any) -> Pending[Any]:
 def _table(source: Source, asked: Mapping[str, Sequence[str]], rows: Sequence[str]) -> Pending[pd.DataFrame]:
     pairs = [(name, kind) for name, kinds in asked.items() for kind in kinds]
     release = Summarise(source.node, (), tuple(releases.statistic(kind, name) for name, kind in pairs))
-
-    def shape(tables: Sequence[Any]) -> pd.DataFrame:
-        (table,) = tables
-        found = {
-            pair: (values[0], dtype_of(statistic, table.node))
-            for pair, statistic, values in zip(pairs, table.node.statistics, table.values, strict=True)
-        }
-        cells = [[found.get((name, row), (None, found[name, kinds[0]][1])) for row in rows] for name, kinds in asked.items()]
-        return matrix(tables, pd.Index(list(rows)), pd.Index(list(asked)), cells)
-
-    return Pending(source.session, [release], source.parameters, shape, f"{len(pairs)} statistics")
+    form = Form(chosen_frame, rows, list(asked.items()))
+    return Pending(source.session, [release], source.parameters, form, f"{len(pairs)} statistics")

@@ -14,15 +14,17 @@ import pandas as pd
 from secureframe.errors import PlanError
 from secureframe.plan.codec import decode_scalar, encode_scalar
 from secureframe.results.distinct import levels_by, levels_frame, levels_number, levels_series
-from secureframe.results.histogram import histogram_of
+from secureframe.results.histogram import histogram_of, histograms_of
 from secureframe.results.matrices import grouped_pairs, pair_matrix
 from secureframe.results.periods import in_periods
 from secureframe.results.pivot import pivoted
 from secureframe.results.released import ReleasedTable
 from secureframe.results.shape import (
+    chosen_frame,
     column_series,
     grouped_frame,
     grouped_series,
+    numbers,
     one_number,
     stacked_quantiles,
     statistics_frame,
@@ -32,6 +34,7 @@ from secureframe.results.summaries import counted, crossed, described, described
 FORMS: Mapping[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
+        chosen_frame,
         column_series,
         counted,
         crossed,
@@ -41,11 +44,13 @@ FORMS: Mapping[str, Callable[..., Any]] = {
         grouped_pairs,
         grouped_series,
         histogram_of,
+        histograms_of,
         in_periods,
         levels_by,
         levels_frame,
         levels_number,
         levels_series,
+        numbers,
         one_number,
         pair_matrix,
         pivoted,

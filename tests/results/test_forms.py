@@ -92,6 +92,9 @@ STATEMENTS: dict[str, Statement] = {
     "a correlation": lambda df: df["age"].corr(df["x"]),
     "a cross table": lambda df: sf.crosstab(df["site"], df["male"] == 1, margins=True),
     "table one": lambda df: sf.table_one(df[["age", "male", "site"]], by="site"),
+    "a range": lambda df: df["age"].robust_range(),
+    "columns and what is asked of each": lambda df: df.agg({"age": ["count", "mean"], "x": ["mean", "std"]}),
+    "histograms": lambda df: df[["age", "x"]].hist(bins=4),
     "a histogram": lambda df: df["age"].hist(bins=[0, 40, 60, 120]),
 }
 
@@ -105,6 +108,10 @@ def same(mine: Any, theirs: Any) -> None:
         assert mine.attrs["release"]["suppressed"] == theirs.attrs["release"]["suppressed"]
     elif isinstance(mine, Histogram):
         assert (mine.edges, mine.counts, mine.name) == (theirs.edges, theirs.counts, theirs.name)
+    elif isinstance(mine, dict):
+        assert list(mine) == list(theirs)
+        for name, one in mine.items():
+            same(one, theirs[name])
     else:
         assert type(mine) is type(theirs)
         assert mine == theirs
