@@ -359,8 +359,7 @@ class ReleaseGroupBy(_Grouped):
             return self._frame([(name, kind) for name in columns], pd.Index(columns))
         name = self._chosen[0] if self._single and self._chosen else None
         if kind == "nunique" and name is not None:
-            asked = distinct.grouped(self._source, self._keys, [(self._column(name), kind)], pd.Index([name]))
-            return self._out(distinct.series_of(asked, name))
+            return self._out(distinct.by_groups(self._source, self._keys, name))
         statistic = (None if kind == "size" or name is None else self._column(name), kind)
         node, by, found = releases.grouped_statistics(self._source, self._keys, [statistic])
         return self._release([Summarise(node, by, found)], Form(grouped_series, name, self._labels), kind)

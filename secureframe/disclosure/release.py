@@ -184,13 +184,14 @@ class Rules:
         if not any(least):
             return []
         persons = [self.parts[p.persons] for p in pieces]
-        limits = [limit for limit in least for _ in range(self.node.cells)]
-        hi = max(p.hi for p in persons)
+        cells, hi = self.node.cells, max(p.hi for p in persons)
+        limits = [limit for limit in least for _ in range(cells)]
         found = [closing.below(b, b.concat([p.value for p in persons]), limits, hi)]
-        others = [p.others for p in persons if p.others is not None]
-        if others:
+        if any(p.others is not None for p in persons):
             # What the recipient has itself it takes away; where nobody else is left, the statistic tells nothing of others.
-            found.append(closing.small(b, b.concat(others), limits, hi))
+            left = [p.value if p.others is None else p.others for p in persons]
+            asked = [0 if p.others is None else limit for p, limit in zip(persons, least, strict=True) for _ in range(cells)]
+            found.append(closing.small(b, b.concat(left), asked, hi))
         return found
 
     def _verdicts(self, piece: Piece) -> list[Value]:

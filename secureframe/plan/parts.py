@@ -12,7 +12,14 @@ from fractions import Fraction
 from functools import cached_property
 
 from secureframe.plan.broadcasts import made_of, repeating, with_keys
-from secureframe.plan.conditions import counts_persons, has_two_values, hidden_frequencies, inner_conditions, with_columns
+from secureframe.plan.conditions import (
+    counts_persons,
+    has_two_values,
+    hidden_frequencies,
+    inner_conditions,
+    level_conditions,
+    with_columns,
+)
 from secureframe.plan.expressions import Binary, ColumnRef, Expr, Literal, Not
 from secureframe.plan.nodes import PREDICATE, Node, Statistic, Summarise, hash_once
 from secureframe.plan.statistics import KINDS
@@ -155,7 +162,12 @@ def breakdown(node: Summarise) -> Breakdown:
     columns = sorted({c for s in node.statistics for c in s.columns})
     asked_for_values = {c for s in node.statistics for c in s.columns if s.kind != "count"}
     found = {column: inner_conditions(node.frame, column) for column in columns}
-    hidden = {column: hidden_frequencies(node.frame, column) if column in asked_for_values else [] for column in columns}
+    hidden = {
+        column: [c for look in (level_conditions, hidden_frequencies) for c in look(node.frame, column)]
+        if column in asked_for_values
+        else []
+        for column in columns
+    }
     distinct = {condition.key: condition for group in (*found.values(), *hidden.values()) for condition in group}
     names = {key: f"{PREDICATE}{i}" for i, key in enumerate(distinct)}
     merges = repeating(node.frame)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from secureframe.disclosure.rounding import Ranged
 from secureframe.errors import RangeError
-from secureframe.mpc.group_quantile import select_ranks_apart
+from secureframe.mpc.group_quantile import folded, select_ranks_apart
 from secureframe.mpc.program import Value, bit_length, limbs_for
 from secureframe.mpc.quantile import bins_before, ranks_lower, select_ranks
 from secureframe.plan.expressions import ColumnRef, Expr
@@ -29,6 +29,8 @@ from secureframe.schema.types import ColumnType
 
 MAX_BITS = 512
 """Widest aggregate; wider ones are refused before anything runs."""
+FEW_CELLS = 8
+"""Up to so many cells are counted plane by plane, more through ``Cells``."""
 MAX_HISTOGRAM = 1 << 18
 """Most grid points, over all cells and quantiles, that are searched in a histogram; beyond that the rows are shared."""
 
@@ -319,17 +321,17 @@ class _Parts:
             return [Contribution.of(owner, dealt, self.owners)]
         shared = self._on_shares(breakdown)
         if not isinstance(part, Count) or len(self.owners) == 1:
-            flagged = isinstance(part, Count) and self._counts_persons(part, breakdown)
-            first = self.c.persons.first(frame, (breakdown, part, None)) if flagged else None
-            return [Contribution(value=shared.emit(part) if first is None else self.b.count_bits(first))]
+            if isinstance(part, Count) and self._counts_persons(part, breakdown):
+                return [Contribution(value=shared.tally(part, self.c.persons.first(frame, (breakdown, part, None))))]
+            return [Contribution(value=shared.emit(part))]
         if mingles(frame):
             flags = shared.flags(part)
-            return [_viewed(_views(self.c, frame), lambda view: self.b.count_bits(_seen(self.c, frame, flags, view)))]
+            return [_viewed(_views(self.c, frame), lambda view: shared.tally(part, _seen(self.c, frame, flags, view)))]
         found = []
         if self._counts_persons(part, breakdown):
             # Where nobody is at two owners, no rows were moved: they are still in the order of owners.
             flags = self.c.persons.first(frame, (breakdown, part, None))
-            found = [(owner, self.b.count_bits(self.b.cut(flags, start, stop))) for owner, start, stop in segments(frame)]
+            found = [(owner, shared.tally(part, flags, start, stop)) for owner, start, stop in segments(frame)]
         else:
             found = [(owner, shared.count(part, start, stop)) for owner, start, stop in segments(frame)]
         return [Contribution.of(owner, value, self.owners) for owner, value in found]
@@ -447,6 +449,13 @@ class _SharedParts:
         mask = self._mask(part.columns, part.where)
         levels = self.cells.planes() if part.scope == "cell" else None
         return mask if levels is None else self.b.and_(levels, mask)
+
+    def tally(self, part: Count, flags: Value, start: int = 0, stop: int | None = None) -> Value:
+        """How many of these flags of the rows that a count is about are set, or of those of some of the rows; in every cell."""
+        if part.scope != "cell" or self.node.cells <= FEW_CELLS:
+            return self.b.count_bits(flags if stop is None else self.b.cut(flags, start, stop))
+        # A row is in one cell at most, so that one bit says whether its flag is set there.
+        return self.cells.sums(self.cells.weights(folded(self.b, flags, 1), 1), start, stop)
 
     def _column(self, name: str) -> tuple[Expr, ColumnType]:
         return ColumnRef(name), self.frame.schema[name].type
