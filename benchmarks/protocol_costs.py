@@ -138,8 +138,8 @@ def rows() -> list[Row]:
         row(
             "is_negative, 64",
             "2 + ceil(log2(w - 1))",
-            "(4 * w - 5 - ceil(log2(w - 1))) * P",
-            "(3 * w - 5 - ceil(log2(w - 1))) * P",
+            "(2 * w - 4 + 3 * (w // 2) - ceil(log2(w // 2))) * P",
+            "(w - 4 + 3 * (w // 2) - ceil(log2(w // 2))) * P",
             one(lambda b: b.is_negative(_arith(b, n), 64)),
         ),
         row(
@@ -152,8 +152,8 @@ def rows() -> list[Row]:
         row(
             "less_than_planes, 64",
             "1 + ceil(log2(w))",
-            "(3 * w - 2 - ceil(log2(w))) * P",
-            "(3 * w - 2 - ceil(log2(w))) * P",
+            "(w - 3 + 3 * ceil(w / 2) - ceil(log2(ceil(w / 2)))) * P",
+            "(w - 3 + 3 * ceil(w / 2) - ceil(log2(ceil(w / 2)))) * P",
             _sent(less_than_planes_cost(64, n)),
         ),
         row("to_arith, one plane", "2", "16 * n", "8 * n", one(lambda b: b.to_arith(_bits(b, 1, n)))),
@@ -180,8 +180,8 @@ def rows() -> list[Row]:
         row(
             "shuffle and sort, 64 + 17",
             "about 3 + 2 log2 n (3 + ceil(log2 w))",
-            "about 3 P w log2 n",
-            "about 3 P w log2 n",
+            "about 2.5 P w log2 n",
+            "about 2.5 P w log2 n",
             one(lambda b: _sort(b, n, 81)),
             width=81,
         ),

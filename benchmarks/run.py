@@ -9,12 +9,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from benchmarks import placement, protocols, statements, timeline
+from benchmarks import cells, placement, protocols, statements, timeline
 from benchmarks.measuring import load, machine
 from secureframe.errors import SuppressedWarning
 
 LATEST = Path(__file__).parent / "results" / "latest.json"
-PARTS = ("statements", "timeline", "protocols", "placement")
+PARTS = ("statements", "timeline", "protocols", "placement", "cells")
 
 
 def arguments() -> argparse.Namespace:
@@ -56,6 +56,10 @@ def main() -> None:
         compared = placement.run(progress)
         record["placement"] = placement.to_json(compared)
         tables.append(placement.text(compared))
+    if "cells" in parts:
+        filled = cells.run(progress)
+        record["cells"] = cells.to_json(filled)
+        tables.append(cells.text(filled))
     record["load_after"] = load()
     path = chosen.json or (LATEST.with_stem("-".join(parts)) if chosen.only else LATEST)
     path.parent.mkdir(parents=True, exist_ok=True)

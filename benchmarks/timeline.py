@@ -22,7 +22,7 @@ import secureframe as sf
 from benchmarks.marks import DIRECTORY, Mark, around, read
 from benchmarks.measuring import table
 from benchmarks.statements import COLUMNS, ages, cohort_of, started
-from secureframe import federation as kernel
+from secureframe.results import opening as kernel
 
 WITHIN = ("health", "compile there", "local part", "deal", "link", "inputs")
 """Labels of the calls that run beside each other: a deal holds the local part; a link waits for the other side's admission."""
@@ -75,7 +75,7 @@ def run(repeats: int, progress: Callable[[str], None]) -> list[Timeline]:
 
 
 def _mark_kernel(fed: sf.Federation) -> None:
-    """Leave marks in this process too: only the objects of this federation, and two functions of its module."""
+    """Leave marks in this process too: only the objects of this federation, and two functions that open results."""
     backend: Any = fed._backend
     around(fed, "run", "statement")
     around(fed, "_plan", "plan")

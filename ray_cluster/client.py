@@ -18,10 +18,10 @@ from typing import Any
 import httpx
 
 from ray_cluster.failures import Cause
-from ray_cluster.federation import FederationDescription, FederationMember
+from ray_cluster.federation import PARTIES, FederationDescription, FederationMember
 from ray_cluster.identities import ProcessIdentity
 from ray_cluster.job_report import job_report
-from secureframe.backend import Outcome, Progress
+from secureframe.backend import Outcome, Progress, common
 from secureframe.errors import PartyUnavailable, ProtocolAborted, SecureFrameError
 from secureframe.plan.envelope import job_id
 
@@ -30,6 +30,8 @@ READY_SECONDS = 60.0
 _GRACE_SECONDS = 4.0
 _INTERRUPT_SECONDS = 2.0
 _CANCEL_INTERVAL = 0.1
+_REMEMBERED = 1024
+_SAVING_SECONDS = 60.0
 
 Event = dict[str, Any]
 Put = Callable[[str, Event], None]
@@ -57,6 +59,22 @@ class GatewayClient:
             return answer.status_code == 200 and answer.json().get("state") == "ready"
         except (httpx.HTTPError, ValueError, RuntimeError):
             return False
+
+    def kept(self) -> dict[str, str]:
+        """Return what the institution's party keeps of this analyst's earlier statements; nothing where it cannot be asked."""
+        try:
+            answer = self._http.get("/kept", timeout=5.0)
+            record = answer.json() if answer.status_code == 200 else {}
+        except (httpx.HTTPError, ValueError, RuntimeError):
+            return {}
+        return record if isinstance(record, dict) and all(isinstance(v, str) for v in record.values()) else {}
+
+    def forget(self) -> None:
+        """Have the institution's party drop what it keeps of this analyst's statements; a gateway that is gone keeps nothing."""
+        try:
+            self._http.delete("/kept", timeout=_GRACE_SECONDS)
+        except (httpx.HTTPError, RuntimeError):
+            return
 
     def catalog(self) -> dict[str, Any]:
         """Return the institution's public catalog entry."""
@@ -86,6 +104,41 @@ class GatewayClient:
             pass
         if not ended:
             put(self.name, {"event": "error", "cause": Cause.LOST, "error": self._lost().to_json()})
+
+    def invite(self, body: bytes, signature: bytes) -> None:
+        """Have the institution admit another analyst."""
+        self._asked("POST", "/analysts", body, signature)
+
+    def save(self, body: bytes, signature: bytes) -> None:
+        """Have the institution save a frame, and its party its part of what is kept of it."""
+        self._asked("POST", "/saved", body, signature)
+
+    def load(self, name: str) -> dict[str, Any]:
+        """Return a saved frame as the institution has it; its party takes up its part again."""
+        record: dict[str, Any] = self._asked("GET", f"/saved/{name}").json()
+        return record
+
+    def saved(self) -> list[str]:
+        """Return the names of this analyst's saved frames at the institution."""
+        names: list[str] = self._asked("GET", "/saved").json()
+        return names
+
+    def forget_saved(self, name: str) -> bool:
+        """Remove a saved frame at the institution; return whether there was one."""
+        return bool(self._asked("DELETE", f"/saved/{name}").json()["removed"])
+
+    def _asked(self, method: str, path: str, body: bytes | None = None, signature: bytes = b"") -> httpx.Response:
+        """Return the answer to a request; `SecureFrameError` where it is refused or nobody answers."""
+        headers = {"content-type": "application/json"}
+        if body is not None:
+            headers[SIGNATURE_HEADER] = base64.b64encode(signature).decode("ascii")
+        try:
+            answer = self._http.request(method, path, content=body, headers=headers, timeout=_SAVING_SECONDS)
+        except httpx.HTTPError as error:
+            raise self._lost() from error
+        if answer.status_code != 200:
+            raise self._refusal(answer)
+        return answer
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job at this institution; a gateway that is gone runs none."""
@@ -135,6 +188,9 @@ class FederationClient:
         self._description = description
         self._check = check
         self._gateways = [GatewayClient(member, identity) for member in description.members]
+        self._running: dict[str, _Job] = {}
+        self._cancelled: dict[str, None] = {}
+        self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(max_workers=len(self._gateways), thread_name_prefix="gateway")
 
     def wait_ready(self) -> None:
@@ -154,11 +210,24 @@ class FederationClient:
                 )
             time.sleep(_CANCEL_INTERVAL)
 
+    def kept(self) -> dict[str, str]:
+        """Return what all three parties keep of this analyst's earlier statements: for each digest the job it comes from."""
+        hosts = {self._description.host(party).name for party in range(PARTIES)}
+        return common(list(self._pool.map(GatewayClient.kept, [g for g in self._gateways if g.name in hosts])))
+
+    def forget_kept(self) -> None:
+        """Have all parties drop what they keep of this analyst's statements."""
+        list(self._pool.map(GatewayClient.forget, self._gateways))
+
     def run(self, request: bytes, signature: bytes, progress: Progress) -> Outcome:
         """Run a signed plan; see `Backend.run`."""
         self.wait_ready()
         started = time.perf_counter()
         job = _Job(self._gateways, request)
+        with self._lock:
+            if job.job_id in self._cancelled:
+                raise ProtocolAborted("the statement was cancelled before it ran; nothing was released")
+            self._running[job.job_id] = job
         try:
             job.start(signature)
             self._follow(job, progress)
@@ -166,6 +235,9 @@ class FederationClient:
             job.cancel()
             job.collect(_INTERRUPT_SECONDS)
             raise
+        finally:
+            with self._lock:
+                del self._running[job.job_id]
         if job.failures:
             job.cancel()
             job.collect(_GRACE_SECONDS)
@@ -194,6 +266,44 @@ class FederationClient:
                 if ended[event["name"]] == parties:
                     names = list(ended)
                     progress(event["name"], names.index(event["name"]) + 1, max(job.stage_count, len(names)))
+
+    def catalog(self) -> dict[str, dict[str, Any]]:
+        """Return every institution's public catalog entry."""
+        entries = list(self._pool.map(GatewayClient.catalog, self._gateways))
+        return {gateway.name: entry for gateway, entry in zip(self._gateways, entries, strict=True)}
+
+    def invite(self, body: bytes, signature: bytes) -> None:
+        """Have every institution admit another analyst; `SecureFrameError` where one refuses."""
+        list(self._pool.map(lambda gateway: gateway.invite(body, signature), self._gateways))
+
+    def save(self, body: bytes, signature: bytes) -> None:
+        """Have every institution save a signed frame, and every party its part of what is kept of it."""
+        list(self._pool.map(lambda gateway: gateway.save(body, signature), self._gateways))
+
+    def load(self, name: str) -> list[dict[str, Any]]:
+        """Return a saved frame as each institution has it; parties take up their parts again."""
+        return list(self._pool.map(lambda gateway: gateway.load(name), self._gateways))
+
+    def saved(self) -> list[str]:
+        """Return the names of this analyst's saved frames, at whichever institutions."""
+        return sorted({name for names in self._pool.map(GatewayClient.saved, self._gateways) for name in names})
+
+    def forget_saved(self, name: str) -> bool:
+        """Remove a saved frame at every institution; return whether there was one."""
+        found = list(self._pool.map(lambda gateway: gateway.forget_saved(name), self._gateways))
+        return any(found)
+
+    def cancel(self, job_id: str) -> None:
+        """Cancel a job of this analyst at every institution until all have ended; harmless where it has ended."""
+        with self._lock:
+            job = self._running.get(job_id)
+            if job is None:
+                # It may be about to begin.
+                self._cancelled[job_id] = None
+                while len(self._cancelled) > _REMEMBERED:
+                    del self._cancelled[next(iter(self._cancelled))]
+        if job is not None:
+            job.cancel()
 
     def close(self) -> None:
         self._pool.shutdown(wait=False)
@@ -266,10 +376,10 @@ class _Job:
 
 
 def _packages(texts: list[str | None]) -> tuple[bytes, bytes, bytes] | None:
-    """The packages of all parties, or None where all of them went to an institution; `TypeError` where only some did."""
+    """The packages of all parties, or None where all of them went to an institution; `ValueError` where only some did."""
     if all(text is None for text in texts):
         return None
-    first, second, third = (base64.b64decode(str(text), validate=True) for text in texts)
+    first, second, third = (base64.b64decode(text, validate=True) for text in texts if text is not None)
     return first, second, third
 
 

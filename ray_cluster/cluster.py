@@ -156,6 +156,18 @@ class RemoteParty:
     def seal(self, job_id: str) -> dict[str, Any]:
         return cast(dict[str, Any], self._call("seal", job_id))
 
+    def kept(self, analyst: str) -> dict[str, str]:
+        return cast(dict[str, str], self._call("kept", analyst, timeout=_ANSWER_SECONDS))
+
+    def forget(self, analyst: str) -> None:
+        self._call("forget", analyst)
+
+    def save(self, analyst: str, name: str, digests: list[str]) -> None:
+        self._call("save", analyst, name, digests)
+
+    def restore(self, analyst: str, name: str, current: bool) -> None:
+        self._call("restore", analyst, name, current)
+
     def cancel(self, job_id: str) -> None:
         with suppress(ActorBusy):
             self._call("cancel", job_id, timeout=_ANSWER_SECONDS)
@@ -230,13 +242,24 @@ class InstitutionActor(_ActorBase):
     def _configure(self, description: dict[str, Any], party: Any | None) -> dict[str, Any]:
         from ray_cluster.federation import FederationDescription
         from ray_cluster.gateway import GatewayServer, create_application
+        from ray_cluster.guests import Guests
+        from ray_cluster.presence import Presence
 
         handle = RemoteParty(Actor(party)) if party is not None else None
         known = FederationDescription.from_json(description)
         self._host.configure(known, handle)
         application = create_application(self._host)
+        presence = Presence(self._host.forget)
         clients = self._settings.clients() + [each.certificate for each in known.members if each.party is not None]
-        GatewayServer(application, self._settings.identity(), clients, self._socket).start()
+        server = GatewayServer(application, self._settings.identity(), clients, self._socket, presence)
+
+        def admit(analyst: dict[str, Any], certificate: bytes) -> None:
+            self._host.trust(analyst)
+            server.welcome(certificate)
+
+        self._host.guests = Guests(Path(self._settings.directory), self._settings.analyst["verify_key"], admit)
+        self._host.guests.welcome_back()
+        server.start()
         return {}
 
     def replace_party(self, party: Any) -> None:
@@ -252,7 +275,9 @@ class PartyActor(_ActorBase):
         settings = self._settings
         assert settings.party is not None
         compute = _load(settings.party_job)
-        self._host = PartyHost(settings.identity(), settings.party, compute, settings.port, settings.records())
+        self._host = PartyHost(
+            settings.identity(), settings.party, compute, settings.port, settings.records(), Path(settings.directory)
+        )
         return {"address": list(self._host.address)}
 
     def configure(self, description: dict[str, Any]) -> dict[str, Any]:
@@ -273,6 +298,18 @@ class PartyActor(_ActorBase):
 
     def seal(self, job_id: str) -> dict[str, Any]:
         return self._host.seal(job_id)
+
+    def kept(self, analyst: str) -> dict[str, str]:
+        return self._host.kept(analyst)
+
+    def forget(self, analyst: str) -> None:
+        self._host.forget(analyst)
+
+    def save(self, analyst: str, name: str, digests: list[str]) -> None:
+        self._host.save(analyst, name, digests)
+
+    def restore(self, analyst: str, name: str, current: bool) -> None:
+        self._host.restore(analyst, name, current)
 
     def cancel(self, job_id: str) -> None:
         self._host.cancel(job_id)

@@ -27,10 +27,11 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ray_cluster.identities import ProcessIdentity, key_text
+from ray_cluster.identities import ProcessIdentity, key_text, pem
 from ray_cluster.institution import InstitutionHost, TooManyJobs
 from ray_cluster.links import HANDSHAKE_SECONDS
-from secureframe.errors import PartyUnavailable, PolicyError, SecureFrameError
+from ray_cluster.presence import Presence
+from secureframe.errors import Busy, PartyUnavailable, PolicyError, SecureFrameError
 
 LARGEST_REQUEST = 1 << 20
 LARGEST_PACKAGE = 1 << 26
@@ -44,11 +45,22 @@ _log = logging.getLogger("secureframe.gateway")
 class CertificateProtocol(H11Protocol):
     """HTTP/1.1 that tells the application which certificate the client holds; uvicorn itself tells it nothing."""
 
+    presence: Presence | None = None
+    _caller: str | None = None
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base class
         super().connection_made(transport)
         ssl_object = transport.get_extra_info("ssl_object")
         certificate = ssl_object.getpeercert(True) if ssl_object is not None else None
+        self._caller = None if certificate is None or self.presence is None else key_text(certificate)
+        if self.presence is not None and self._caller is not None:
+            self.presence.enter(self._caller)
         self.app = functools.partial(_with_certificate, self.app, certificate)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        if self.presence is not None and self._caller is not None:
+            self.presence.leave(self._caller)
 
 
 async def _with_certificate(application: Any, certificate: bytes | None, scope: Scope, receive: Receive, send: Send) -> None:
@@ -126,6 +138,59 @@ def create_application(host: InstitutionHost) -> FastAPI:
     async def catalog() -> dict[str, Any]:
         return host.catalog()
 
+    @application.get("/kept", summary="What the institution's party keeps of the caller's earlier statements")
+    async def kept(request: Request) -> dict[str, str]:
+        return await run_in_threadpool(host.kept, caller_key(request))
+
+    @application.delete("/kept", summary="Drop what the institution's party keeps of the caller's statements")
+    async def forget(request: Request) -> dict[str, bool]:
+        await run_in_threadpool(host.forget, caller_key(request))
+        return {"forgotten": True}
+
+    @application.get("/saved", summary="The names of the caller's saved frames")
+    async def saved(request: Request) -> list[str]:
+        return await run_in_threadpool(lambda: host.shelf.names(caller_key(request)))
+
+    @application.post("/saved", summary="Save a signed frame", openapi_extra=_PLAN_BODY, response_model=None)
+    async def save(
+        request: Request, x_secureframe_signature: Annotated[str, Header(description="Ed25519 signature, base64")]
+    ) -> JSONResponse:
+        verify_key = caller_key(request)
+        body = await read_body(request)
+        try:
+            signature = base64.b64decode(x_secureframe_signature, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise HTTPException(400, "the signature is not base64") from error
+
+        def work() -> dict[str, Any]:
+            host.save(body, signature, verify_key)
+            return {"saved": True}
+
+        return await _told(host, work)
+
+    @application.get("/saved/{name}", summary="A saved frame, whose kept shares the party takes up again", response_model=None)
+    async def load(request: Request, name: str) -> JSONResponse:
+        return await _told(host, lambda: host.load(name, caller_key(request)))
+
+    @application.delete("/saved/{name}", summary="Remove a saved frame", response_model=None)
+    async def remove(request: Request, name: str) -> JSONResponse:
+        return await _told(host, lambda: {"removed": host.shelf.forget(caller_key(request), name)})
+
+    @application.post("/analysts", summary="Admit another analyst; in a simulation, by who started it", response_model=None)
+    async def invite(
+        request: Request, x_secureframe_signature: Annotated[str, Header(description="Ed25519 signature, base64")]
+    ) -> JSONResponse:
+        verify_key = caller_key(request)
+        body = await read_body(request)
+        try:
+            signature = base64.b64decode(x_secureframe_signature, validate=True)
+            await run_in_threadpool(host.invite, body, signature, verify_key)
+        except (binascii.Error, ValueError) as error:
+            raise HTTPException(400, "the invitation is malformed") from error
+        except PolicyError as error:
+            return refusal(403, error)
+        return JSONResponse({"invited": True})
+
     @application.post("/jobs", summary="Run a signed plan", openapi_extra=_PLAN_BODY, response_model=None)
     async def run(
         request: Request, x_secureframe_signature: Annotated[str, Header(description="Ed25519 signature, base64")]
@@ -138,8 +203,9 @@ def create_application(host: InstitutionHost) -> FastAPI:
             raise HTTPException(400, "the signature is not base64") from error
         try:
             job_id, job_run = await run_in_threadpool(host.admit, body, signature, verify_key)
-        except TooManyJobs as error:
-            raise HTTPException(429, "the institution runs as many jobs as it takes at once") from error
+        except TooManyJobs:
+            busy = Busy("the institution runs as many statements as it takes at once", institution=host.name)
+            return refusal(429, busy)
         except PartyUnavailable as error:
             return refusal(503, error)
         except PolicyError as error:
@@ -187,6 +253,17 @@ def create_application(host: InstitutionHost) -> FastAPI:
     return application
 
 
+async def _told(host: InstitutionHost, work: Callable[[], dict[str, Any]]) -> JSONResponse:
+    """Answer with what some work returns; of a failure no more than an error of SecureFrame says."""
+    try:
+        return JSONResponse(await run_in_threadpool(work))
+    except SecureFrameError as error:
+        return refusal(403 if isinstance(error, PolicyError) else 422, error)
+    except Exception as error:  # noqa: BLE001  # what it says stays in the institution's log
+        _log.exception("a saved frame could not be served")
+        return refusal(500, SecureFrameError(f"an internal error ({type(error).__name__})", institution=host.name))
+
+
 async def _lines(events: asyncio.Queue[dict[str, Any]]) -> AsyncIterator[bytes]:
     while True:
         event = await events.get()
@@ -232,9 +309,18 @@ class GatewayServer:
         The certificates (DER) of those who may connect: analysts, and the hosts of parties.
     listener : socket.socket
         A bound socket, which the server takes over.
+    presence : Presence, optional
+        Is told of connections as they come and go.
     """
 
-    def __init__(self, application: ASGIApp, identity: ProcessIdentity, clients: list[bytes], listener: socket.socket) -> None:
+    def __init__(
+        self,
+        application: ASGIApp,
+        identity: ProcessIdentity,
+        clients: list[bytes],
+        listener: socket.socket,
+        presence: Presence | None = None,
+    ) -> None:
         context = identity.server_context(clients)
 
         def factory(config: uvicorn.Config, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
@@ -242,7 +328,7 @@ class GatewayServer:
 
         config = uvicorn.Config(
             application,
-            http=CertificateProtocol,
+            http=type("Protocol", (CertificateProtocol,), {"presence": presence}),
             ws="none",
             lifespan="off",
             loop=f"{__name__}:{_Loop.__name__}",
@@ -254,6 +340,7 @@ class GatewayServer:
             timeout_graceful_shutdown=1,
             limit_concurrency=64,
         )
+        self._context = context
         self._listener = _Door(listener)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, name="gateway", daemon=True)
@@ -262,6 +349,10 @@ class GatewayServer:
         """Begin to serve: who connects from here on is answered."""
         self._listener.listen(128)
         self._thread.start()
+
+    def welcome(self, certificate: bytes) -> None:
+        """Answer the holder of a further certificate (DER) from now on."""
+        self._context.load_verify_locations(cadata=pem(certificate))
 
     def stop(self) -> None:
         """Stop serving, and wait until that is done."""

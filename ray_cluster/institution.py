@@ -6,6 +6,7 @@ Nothing here knows Ray or HTTP: the actor gives it a handle of its compute party
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,14 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ray_cluster.delivery import ADMISSION_SECONDS, Courier
 from ray_cluster.federation import FederationDescription
+from ray_cluster.guests import Guests
 from ray_cluster.identities import ProcessIdentity, key_text
-from ray_cluster.job_run import Emit, JobRun, PartyHandle
+from ray_cluster.job_run import Emit, JobRun, PartyHandle, PartyLost
 from ray_cluster.links import Dialer
-from secureframe.errors import PartyUnavailable, PolicyError
+from secureframe.engine.catalog import Catalog
+from secureframe.engine.saved import SavedFrames, storage_key
+from secureframe.engine.shelf import Shelf
+from secureframe.errors import PartyUnavailable, PlanError, PolicyError
 from secureframe.governance.identity import InstitutionIdentity, verify
 
 if TYPE_CHECKING:
@@ -52,6 +57,8 @@ class InstitutionHost:
         self._party: PartyHandle | None = None
         self._runs: dict[str, tuple[str, JobRun]] = {}
         self._admitting = 0
+        self.guests: Guests | None = None
+        self._directory = directory
         self._courier: Courier | None = None
         self._lock = threading.Lock()
         if directory is not None:
@@ -103,6 +110,48 @@ class InstitutionHost:
         """Return the institution's public catalog entry."""
         entry: dict[str, Any] = self._institution.describe()
         return entry
+
+    def invite(self, body: bytes, signature: bytes, verify_key: str) -> None:
+        """Admit another analyst, where whoever started a simulation invites them."""
+        if self.guests is None:
+            raise PolicyError("this institution says itself who may ask", institution=self.name)
+        self.guests.invite(body, signature, verify_key)
+
+    @property
+    def shelf(self) -> Shelf:
+        """The frames that analysts have saved here."""
+        if self._directory is None or self._description is None:
+            raise PlanError(f"{self.name} saves no frames", institution=self.name)
+        entries = {m.name: self._description.catalog[m.name] for m in self._description.members}
+        return Shelf(SavedFrames(self._directory, storage_key(self._identity.key)), lambda: Catalog.from_entries(entries))
+
+    def save(self, body: bytes, signature: bytes, verify_key: str) -> None:
+        """Keep a frame that its analyst has signed, and have the party keep its part."""
+        keepsake = self.shelf.save(body, signature, verify_key)
+        if self._party is not None:
+            self._party.save(verify_key, keepsake.name, list(keepsake.kept))
+
+    def load(self, name: str, verify_key: str) -> dict[str, Any]:
+        """Return a saved frame, and have the party take up its part again."""
+        record, current = self.shelf.load(verify_key, name)
+        if self._party is not None:
+            self._party.restore(verify_key, name, current)
+        return record
+
+    def kept(self, verify_key: str) -> dict[str, str]:
+        """Return what the institution's party keeps of an analyst's earlier statements: for each digest the job it comes from."""
+        if self._party is None:
+            return {}
+        try:
+            return self._party.kept(verify_key)
+        except Exception:  # noqa: BLE001  # lost, or too busy to answer: then statements start anew
+            return {}
+
+    def forget(self, verify_key: str) -> None:
+        """Drop what the institution's party keeps of an analyst's statements."""
+        if self._party is not None:
+            with suppress(PartyLost):
+                self._party.forget(verify_key)
 
     def admit(self, request: bytes, signature: bytes, verify_key: str) -> tuple[str, JobRun]:
         """Check a signed plan and return the job's identifier and its run.

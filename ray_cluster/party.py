@@ -25,6 +25,9 @@ from ray_cluster.identities import ProcessIdentity
 from ray_cluster.links import Caller, Dialer, Link, LinkFailed, Listener, OpenSockets
 from ray_cluster.records import save_payloads
 from ray_cluster.tls_channel import TlsChannel
+from secureframe.engine.kept import KeptShares
+from secureframe.engine.saved import SavedFrames, storage_key
+from secureframe.engine.shelf import restore_shares, save_shares
 from secureframe.mpc.channel import Recorder
 from secureframe.mpc.randomness import PartyKeys
 
@@ -68,16 +71,20 @@ class PartyHost:
         Where to accept links; 0 for any free port.
     records : Path, optional
         Where to keep what was sent above TLS, a file a job; for the leak tests only.
+    directory : Path, optional
+        The institution's private directory, in which analysts' saved frames lie; without one none are saved.
     """
 
     def __init__(
         self,
         identity: ProcessIdentity,
         index: int,
-        compute: Callable[[AdmittedJob, int, TlsChannel, PartyKeys, dict[str, bytes]], PartyJob],
+        compute: Callable[[AdmittedJob, int, TlsChannel, PartyKeys, dict[str, bytes], KeptShares], PartyJob],
         port: int,
         records: Path | None = None,
+        directory: Path | None = None,
     ) -> None:
+        self._saved = None if directory is None else SavedFrames(directory, storage_key(identity.key))
         self.index = index
         self._compute = compute
         self._identity = identity
@@ -85,6 +92,7 @@ class PartyHost:
         self._records = records
         self._description: FederationDescription | None = None
         self._dialer: Dialer | None = None
+        self._kept = KeptShares()
         self._jobs: dict[str, _Running] = {}
         self._lock = threading.Lock()
 
@@ -125,11 +133,30 @@ class PartyHost:
             running = self._jobs[job_id]
             assert running.channel is not None
             running.channel.confirm(job_id.encode("ascii"))
+            computation.settle()
             return {"package": package, "report": self._report(running)}
 
         answer = self._with_computation(job_id, run)
         self.finish(job_id)
         return answer
+
+    def kept(self, analyst: str) -> dict[str, str]:
+        """Return what is kept here of an analyst's earlier statements: for each digest the job it comes from."""
+        return self._kept.held(analyst)
+
+    def forget(self, analyst: str) -> None:
+        """Drop what is kept of an analyst's statements."""
+        self._kept.forget(analyst)
+
+    def save(self, analyst: str, name: str, digests: list[str]) -> None:
+        """Write down this party's part of a saved frame, encrypted."""
+        if self._saved is not None:
+            save_shares(self._saved, self._kept, analyst, name, digests)
+
+    def restore(self, analyst: str, name: str, current: bool) -> None:
+        """Take up this party's part of a saved frame again, or drop it where data or policies have changed."""
+        if self._saved is not None:
+            restore_shares(self._saved, self._kept, analyst, name, current=current)
 
     def cancel(self, job_id: str) -> None:
         """Close a job's links, which aborts it here and at the other parties; from any thread, and also before it is opened."""
@@ -235,7 +262,7 @@ class PartyHost:
             dealt[owner] = receiver.receive(job.dealt_bytes(owner, self.index))
             receiver.release()
         running.dealt = {owner: len(message) for owner, message in dealt.items()}
-        running.computation = self._compute(job, self.index, running.channel, keys, dealt)
+        running.computation = self._compute(job, self.index, running.channel, keys, dealt, self._kept)
         return {"seconds": time.perf_counter() - started}
 
     def _report(self, running: _Running) -> dict[str, Any]:

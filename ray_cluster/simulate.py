@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from ray_cluster.client import FederationClient
+from ray_cluster.connect import GatewayBackend, write_invitation
 from ray_cluster.federation import FederationDescription
 from ray_cluster.identities import ProcessIdentity
 from ray_cluster.launcher import INSTITUTIONS, LAUNCH_FILE
 from ray_cluster.processes import remove_directory
 from ray_cluster.settings import INSTITUTION, PARTY_JOB
-from secureframe.backend import Backend, Member, Outcome, Progress, members_for
+from secureframe.backend import Backend, Member, members_for
 from secureframe.disclosure.policy import preset
 from secureframe.errors import PartyUnavailable, SecureFrameError
 from secureframe.governance.identity import AnalystIdentity
@@ -100,7 +101,7 @@ def start(
     simulation = Simulation(directory)
     try:
         description = simulation.wait_ready(progress)
-        return SimulationBackend(simulation, description, identity)
+        return SimulationBackend(simulation, description, identity, analyst)
     except BaseException:
         simulation.close()
         raise
@@ -208,11 +209,17 @@ class Simulation:
         remove_directory(self.directory)
 
 
-class SimulationBackend(Backend):
+class SimulationBackend(GatewayBackend):
     """A simulated federation, as the notebook uses it."""
 
-    def __init__(self, simulation: Simulation, description: FederationDescription, identity: ProcessIdentity) -> None:
-        self.members = tuple(
+    def __init__(
+        self,
+        simulation: Simulation,
+        description: FederationDescription,
+        identity: ProcessIdentity,
+        analyst: AnalystIdentity,
+    ) -> None:
+        members = tuple(
             Member(
                 name=each.name,
                 party=each.party,
@@ -222,16 +229,19 @@ class SimulationBackend(Backend):
             )
             for number, each in enumerate(description.members)
         )
-        self.description = description
+        super().__init__(members, description, FederationClient(description, identity, simulation.check))
         self.directory = simulation.directory
         self._simulation = simulation
-        self._client = FederationClient(description, identity, simulation.check)
+        self._analyst = analyst
 
-    def catalog(self) -> dict[str, dict[str, Any]]:
-        return {each.name: dict(self.description.catalog[each.name]) for each in self.description.members if each.data}
-
-    def run(self, request: bytes, signature: bytes, progress: Progress) -> Outcome:
-        return self._client.run(request, signature, progress)
+    def invite(self, name: str, affiliation: str | None, directory: Path | None, purpose: str) -> Path:
+        guest = ProcessIdentity.generate(name)
+        analyst = AnalystIdentity.of(name, affiliation, guest.key)
+        place = directory or self.directory / "invitations" / guest.fingerprint[:16]
+        record = {"analyst": analyst.public(), "certificate": base64.b64encode(guest.certificate).decode("ascii")}
+        body = json.dumps(record).encode("utf-8")
+        self._client.invite(body, self._analyst.sign(body))
+        return write_invitation(place, self.description, analyst, guest, purpose)
 
     def close(self) -> None:
         # In this order: a statement that runs in another thread is told of the end before its connections go.

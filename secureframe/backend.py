@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from secureframe.errors import PlanError
+
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, its number and the number of stages; never with anything that depends on data."""
 
@@ -84,6 +86,12 @@ class Outcome:
     report: dict[str, Any] = field(default_factory=dict)
 
 
+def common(held: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return what all parties keep from one and the same job."""
+    first, *others = held
+    return {digest: origin for digest, origin in first.items() if all(o.get(digest) == origin for o in others)}
+
+
 class Backend(ABC):
     """Runs signed plans at the institutions of a federation."""
 
@@ -102,6 +110,37 @@ class Backend(ABC):
         SecureFrameError
             As raised by an institution; `PartyUnavailable` names the institution that was lost.
         """
+
+    def cancel(self, job_id: str) -> None:  # noqa: B027  # a backend whose jobs end on their own has nothing to do
+        """End a job that another thread runs, at every party; harmless where it has ended."""
+
+    def invite(self, name: str, affiliation: str | None, directory: Path | None, purpose: str) -> Path:
+        """Let another analyst ask, and return the path of the file with which they connect."""
+        raise PlanError("the institutions of this federation say themselves who may ask", hint="ask them to be admitted")
+
+    @abstractmethod
+    def kept(self) -> dict[str, str]:
+        """Return what all three parties keep of this analyst's earlier statements: for each digest the job it comes from."""
+
+    @abstractmethod
+    def forget_kept(self) -> None:
+        """Have all parties drop what they keep of this analyst's earlier statements."""
+
+    @abstractmethod
+    def save(self, body: bytes, signature: bytes) -> None:
+        """Have every institution keep a signed frame, and every party its part of what is kept of it."""
+
+    @abstractmethod
+    def load(self, name: str) -> list[dict[str, Any]]:
+        """Return a saved frame as each institution has it (body, signature, current); parties take up their parts again."""
+
+    @abstractmethod
+    def saved(self) -> list[str]:
+        """Return the names of this analyst's saved frames."""
+
+    @abstractmethod
+    def forget_saved(self, name: str) -> bool:
+        """Remove a saved frame everywhere; return whether there was one."""
 
     @abstractmethod
     def close(self) -> None:

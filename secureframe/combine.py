@@ -49,16 +49,14 @@ def merged(
     if validate is not None and validate not in VALIDATE:
         raise PlanError(f"validate={validate!r} is not offered", hint="validate='1:1', 'm:1' or '1:m'")
     wanted = VALIDATE[validate] if validate else (False, False)
+    _require_keys(left, right, left_on, right_on)
     order = column_order(left, right, left_on, right_on, suffixes)
     if how.endswith("_anti"):
         return _without_match(left, right, left_on, right_on, how, order)
     declared = is_unique(left, left_on), is_unique(right, right_on)
-    if wanted[0] and wanted[1] and not all(declared):
-        side = "right" if declared[0] else "left"
-        raise PlanError(
-            f"validate={validate!r}: the key of the {side} frame is not declared unique",
-            hint="validate='m:1' or '1:m' has one side checked on shares; groupby or drop_duplicates make a key unique",
-        )
+    if all(wanted) and not all(declared):
+        checks = (not declared[0], not declared[1])
+        return _onto(left, right, left_on, right_on, how, suffixes, order, checked=checks[1], rows_checked=checks[0])
     if declared[1] or (wanted[1] and not wanted[0]):
         return _onto(left, right, left_on, right_on, how, suffixes, order, checked=not declared[1])
     if declared[0] or (wanted[0] and not wanted[1]):
@@ -68,6 +66,16 @@ def merged(
         f"the key {', '.join(right_on)} is unique in neither frame, so a person's rows would multiply",
         hint=f"right.groupby({right_on[0]!r}).agg(...), or validate='m:1' to have the right key checked on shares",
     )
+
+
+def _require_keys(left: Node, right: Node, left_on: tuple[str, ...], right_on: tuple[str, ...]) -> None:
+    """Refuse keys that are not there, before anything is made of them; whether they can be compared says ``Merge``."""
+    if not left_on or len(left_on) != len(right_on):
+        raise PlanError("a merge needs as many left as right keys", hint="left.merge(right, on=['practice', 'number'])")
+    for frame, names, side in ((left, left_on, "left"), (right, right_on, "right")):
+        for name in names:
+            if name not in frame.schema:
+                raise PlanError(f"the {side} frame has no column {name!r}", hint=f"its columns are {', '.join(frame.schema)}")
 
 
 def is_unique(frame: Node, keys: tuple[str, ...]) -> bool:
@@ -103,18 +111,30 @@ def _onto(
     order: Mapping[str, tuple[str, str]],
     *,
     checked: bool,
+    rows_checked: bool = False,
 ) -> Node:
     """A merge of rows with the one row of another frame that each may have; ``how`` as seen from the former."""
     if how == "right" and is_unique(rows, rows_on):
         node: Node = Merge(one, rows, one_on, rows_on, "left", (suffixes[1], suffixes[0]))
         return _ordered(node, order)
     if how in ("inner", "left"):
-        return _ordered(Merge(rows, one, rows_on, one_on, how, suffixes, checked), order)
-    found = Merge(rows, one, rows_on, one_on, "inner" if how == "right" else "left", suffixes, checked)
+        return _ordered(Merge(rows, one, rows_on, one_on, how, suffixes, checked, rows_checked), order)
+    found = Merge(rows, one, rows_on, one_on, "inner" if how == "right" else "left", suffixes, checked, rows_checked)
+    _require_one_person(found, one, one_on, how)
     rest = Merge(one, rows, one_on, rows_on, "left_anti")
     names = {new: name for new, (side, name) in found.origins.items() if side == "right"}
     names |= {a: b for a, b in zip(rows_on, one_on, strict=True) if a == b}
     return aligned([_ordered(found, order), _padded(rest, order, names, found)])
+
+
+def _require_one_person(found: Merge, one: Node, one_on: tuple[str, ...], how: str) -> None:
+    """Refuse to stack rows whose persons are in different columns: those of the one frame are not found in the other's."""
+    if one.person_key in one_on and found.left_on[one_on.index(one.person_key)] == found.left.person_key:
+        return
+    raise PlanError(
+        f"merge(how={how!r}) on {', '.join(one_on)} keeps rows of either frame, whose persons are in different columns",
+        hint="how='inner' or 'left'; or merge on the person key, alone or too: on=['id', 'visit']",
+    )
 
 
 def _padded(frame: Node, order: Mapping[str, tuple[str, str]], names: Mapping[str, str], like: Node) -> Node:

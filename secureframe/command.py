@@ -21,6 +21,7 @@ from rich.text import Text
 from secureframe.display import footnote
 from secureframe.errors import SecureFrameError, SuppressedWarning
 from secureframe.inbox import Results, received
+from secureframe.results.histogram import Histogram
 
 GROUP = "secureframe.commands"
 results = typer.Typer(no_args_is_help=True, help="Results that this institution received, sealed with its key.")
@@ -48,9 +49,9 @@ def list_results(directory: Directory = Path()) -> None:
 def open_result(
     job: Annotated[str, typer.Argument(help="The job, or how it begins; see `list`.")],
     directory: Directory = Path(),
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print the table as CSV; --release chooses one of several.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print the table as CSV; --table chooses one of several.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON, with the release records.")] = False,
-    release: Annotated[int | None, typer.Option(help="Which of the releases, counted from 1.")] = None,
+    table: Annotated[int | None, typer.Option(help="Which of several tables, counted from 1.")] = None,
 ) -> None:
     """Open a result with the institution's key, and print it."""
     with warnings.catch_warnings():
@@ -58,22 +59,36 @@ def open_result(
         warnings.simplefilter("ignore", SuppressedWarning)
         sealed = received(directory)[job]
         opened = sealed.open()
-    found = list(zip(sealed.statistics, opened if isinstance(opened, tuple) else (opened,), strict=True))
-    if release is not None:
-        if not 1 <= release <= len(found):
-            raise SecureFrameError(f"the result has {len(found)} releases", hint=f"--release 1 to {len(found)}")
-        found = [found[release - 1]]
+    several = opened if isinstance(opened, tuple) and len(sealed.titles) > 1 else (opened,)
+    found = [(title, value) for title, result in zip(sealed.titles, several, strict=True) for value in parts_of(result)]
+    if table is not None:
+        if not 1 <= table <= len(found):
+            raise SecureFrameError(f"the result has {len(found)} tables", hint=f"--table 1 to {len(found)}")
+        found = [found[table - 1]]
     if as_json:
         typer.echo(json.dumps([as_record(title, value) for title, value in found], indent=1, allow_nan=False))
     elif as_csv:
         if len(found) > 1:
-            raise SecureFrameError(f"the result has {len(found)} releases, and CSV holds one table", hint="--csv --release 1")
+            raise SecureFrameError(f"the result has {len(found)} tables, and CSV holds one", hint="--csv --table 1")
         typer.echo(as_frame(found[0][1]).to_csv(lineterminator="\n"), nl=False)
     else:
         for title, value in found:
             typer.echo(title)
             typer.echo(as_frame(value).to_string() if isinstance(value, pd.Series | pd.DataFrame) else str(value))
             typer.echo(f"{footnote(value) or ''}\n")
+
+
+def parts_of(result: Any) -> list[Any]:
+    """Return what a result is made of as numbers, Series and DataFrames."""
+    match result:
+        case tuple() | list():
+            return [part for each in result for part in parts_of(each)]
+        case dict():
+            return [part for each in result.values() for part in parts_of(each)]
+        case Histogram():
+            return [result.to_series()]
+        case _:
+            return [result]
 
 
 def as_frame(value: Any) -> pd.DataFrame:

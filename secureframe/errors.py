@@ -22,6 +22,8 @@ class SecureFrameError(Exception):
         The institution that raised it.
     """
 
+    told: ClassVar[bool] = True
+    """Whether an analyst meets it; False where the notebook answers it by itself."""
     _classes: ClassVar[dict[str, type[SecureFrameError]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -89,6 +91,18 @@ class PartyUnavailable(SecureFrameError):
 
 class ProtocolAborted(SecureFrameError):
     """The parties stopped a job: an inconsistent opening, a broken message, a cancelled cell. Nothing was released."""
+
+
+class KeptLost(SecureFrameError):
+    """A party does not keep any more what an earlier statement left; the notebook then runs the statement from the start."""
+
+    told = False
+
+
+class Busy(SecureFrameError):
+    """An institution runs as many statements as it takes at once; the notebook then waits for its turn."""
+
+    told = False
 
 
 class SuppressedWarning(UserWarning):

@@ -10,6 +10,7 @@ import asyncio
 import importlib.metadata
 import itertools
 import os
+import random
 import shutil
 import sys
 import tempfile
@@ -17,33 +18,46 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
+from secureframe import tickets
 from secureframe.backend import NEUTRAL, PARTIES, Backend, Member, Outcome
 from secureframe.combine import stacked
 from secureframe.disclosure.policy import ANALYST, Policy, preset, require_recipient
 from secureframe.display import ProgressLine
 from secureframe.engine.catalog import Catalog
-from secureframe.errors import PlanError, ProtocolAborted
+from secureframe.errors import Busy, KeptLost, PartyUnavailable, PlanError, ProtocolAborted
 from secureframe.frame import SecureFrame
 from secureframe.governance.identity import AnalystIdentity
 from secureframe.jobs import JobReport
-from secureframe.plan.envelope import Plan, job_id, new_plan
+from secureframe.mpc.program import Program
+from secureframe.plan.envelope import Plan, job_id, new_plan, parameters_of
+from secureframe.plan.keepsake import require_name
 from secureframe.plan.nodes import Node, Summarise
 from secureframe.plan.nodes import Table as TableNode
+from secureframe.plan.shown import Shown
 from secureframe.planner.compile import Compiled, compile_plan
 from secureframe.planner.explain import explain_frame, explain_plan
 from secureframe.planner.prediction import sealed_bytes
 from secureframe.results.opening import open_released
 from secureframe.results.receipt import Receipt
 from secureframe.results.released import ReleasedTable
+from secureframe.saving import keepsake_of, kept_of, opened
 from secureframe.schema.declare import NAME, Table
 from secureframe.schema.table import TableSchema
 from secureframe.schema.types import Scalar
+from secureframe.tickets import Ticket
 
 Start = Callable[..., Backend]
+Connect = Callable[[Path], tuple[Backend, AnalystIdentity, str]]
+
+
+T = TypeVar("T")
+QUEUE_SECONDS = 300.0
+"""How long a statement waits for its turn where institutions are busy with others."""
 
 
 class CatalogView:
@@ -189,7 +203,14 @@ class Federation:
 
     # -- statements --------------------------------------------------------------------------------------------------
 
-    def _plan(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str | None = None) -> Plan:
+    def _plan(
+        self,
+        nodes: Sequence[Summarise],
+        parameters: Mapping[str, Scalar],
+        recipient: str | None = None,
+        results: Sequence[Shown] = (),
+        kept: Mapping[str, str] | None = None,
+    ) -> Plan:
         owners = frozenset().union(*(n.owners for n in nodes))
         identity = None if recipient is None else self._recipient(recipient)
         policies = {owner: self._catalog.policies[owner] for owner in sorted(owners)}
@@ -201,7 +222,9 @@ class Federation:
             analyst=self._analyst.public(),
             policies={owner: policy.digest for owner, policy in policies.items()},
             versions=self._catalog.versions(nodes),
+            kept=kept,
             recipient=identity,
+            results=results,
         )
 
     def _recipient(self, name: str) -> Mapping[str, Any]:
@@ -218,6 +241,23 @@ class Federation:
     def _compiled(self, plan: Plan) -> Compiled:
         return compile_plan(plan, self._catalog.policies)
 
+    def _prepared(
+        self,
+        nodes: Sequence[Summarise],
+        parameters: Mapping[str, Scalar],
+        recipient: str | None = None,
+        results: Sequence[Shown] = (),
+        *,
+        anew: bool = False,
+    ) -> tuple[Plan, Compiled]:
+        """The plan and its program; it starts from what all parties keep of earlier statements, unless it is to start anew."""
+        held = {} if anew or all(len(n.owners) == 1 for n in nodes) else self._backend.kept()
+        plan = self._plan(nodes, parameters, recipient, results, held)
+        compiled = self._compiled(plan)
+        # A request names what it starts from and nothing else; the program is the same.
+        used = {k.digest: k.origin for k in compiled.program.recalled}
+        return replace(plan, kept=used), compiled
+
     def run(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar]) -> list[ReleasedTable]:
         """Run releases as one job and return them in their order.
 
@@ -227,9 +267,7 @@ class Federation:
             What can be refused without data, before anything runs; `PartyUnavailable` if an institution was lost.
         """
         started = time.perf_counter()
-        plan = self._plan(nodes, parameters)
-        compiled = self._compiled(plan)
-        job, outcome = self._send(plan)
+        plan, compiled, job, outcome = self._asked(nodes, parameters)
         if outcome.packages is None:
             raise ProtocolAborted("the institutions kept what was meant for the analyst", hint="run the statement again")
         released = open_released(outcome.packages, self._analyst.sealing_key, job=job, plan=plan, compiled=compiled)
@@ -237,18 +275,54 @@ class Federation:
         self.last_job = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started, sealed)
         return released
 
+    def _asked(
+        self,
+        nodes: Sequence[Summarise],
+        parameters: Mapping[str, Scalar],
+        recipient: str | None = None,
+        results: Sequence[Shown] = (),
+    ) -> tuple[Plan, Compiled, str, Outcome]:
+        """Run releases as one job: later if institutions are busy, from the start if a party has lost what it kept."""
+        anew, pause, deadline = False, 0.2, time.monotonic() + QUEUE_SECONDS
+        while True:
+            plan, compiled = self._prepared(nodes, parameters, recipient, results, anew=anew)
+            try:
+                job, outcome = self._send(plan)
+            except KeptLost:
+                # A party has made room, or was restarted, since it was asked.
+                if anew:
+                    raise
+                anew = True
+            except Busy as error:
+                # Nobody holds a place while waiting for another one, so that two notebooks never wait for each other.
+                if time.monotonic() > deadline:
+                    raise PartyUnavailable(
+                        f"{error.institution} has had no place for this statement for {QUEUE_SECONDS:.0f} seconds",
+                        hint="run it again once other notebooks have finished theirs",
+                        institution=error.institution,
+                    ) from None
+                time.sleep(random.uniform(0.1, pause))
+                pause = min(2 * pause, 5.0)
+            else:
+                return plan, compiled, job, outcome
+
     def _send(self, plan: Plan) -> tuple[str, Outcome]:
         """Sign a plan, run it, and return the job's identifier and what came back."""
         request = plan.to_bytes()
+        job, ticket = job_id(request), tickets.current.get()
         line = ProgressLine(enabled=False if self._quiet else None)
         with self._lock:
+            if ticket is not None:
+                ticket.take(job)
             try:
                 outcome = self._backend.run(request, self._analyst.sign(request), line)
             finally:
                 line.close()
-        return job_id(request), outcome
+        return job, outcome
 
-    def deliver(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str) -> Receipt:
+    def deliver(
+        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str, results: Sequence[Shown] = ()
+    ) -> Receipt:
         """Run releases as one job whose result goes to an institution, sealed with its key.
 
         Leakage: the recipient learns the released cells and which were withheld; the analyst nothing.
@@ -259,32 +333,121 @@ class Federation:
             As `run` does; `PolicyError` where an owner does not allow the recipient.
         """
         started = time.perf_counter()
-        plan = self._plan(nodes, parameters, recipient)
-        sealed = sealed_bytes(self._compiled(plan))
-        job, outcome = self._send(plan)
+        plan, compiled, job, outcome = self._asked(nodes, parameters, recipient, results)
+        sealed = sealed_bytes(compiled)
         if outcome.packages is not None:
             raise ProtocolAborted(f"the institutions did not hand the result to {recipient}", hint="run the statement again")
         self.last_job = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started, sealed)
         return Receipt.of(plan, job)
 
-    async def deliver_async(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str) -> Receipt:
+    async def deliver_async(
+        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str, results: Sequence[Shown] = ()
+    ) -> Receipt:
         """The same without blocking the event loop."""
-        return await asyncio.to_thread(self.deliver, nodes, parameters, recipient)
+        return await self._aside(lambda: self.deliver(nodes, parameters, recipient, results))
 
     async def run_async(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar]) -> list[ReleasedTable]:
         """Run releases as one job without blocking the event loop."""
-        return await asyncio.to_thread(self.run, nodes, parameters)
+        return await self._aside(lambda: self.run(nodes, parameters))
+
+    async def _aside(self, work: Callable[[], T]) -> T:
+        """Work in another thread; whoever stops waiting for it cancels its job at every party."""
+        ticket = Ticket()
+        token = tickets.current.set(ticket)
+        try:
+            return await asyncio.to_thread(work)
+        except asyncio.CancelledError:
+            job = ticket.drop()
+            if job is not None:
+                self._backend.cancel(job)
+            raise
+        finally:
+            tickets.current.reset(token)
 
     def explain(
         self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar] | None = None, recipient: str | None = None
     ) -> str:
         """Say where releases are computed, what is sent, what each role learns, and what they cost."""
-        plan = self._plan(nodes, parameters or {}, recipient)
-        return explain_plan(plan, self._compiled(plan), {m.party: m.name for m in self._backend.members if m.party is not None})
+        plan, compiled = self._prepared(nodes, parameters or {}, recipient)
+        return explain_plan(plan, compiled, {m.party: m.name for m in self._backend.members if m.party is not None})
 
     def explain_frame(self, node: Node) -> str:
         """Say where a frame lies and what each of its columns is."""
         return explain_frame(node)
+
+    def save(self, name: str, node: Node, parameters: Mapping[str, Scalar]) -> None:
+        """Save a frame under a name: its plan at every institution, and at the parties what is kept of its joins.
+
+        Both are encrypted where they lie, and outlive this notebook; a frame of the same name is replaced.
+        """
+        require_name(name)
+        held = self._backend.kept() if len(node.owners) > 1 else {}
+
+        def program(probe: Sequence[Summarise]) -> Program:
+            return self._compiled(self._plan(probe, {p: parameters[p] for p in parameters_of(node)}, kept=held)).program
+
+        keepsake = keepsake_of(name, node, parameters, self._catalog, kept_of(node, program) if held else {})
+        body = keepsake.to_bytes()
+        self._backend.save(body, self._analyst.sign(body))
+
+    def load(self, name: str) -> SecureFrame:
+        """Return a frame that was saved under a name, with what is still kept of its joins.
+
+        Raises
+        ------
+        PlanError
+            If none was, or its tables do not have its columns any more.
+
+        Warns
+        -----
+        UserWarning
+            If the frame is computed anew from its plan: data or policies have changed, or a party has lost its part.
+        """
+        require_name(name)
+        copies = self._backend.load(name)
+        keepsake = opened(copies, name, self._analyst.public()["verify_key"], self._catalog)
+        if not all(c["current"] for c in copies):
+            why = "the data, or a policy, have changed since it was saved"
+            warnings.warn(f"{name!r} is computed anew from its plan: {why}", UserWarning, stacklevel=2)
+        elif keepsake.kept and keepsake.kept.items() - self._backend.kept().items():
+            why = "a party has lost its part of what was kept"
+            warnings.warn(f"{name!r} is computed anew from its plan: {why}", UserWarning, stacklevel=2)
+        return SecureFrame(self, keepsake.frame, keepsake.parameters)
+
+    @property
+    def saved(self) -> list[str]:
+        """The names of this analyst's saved frames, sorted."""
+        return self._backend.saved()
+
+    def forget(self, name: str) -> None:
+        """Remove a saved frame, with what is kept of it on the disks of the parties.
+
+        Raises
+        ------
+        PlanError
+            If there is none of that name.
+        """
+        require_name(name)
+        if not self._backend.forget_saved(name):
+            raise PlanError(f"no frame was saved as {name!r}", hint="fed.saved lists those that were")
+
+    def invite(self, name: str, *, affiliation: str | None = None, directory: str | os.PathLike[str] | None = None) -> Path:
+        """Let another analyst ask, in a notebook of their own; of a simulation, by who started it.
+
+        Parameters
+        ----------
+        name, affiliation : str
+            Who they are; plans are signed and results sealed with keys of their own.
+        directory : path, optional
+            Where to write the federation's file and the identity, private to this user; by default beside the simulation,
+            and gone with it.
+
+        Returns
+        -------
+        Path
+            For ``sf.connect(path)``.
+        """
+        return self._backend.invite(name, affiliation, None if directory is None else Path(directory), self.purpose)
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -299,12 +462,11 @@ class Federation:
         self.close()
 
 
-def _backend(name: str) -> Start:
+def _backend(name: str) -> Any:
     """Return what starts a backend, from its entry point."""
     for entry in importlib.metadata.entry_points(group="secureframe.backends"):
         if entry.name == name:
-            start: Start = entry.load()
-            return start
+            return entry.load()
     raise PlanError(f"no backend {name!r} is installed", hint="pip install secureframe")
 
 
@@ -411,11 +573,37 @@ def _steps(line: ProgressLine) -> Callable[[str], None]:
     return lambda text: line(text, min(next(taken), START_STEPS - 1), START_STEPS)
 
 
-def connect(path: str) -> Federation:
-    """Connect to real institutions, each behind its own gateway: not offered by this version."""
-    raise PlanError(
-        f"connecting to the institutions of {path!r} is not offered yet", hint="sf.simulate({...}) runs them on this machine"
-    )
+def connect(
+    path: str | os.PathLike[str], *, purpose: str | None = None, quiet: bool = False, start: Connect | None = None
+) -> Federation:
+    """Connect to institutions that run already, each behind its own gateway.
+
+    Parameters
+    ----------
+    path : path
+        The federation's file: members, addresses and pinned certificates, and where the analyst's identity lies. A simulation's
+        ``fed.invite("name")`` writes one for a further notebook.
+    purpose : str, optional
+        What the answers are for, in place of what the file says.
+    quiet : bool
+        Show no progress.
+    start : callable, optional
+        What connects, in place of the installed backend ``connect``.
+
+    Returns
+    -------
+    Federation
+        Closing it ends this connection and nothing else.
+
+    Raises
+    ------
+    PlanError
+        If the file or the identity cannot be read.
+    PartyUnavailable
+        If an institution cannot be reached.
+    """
+    backend, analyst, named = (start or _backend("connect"))(Path(path))
+    return Federation(backend, purpose=purpose or named, analyst=analyst, quiet=quiet)
 
 
 def _as_table(source: Any) -> Table:

@@ -14,6 +14,7 @@ from secureframe.combine import merged
 from secureframe.errors import DisclosureError, PlanError
 from secureframe.frame_statistics import FrameStatistics
 from secureframe.groupby import PersonGroupBy, ReleaseGroupBy
+from secureframe.lineage import Lineage
 from secureframe.operands import BoundParameter, Source, constant, joint, onto, refuse_vector
 from secureframe.pending import Session, merge_parameters, release
 from secureframe.plan.combining import Distinct
@@ -83,11 +84,16 @@ class SecureFrame(FrameStatistics):
         """Say where the frame lies, what would be sent and what each role would learn. Runs nothing."""
         return self._source.session.explain_frame(self.node)
 
-    def lineage(self) -> str:
-        """Say step by step how the frame was made of tables. Runs nothing."""
-        from secureframe.display import lineage_text
+    def lineage(self) -> Lineage:
+        """Say step by step how the frame was made of tables: where each step is computed, and its digest. Runs nothing."""
+        return Lineage(self.node)
 
-        return lineage_text(self.node)
+    def save(self, name: str) -> None:
+        """Save the frame under a name of this analyst's own, for `fed.load(name)` in a later notebook.
+
+        Institutions keep its plan, parties what is kept of its joins, all of it encrypted. No row is computed for it.
+        """
+        self._source.session.save(name, self.node, self._source.parameters)
 
     def __repr__(self) -> str:
         from secureframe.display import frame_text

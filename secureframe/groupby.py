@@ -17,6 +17,7 @@ from secureframe.operands import Source
 from secureframe.pending import Pending, release
 from secureframe.plan.expressions import ColumnRef, Expr
 from secureframe.plan.nodes import HOWS, Aggregation, GroupPersons, Statistic, Summarise
+from secureframe.results.forms import Form
 from secureframe.results.shape import grouped_frame, grouped_series, stacked_quantiles
 from secureframe.schema.table import Schema
 from secureframe.schema.types import Kind
@@ -336,11 +337,10 @@ class ReleaseGroupBy(_Grouped):
             return self._frame([(name, kind) for name in columns], pd.Index(columns))
         name = self._chosen[0] if self._single and self._chosen else None
         if kind == "nunique" and name is not None:
-            asked = distinct.grouped(self._source, self._keys, [(self._column(name), kind)], pd.Index([name]))
-            return self._out(distinct.series_of(asked, name))
+            return self._out(distinct.by_groups(self._source, self._keys, name))
         statistic = (None if kind == "size" or name is None else self._column(name), kind)
         node, by, found = releases.grouped_statistics(self._source, self._keys, [statistic])
-        return self._release([Summarise(node, by, found)], lambda tables: grouped_series(tables, name, self._labels), kind)
+        return self._release([Summarise(node, by, found)], Form(grouped_series, name, self._labels), kind)
 
     def _release(self, nodes: Sequence[Summarise], shape: Any, title: str) -> Any:
         by = ", ".join(label or "a column" for label in self._labels)
@@ -421,10 +421,10 @@ class ReleaseGroupBy(_Grouped):
         nodes = [Summarise(node, by, found)]
         if many:
             label: Any = columns[0] if self._single else columns
-            return self._release(nodes, lambda tables: stacked_quantiles(tables, shown, label, self._labels), "quantiles")
+            return self._release(nodes, Form(stacked_quantiles, shown, label, self._labels), "quantiles")
         if self._single:
-            return self._release(nodes, lambda tables: grouped_series(tables, columns[0], self._labels), "quantile")
-        return self._release(nodes, lambda tables: grouped_frame(tables, pd.Index(columns), self._labels), "quantile")
+            return self._release(nodes, Form(grouped_series, columns[0], self._labels), "quantile")
+        return self._release(nodes, Form(grouped_frame, pd.Index(columns), self._labels), "quantile")
 
     def describe(self, **options: Any) -> Any:
         """Count, mean, deviation and 5, 25, 50, 75, 95 % of every group."""
@@ -437,4 +437,4 @@ class ReleaseGroupBy(_Grouped):
         node, by, _ = releases.grouped_statistics(self._source, self._keys, [(self._column(name), "count") for name in columns])
         labels = pd.Index([r for _, r, _ in rows]) if self._single else pd.MultiIndex.from_tuples([(n, r) for n, r, _ in rows])
         nodes = [Summarise(node, by, tuple(asked for _, _, asked in rows))]
-        return self._release(nodes, lambda tables: grouped_frame(tables, labels, self._labels), "description")
+        return self._release(nodes, Form(grouped_frame, labels, self._labels), "description")

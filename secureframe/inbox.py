@@ -6,18 +6,21 @@ that were in force then.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from secureframe.engine.catalog import Catalog
-from secureframe.errors import PlanError
+from secureframe.errors import PlanError, SecureFrameError
 from secureframe.federation import MemberView
 from secureframe.governance.identity import InstitutionIdentity
 from secureframe.governance.kept import KeptResult, kept
 from secureframe.plan.envelope import Plan, job_id, read_plan
+from secureframe.plan.shown import Shown, printable
 from secureframe.planner.compile import compile_plan
+from secureframe.results.forms import MISFITS, Form
 from secureframe.results.general import general
 from secureframe.results.opening import open_released
 from secureframe.results.receipt import asked
@@ -65,15 +68,23 @@ class SealedResult:
         compiled = compile_plan(self.plan, self._catalog.policies)
         return open_released(self._record.packages, identity.sealing_key, job=self.job, plan=self.plan, compiled=compiled)
 
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """What the results are, in the analyst's words, as `open` returns them."""
+        return tuple(shown.title for shown in self.plan.results) or self.statistics
+
     def open(self) -> Any:
         """Open it with the institution's key.
 
         Returns
         -------
         pandas object or number, or tuple of them
-            One a release, each with its release record: ``.attrs["release"]``, or ``.release`` of a number.
+            What the analyst's statements would have returned, in order, each with its release record: ``.attrs["release"]``,
+            or ``.release`` of a number. Labels are the analyst's; ``statistics`` says what was computed.
         """
-        found = tuple(general(table) for table in self.released())
+        tables = self.released()
+        results = self.plan.results or tuple(Shown(title="", releases=(i,)) for i in range(len(tables)))
+        found = tuple(_shaped(shown, [tables[i] for i in shown.releases]) for shown in results)
         return found[0] if len(found) == 1 else found
 
     def row(self) -> tuple[str, str, str, str, str]:
@@ -87,9 +98,15 @@ class SealedResult:
         return f"<SealedResult {job}: {statistics}; asked by {analyst} for {purpose!r}, received {received}; .open()>"
 
 
-def printable(text: str) -> str:
-    """Return what an analyst wrote without anything that would steer a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+def _shaped(shown: Shown, tables: Sequence[ReleasedTable]) -> Any:
+    """One result in its form; without one, or where it does not fit what was computed, as cells and statistics suggest."""
+    if shown.form is not None:
+        try:
+            return Form.from_json(shown.form)(tables)
+        except (PlanError, *MISFITS):
+            warnings.warn(f"the form of {shown.title!r} does not fit what was computed", UserWarning, stacklevel=4)
+    found = tuple(general(table) for table in tables)
+    return found[0] if len(found) == 1 else found
 
 
 class Results(Sequence[SealedResult]):
@@ -149,8 +166,11 @@ def received(institution: str | Path | MemberView) -> Results:
     ------
     PlanError
         If there is no such directory.
-    SecureFrameError
-        If a file in it is no result, or cannot be read.
+
+    Warns
+    -----
+    UserWarning
+        Of every file that is no result, or cannot be read; it is left out.
 
     Examples
     --------
@@ -162,4 +182,10 @@ def received(institution: str | Path | MemberView) -> Results:
             f"{'this member' if given is None else given} is no private directory of an institution on this machine",
             hint="sf.received('directory'), with the directory that holds identity.pem",
         )
-    return Results([SealedResult(KeptResult.load(path), given) for path in kept(given)])
+    found = []
+    for path in kept(given):
+        try:
+            found.append(SealedResult(KeptResult.load(path), given))
+        except (SecureFrameError, ValueError, LookupError, TypeError) as error:
+            warnings.warn(f"{path.name} is no result that can be read ({type(error).__name__})", UserWarning, stacklevel=2)
+    return Results(found)

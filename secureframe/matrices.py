@@ -13,6 +13,7 @@ from secureframe.pending import Pending
 from secureframe.plan.expressions import ColumnRef, Expr
 from secureframe.plan.nodes import Statistic, Summarise
 from secureframe.releases import Columns
+from secureframe.results.forms import Form
 from secureframe.results.matrices import grouped_pairs, pair_matrix
 
 WORDS = {"corr": "correlations", "cov": "covariances"}
@@ -39,7 +40,7 @@ def matrix_of(source: Source, names: Sequence[str], kind: str) -> Pending[pd.Dat
         source.session,
         [release],
         source.parameters,
-        lambda tables: pair_matrix(tables, names),
+        Form(pair_matrix, names),
         f"{WORDS[kind]} of {len(names)} columns",
     )
 
@@ -55,6 +56,6 @@ def matrices_by(source: Source, keys: Columns, names: Sequence[str], kind: str) 
         source.session,
         [release],
         source.parameters,
-        lambda tables: grouped_pairs(tables, columns, names, labels),
+        Form(grouped_pairs, columns, names, labels),
         f"{WORDS[kind]} of {len(names)} columns by {', '.join(by)}",
     )

@@ -7,6 +7,7 @@ analyst; it is refused whatever it holds.
 from __future__ import annotations
 
 import datetime
+import decimal
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ from secureframe.errors import DisclosureError, PlanError, RangeError, SecureFra
 from secureframe.pending import Session, merge_parameters
 from secureframe.plan.expressions import ColumnRef, Expr, Literal, Parameter, column_names, infer, substitute
 from secureframe.plan.nodes import Filter, Node, Project
-from secureframe.schema.types import ColumnType, Kind, Scalar, as_fraction, number_type
+from secureframe.schema.calendar import MICROSECONDS, as_days, as_moment
+from secureframe.schema.types import ColumnType, Scalar, as_fraction, number_type
 
 NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
 
@@ -88,15 +90,20 @@ def parameter(
 
 
 def unwrapped(value: Any) -> Any:
-    """Return a constant as a plain Python value: numpy and pandas scalars unwrapped, midnights as dates."""
+    """Return a constant as a plain Python value: numpy and pandas scalars unwrapped, midnights as dates, differences as days."""
     if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
-        value = value.item()
+        kind = value.dtype.kind
+        value = value.astype(f"{kind}8[us]").item() if kind in "mM" else value.item()
     if value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value):
         return None
-    if isinstance(value, datetime.datetime):
-        if value.time() != datetime.time() or value.tzinfo is not None:
-            raise PlanError("dates have no time of day here", hint="datetime.date(2020, 1, 31)")
-        return value.date()
+    if isinstance(value, datetime.date):
+        if getattr(value, "nanosecond", 0):
+            raise PlanError("time stamps are exact to the microsecond", hint="value.floor('us')")
+        return as_moment(as_days(value))
+    if isinstance(value, datetime.timedelta):
+        return Fraction(value // datetime.timedelta(microseconds=1), MICROSECONDS)
+    if isinstance(value, decimal.Decimal) and value.is_finite():
+        return Fraction(value)
     return value
 
 
@@ -131,7 +138,7 @@ def refuse_vector(value: Any, what: str) -> SecureFrameError:
 
 
 def constant(value: Any, against: ColumnType | None = None) -> Expr:
-    """Return the expression of a constant; text beside a date column is read as an ISO date."""
+    """Return the expression of a constant; text beside a date column is read as an ISO date or time stamp."""
     if isinstance(value, BoundParameter):
         return value.expr
     value = unwrapped(value)
@@ -139,11 +146,11 @@ def constant(value: Any, against: ColumnType | None = None) -> Expr:
         raise refuse_vector(value, "an operand")
     if value is None:
         raise PlanError("a missing value is no operand", hint="df['x'].isna() asks for missing values")
-    if against is not None and against.kind is Kind.DATE and isinstance(value, str):
+    if against is not None and against.is_time and isinstance(value, str):
         try:
-            value = datetime.date.fromisoformat(value)
+            value = as_moment(as_days(datetime.datetime.fromisoformat(value)))
         except ValueError:
-            raise PlanError("text beside a date column is read as a date", hint="'2020-01-31'") from None
+            raise PlanError("text beside a date column is read as a date", hint="'2020-01-31' or '2020-01-31 12:30'") from None
     return Literal(value)
 
 

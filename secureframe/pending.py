@@ -14,6 +14,8 @@ from typing import Any, Generic, Protocol, Self, TypeVar, cast, overload
 from secureframe.errors import PlanError
 from secureframe.plan.envelope import parameters_of
 from secureframe.plan.nodes import Node, Summarise
+from secureframe.plan.shown import Shown, printable
+from secureframe.results.forms import Form
 from secureframe.results.receipt import Receipt
 from secureframe.results.released import ReleasedTable
 from secureframe.schema.types import Scalar
@@ -32,11 +34,15 @@ class Session(Protocol):
         """Run releases as one job without blocking the caller's event loop."""
         ...
 
-    def deliver(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str) -> Receipt:
+    def deliver(
+        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str, results: Sequence[Shown] = ()
+    ) -> Receipt:
         """Run releases as one job whose result goes to an institution."""
         ...
 
-    async def deliver_async(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str) -> Receipt:
+    async def deliver_async(
+        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str, results: Sequence[Shown] = ()
+    ) -> Receipt:
         """The same without blocking the caller's event loop."""
         ...
 
@@ -44,6 +50,10 @@ class Session(Protocol):
         self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar] | None = None, recipient: str | None = None
     ) -> str:
         """Say where releases would be computed, what would be sent and what each role would learn."""
+        ...
+
+    def save(self, name: str, node: Node, parameters: Mapping[str, Scalar]) -> None:
+        """Save a frame under a name."""
         ...
 
     def explain_frame(self, node: Node) -> str:
@@ -102,7 +112,9 @@ class Pending(Generic[T]):
     def submit(self) -> Self:
         """Run it as a job of its own, unless it has run; ``result()`` then returns at once."""
         if not self.done and self.recipient is not None:
-            self._result = [cast(T, self.session.deliver(self.nodes, self.parameters, self.recipient))]
+            nodes = list(dict.fromkeys(self.nodes))
+            receipt = self.session.deliver(nodes, self.parameters, self.recipient, [self.shown(nodes)])
+            self._result = [cast(T, receipt)]
         elif not self.done:
             self.accept(self.session.run(self.nodes, self.parameters))
         return self
@@ -114,6 +126,11 @@ class Pending(Generic[T]):
     def accept(self, tables: Sequence[ReleasedTable]) -> None:
         """Take the releases of ``nodes``, in order, and shape the result."""
         self._result = [self.shape(tables)]
+
+    def shown(self, nodes: Sequence[Summarise]) -> Shown:
+        """Return how whoever receives it may show it, as one of the results of a job that asks for ``nodes``."""
+        form = self.shape.to_json() if isinstance(self.shape, Form) else None
+        return Shown(title=printable(self.title), releases=tuple(nodes.index(node) for node in self.nodes), form=form)
 
     def map(self, change: Callable[[T], Any], title: str) -> Pending[Any]:
         """The same release with another last step on its result."""
@@ -232,7 +249,7 @@ def collect(*pending: Pending[Any], recipient: str | None = None) -> Any:
     to = _recipient(pending, recipient)
     if to is not None:
         session, nodes, parameters = _job(pending)
-        return session.deliver(nodes, parameters, to)
+        return session.deliver(nodes, parameters, to, [p.shown(nodes) for p in dict.fromkeys(pending)])
     waiting = _waiting(pending)
     if waiting:
         session, nodes, parameters = _job(waiting)
@@ -245,7 +262,7 @@ async def collect_async(*pending: Pending[Any], recipient: str | None = None) ->
     to = _recipient(pending, recipient)
     if to is not None:
         session, nodes, parameters = _job(pending)
-        return await session.deliver_async(nodes, parameters, to)
+        return await session.deliver_async(nodes, parameters, to, [p.shown(nodes) for p in dict.fromkeys(pending)])
     waiting = _waiting(pending)
     if waiting:
         session, nodes, parameters = _job(waiting)

@@ -17,6 +17,7 @@ from secureframe.errors import PlanError
 from secureframe.operands import BoundParameter, Source, constant, constants, hinted
 from secureframe.pending import merge_parameters
 from secureframe.plan.expressions import Binary, ColumnRef, Expr, IsIn, Literal, Not, column_names, division, infer
+from secureframe.plan.operations import FloorDivide, Modulo
 from secureframe.schema.types import ColumnType, Scalar, as_fraction
 
 MAX_LENGTH = 4000
@@ -136,6 +137,9 @@ class _Reader:
                 return self.read(operand, depth + 1)
             case ast.BinOp(op=ast.Div(), left=left, right=right):
                 return division(self.read(left, depth + 1), self.read(right, depth + 1), self.schema)
+            case ast.BinOp(op=ast.FloorDiv() | ast.Mod() as op, left=left, right=right):
+                make = FloorDivide if isinstance(op, ast.FloorDiv) else Modulo
+                return make(self.read(left, depth + 1), self.read(right, depth + 1))
             case ast.BinOp(op=op, left=left, right=right) if type(op) in ARITHMETIC:
                 return Binary(ARITHMETIC[type(op)], self.read(left, depth + 1), self.read(right, depth + 1))
             case ast.Compare():
@@ -216,7 +220,7 @@ def _refused(tree: ast.expr) -> PlanError:
     hints = {
         "Call": "df[df['a'].isin([1, 2])]",
         "Attribute": "df[df['a'].isna()]; backticks hold a name with a dot",
-        "BinOp": "+ - * / are offered",
+        "BinOp": "+ - * / // % are offered",
     }
     kind = type(tree).__name__
     return PlanError(f"{kind} is not offered in a query", hint=hints.get(kind, EXAMPLE))

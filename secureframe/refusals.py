@@ -52,7 +52,7 @@ METHODS: dict[str, tuple[type[SecureFrameError], str, str]] = {
     "applymap": (PlanError, "Python functions cannot run on hidden rows", "{frame}.assign(c={frame}['a'] + {frame}['b'])"),
     "pipe": (PlanError, "is not needed", "f({frame})"),
     "transform": (PlanError, "Python functions cannot run on hidden rows", "{frame}.assign(c={frame}['a'] + {frame}['b'])"),
-    "map": (PlanError, f"map {NOT_YET}", "sf.where({column} == 1, 10, 20), or sf.cut({column}, [0, 50, 100])"),
+    "map": (PlanError, "map is a column's", "{column}.map({{'f': 0, 'm': 1}})"),
     "drop_duplicates": (PlanError, f"drop_duplicates {NOT_YET}", "{frame}.groupby(person_key).first()"),
     "cumsum": (DisclosureError, ROWS, "{column}.sum()"),
     "rank": (DisclosureError, ROWS, "{column}.quantile(0.5)"),
@@ -75,8 +75,8 @@ PROPERTIES: dict[str, tuple[type[SecureFrameError], str, str]] = {
     "size": (DisclosureError, LENGTH, "{column}.count()"),
     "empty": (DisclosureError, LENGTH, "{column}.count()"),
     "T": (DisclosureError, ROWS, "{frame}.describe().T"),
-    "dt": (PlanError, f".dt {NOT_YET}", "compare with a date: {column} >= '2020-01-31'"),
-    "str": (PlanError, f".str {NOT_YET}", "{column}.isin(['MI', 'stroke'])"),
+    "dt": (PlanError, ".dt is a column's", "{column}.dt.year"),
+    "str": (PlanError, ".str is a column's", "{column}.str.lower()"),
     "plot": (DisclosureError, "points are rows, and rows never leave their institution", "{column}.hist().plot()"),
 }
 """Names that are read."""

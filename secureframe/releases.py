@@ -18,14 +18,15 @@ from secureframe.pending import Pending
 from secureframe.plan.expressions import ColumnRef, Cut, Expr, infer
 from secureframe.plan.nodes import Node, Statistic, Summarise
 from secureframe.plan.statistics import MOMENTS
-from secureframe.results.histogram import Histogram
+from secureframe.results.forms import Form
+from secureframe.results.histogram import Histogram, histogram_of, histograms_of
 from secureframe.results.numbers import Number
 from secureframe.results.shape import (
     column_series,
-    dtype_of,
     grouped_frame,
-    matrix,
+    numbers,
     one_number,
+    statistics_frame,
 )
 from secureframe.results.summaries import (
     CATEGORY_ROWS,
@@ -105,7 +106,7 @@ def of_column(source: Source, label: str | None, expr: Expr, kind: str, q: Fract
     """One number about one column."""
     node, (name,) = added(source, [(label, expr)])
     release = Summarise(node, (), (statistic(kind, name, q=q),))
-    return Pending(source.session, [release], source.parameters, one_number, f"{kind} of {label or 'a column'}")
+    return Pending(source.session, [release], source.parameters, Form(one_number), f"{kind} of {label or 'a column'}")
 
 
 def of_columns(source: Source, names: Sequence[str], kind: str, q: Fraction | None = None) -> Pending[Any]:
@@ -116,7 +117,7 @@ def of_columns(source: Source, names: Sequence[str], kind: str, q: Fraction | No
         source.session,
         [release],
         source.parameters,
-        lambda tables: column_series(tables, names, label),
+        Form(column_series, names, label),
         f"{kind} of {len(names)} columns",
     )
 
@@ -132,7 +133,7 @@ def quantiles_of_column(source: Source, label: str | None, expr: Expr, q: Any) -
         source.session,
         [release],
         source.parameters,
-        lambda tables: column_series(tables, shown, label),
+        Form(column_series, shown, label),
         f"quantiles of {label or 'a column'}",
     )
 
@@ -143,17 +144,11 @@ def quantiles_of_columns(source: Source, names: Sequence[str], q: Any, labels: S
     if not many:
         return of_columns(source, names, "quantile", fractions[0])
     release = Summarise(source.node, (), tuple(statistic("quantile", name, q=f) for name in names for f in fractions))
-
-    def shape(tables: Sequence[Any]) -> pd.DataFrame:
-        statistics = zip(tables[0].node.statistics, tables[0].values, strict=True)
-        found = [(column[0], dtype_of(asked, tables[0].node)) for asked, column in statistics]
-        cells = [found[i * len(fractions) : (i + 1) * len(fractions)] for i in range(len(names))]
-        return matrix(tables, pd.Index(shown if labels is None else list(labels)), pd.Index(list(names)), cells)
-
-    return Pending(source.session, [release], source.parameters, shape, f"quantiles of {len(names)} columns")
+    form = Form(statistics_frame, shown if labels is None else list(labels), names)
+    return Pending(source.session, [release], source.parameters, form, f"quantiles of {len(names)} columns")
 
 
-def robust_range(source: Source, label: str | None, expr: Expr) -> Pending[tuple[Number, Number]]:
+def robust_range(source: Source, label: str | None, expr: Expr) -> Pending[Any]:
     """The 5th and the 95th percentile of one column, as two numbers."""
     node, (name,) = added(source, [(label, expr)])
     asked = [Summarise(node, (), (statistic("quantile", name, q=q),)) for q in ROBUST]
@@ -161,7 +156,7 @@ def robust_range(source: Source, label: str | None, expr: Expr) -> Pending[tuple
         source.session,
         asked,
         source.parameters,
-        lambda tables: (one_number(tables[:1]), one_number(tables[1:])),
+        Form(numbers),
         f"robust range of {label or 'a column'}",
     )
 
@@ -190,7 +185,7 @@ def describe(source: Source, names: Sequence[str]) -> Pending[pd.DataFrame]:
         source.session,
         nodes,
         source.parameters,
-        lambda tables: described(tables, plans),
+        Form(described, plans),
         f"description of {len(names)} columns",
     )
 
@@ -203,7 +198,7 @@ def describe_column(source: Source, label: str | None, expr: Expr) -> Pending[An
         source.session,
         nodes,
         source.parameters,
-        lambda tables: described_column(tables, plans, label),
+        Form(described_column, plans, label),
         f"description of {label or 'a column'}",
     )
 
@@ -243,7 +238,7 @@ def value_counts(
         source.session,
         [release],
         source.parameters,
-        lambda tables: counted(tables, labels, normalize=normalize, sort=sort, ascending=ascending),
+        Form(counted, labels, normalize=normalize, sort=sort, ascending=ascending),
         f"counts of {', '.join(label or 'a column' for label in labels)}",
     )
 
@@ -252,11 +247,23 @@ def of_pair(source: Source, left: tuple[str | None, Expr], right: tuple[str | No
     """Pearson's correlation or the covariance of two columns, over rows in which both are present."""
     node, names = added(source, [left, right])
     release = Summarise(node, (), (Statistic(kind=kind, columns=names),))
-    return Pending(source.session, [release], source.parameters, one_number, f"{kind} of two columns")
+    return Pending(source.session, [release], source.parameters, Form(one_number), f"{kind} of two columns")
 
 
 def histogram(source: Source, label: str | None, expr: Expr, bins: Any) -> Pending[Histogram]:
     """Counts between public edges; every bin is ``[left, right)`` and the last one holds its right edge, as in numpy."""
+    release, edges = _histogram(source, label, expr, bins)
+    return Pending(
+        source.session,
+        [release],
+        source.parameters,
+        Form(histogram_of, edges, label),
+        f"histogram of {label or 'a column'}",
+    )
+
+
+def _histogram(source: Source, label: str | None, expr: Expr, bins: Any) -> tuple[Summarise, tuple[float, ...]]:
+    """The release of a histogram, and the edges that it shows."""
     node, (name,) = added(source, [(label, expr)])
     type_ = infer(ColumnRef(name), node.schema).type
     if not type_.is_numeric:
@@ -267,25 +274,17 @@ def histogram(source: Source, label: str | None, expr: Expr, bins: Any) -> Pendi
     labels = tuple(f"bin {i}" for i in range(1, len(edges)))
     cut = Cut(ColumnRef(name), (*edges[:-1], last), labels, False, False)
     node, (binned,) = added(Source(session=source.session, node=node), [(f"{name}_bin", cut)])
-    release = Summarise(node, (binned,), (Statistic(kind="size"),))
-    shown = tuple(float(e) for e in edges)
-    return Pending(
-        source.session,
-        [release],
-        source.parameters,
-        lambda tables: Histogram.of(tables, shown, label),
-        f"histogram of {label or 'a column'}",
-    )
+    return Summarise(node, (binned,), (Statistic(kind="size"),)), tuple(float(e) for e in edges)
 
 
 def histograms(source: Source, names: Sequence[str], bins: Any) -> Pending[dict[str, Histogram]]:
     """Histograms of several columns, by name; one job."""
-    parts = [histogram(source, name, ColumnRef(name), bins) for name in names]
+    parts = [_histogram(source, name, ColumnRef(name), bins) for name in names]
     return Pending(
         source.session,
-        [part.nodes[0] for part in parts],
+        [release for release, _ in parts],
         source.parameters,
-        lambda tables: {name: part.shape([table]) for name, part, table in zip(names, parts, tables, strict=True)},
+        Form(histograms_of, [edges for _, edges in parts], names),
         f"histograms of {len(names)} columns",
     )
 
@@ -340,7 +339,7 @@ def table_one(source: Source, by: tuple[str | None, Expr] | None, columns: Seque
         source.session,
         nodes,
         source.parameters,
-        lambda tables: table_one_frame(tables, labels, levelled, grouped=bool(keys), by=title),
+        Form(table_one_frame, labels, levelled, grouped=bool(keys), by=title),
         "table one",
     )
 
@@ -370,7 +369,7 @@ def grouped(
         source.session,
         [release],
         source.parameters,
-        lambda tables: grouped_frame(tables, columns, labels),
+        Form(grouped_frame, columns, labels),
         f"{len(asked)} statistics by {', '.join(by)}",
     )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from secureframe import aggregations, releases
+from secureframe.accessors import DateAccessor, TextAccessor
+from secureframe.casting import converted, on_grid
 from secureframe.errors import PlanError, SecureFrameError
 from secureframe.operands import (
     BoundParameter,
@@ -33,16 +35,17 @@ from secureframe.plan.expressions import (
     IsNull,
     Literal,
     Not,
-    Quantise,
     Where,
     division,
     infer,
     show,
 )
 from secureframe.plan.nodes import Filter
+from secureframe.plan.operations import FloorDivide, MapValues, Modulo
 from secureframe.refusals import refusing
+from secureframe.schema.calendar import as_days
 from secureframe.schema.table import Field
-from secureframe.schema.types import ColumnType, Kind
+from secureframe.schema.types import ColumnType
 from secureframe.series_statistics import SeriesStatistics
 
 if TYPE_CHECKING:
@@ -202,15 +205,17 @@ class SecureSeries(SeriesStatistics):
     def _not_offered(self, operator: str, hint: str) -> SecureFrameError:
         return PlanError(f"{operator} is not offered", hint=hint.format(**self._words))
 
-    def __floordiv__(self, other: Any) -> NoReturn:
-        raise self._not_offered("//", "sf.cut({column}, [0, 10, 20, 30]) makes bands")
+    def __floordiv__(self, other: Any) -> SecureSeries:
+        return self._combine(other, FloorDivide)
 
-    __rfloordiv__ = __floordiv__
+    def __rfloordiv__(self, other: Any) -> SecureSeries:
+        return self._combine(other, FloorDivide, reflected=True)
 
-    def __mod__(self, other: Any) -> NoReturn:
-        raise self._not_offered("%", "sf.cut({column}, [0, 10, 20, 30]) makes bands")
+    def __mod__(self, other: Any) -> SecureSeries:
+        return self._combine(other, Modulo)
 
-    __rmod__ = __mod__
+    def __rmod__(self, other: Any) -> SecureSeries:
+        return self._combine(other, Modulo, reflected=True)
 
     def __pow__(self, other: Any) -> NoReturn:
         raise self._not_offered("**", "{column} * {column}")
@@ -296,8 +301,15 @@ class SecureSeries(SeriesStatistics):
 
     def clip(self, lower: Any = None, upper: Any = None) -> SecureSeries:
         """The values, moved to the nearer end where they lie outside ``lower .. upper``."""
-        low, high = (None if bound is None else exact(bound, "clip") for bound in (lower, upper))
+        low, high = (None if bound is None else self._bound(bound) for bound in (lower, upper))
         return self._with(Clip(self._expr, low, high), self.name)
+
+    def _bound(self, bound: Any) -> Fraction:
+        """An end of ``clip``, in days since 1970-01-01 for dates."""
+        if not self._field.type.is_time:
+            return exact(bound, "clip")
+        (found,) = constants([bound], self._field.type)
+        return as_days(found)
 
     def where(self, cond: Any, other: Any = None) -> SecureSeries:
         """The values where a condition is true, else ``other``; missing values by default."""
@@ -320,38 +332,48 @@ class SecureSeries(SeriesStatistics):
         return where(self < 0, -self, self).rename(self.name)
 
     def round(self, decimals: int = 0) -> SecureSeries:
-        """The values rounded half to even to so many decimals."""
-        if not isinstance(decimals, int) or not 0 <= decimals <= 9:
-            raise PlanError("decimals is a whole number from 0 to 9", hint="round(1)")
-        return self._with(Quantise(self._expr, Fraction(1, 10**decimals)), self.name)
+        """The values rounded half to even to so many decimals; to tens and hundreds where negative."""
+        if not isinstance(decimals, int) or isinstance(decimals, bool) or not -9 <= decimals <= 9:
+            raise PlanError("decimals is a whole number from -9 to 9", hint="round(1)")
+        step = Fraction(10) ** -decimals
+        if self._field.type.is_numeric and (self._field.type.step / step).denominator == 1:
+            return self
+        return self._with(on_grid(self._expr, step), self.name)
 
-    def astype(self, dtype: Any = float, *, precision: float | None = None) -> SecureSeries:
-        """Return truth values as 0 and 1, or numbers on another grid.
+    def map(self, func: Any = None, na_action: Any = None) -> SecureSeries:
+        """What a table has for every value: numbers, words, dates or truth values; missing where it has nothing.
 
         Parameters
         ----------
-        dtype : type or str
-            ``int`` for truth values and whole numbers, ``float`` for numbers.
-        precision : float, optional
-            One step of the new grid; values are rounded half to even onto it.
+        func : dict
+            A value for every value; named as pandas names it. Words become a category with these words as its public domain.
+        na_action : None or "ignore"
+            Missing values stay missing either way.
         """
-        wanted, type_ = str(getattr(dtype, "__name__", dtype)).lower().rstrip("0123456789"), self._field.type
-        if not type_.is_numeric:
-            raise PlanError(f"a {type_.kind} has no other type", hint=f"{self._words['column']} == ... makes truth values")
-        if wanted == "float":
-            if precision is None:
-                return self._with(Binary("*", self._expr, Literal(1)), self.name) if type_.kind is Kind.BOOL else self
-            step = exact(precision, "precision=")
-            if step <= 0:
-                raise PlanError("precision must be positive", hint="astype(float, precision=0.01)")
-            return self._with(Quantise(self._expr, step), self.name)
-        if wanted == "int" and precision is None:
-            if type_.kind is Kind.BOOL:
-                return self._with(Binary("*", self._expr, Literal(1)), self.name)
-            if type_.step.denominator == 1:
-                return self
-            raise PlanError("numbers with a fraction are not whole numbers", hint=f"{self._words['column']}.round()")
-        raise PlanError(f"astype({dtype!r}) is not offered", hint="astype(int), or astype(float, precision=0.01)")
+        if not isinstance(func, Mapping):
+            hint = f"{self._words['column']}.map({{'f': 0, 'm': 1}})"
+            if func is None or callable(func):
+                raise PlanError("map takes a table: Python functions cannot run on hidden rows", hint=hint)
+            raise refuse_vector(func, "a map")
+        if na_action not in (None, "ignore"):
+            raise PlanError(f"na_action={na_action!r} is not offered", hint="na_action='ignore'")
+        keys = tuple(value for key in func for value in constants([key], self._field.type))
+        values = tuple(None if unwrapped(v) is None else constants([v])[0] for v in func.values())
+        return self._with(MapValues(self._expr, keys, values), self.name)
+
+    def astype(self, dtype: Any = float, *, precision: float | None = None) -> SecureSeries:
+        """Return truth values as 0 and 1, numbers on another grid, or values of a public domain as words.
+
+        Parameters
+        ----------
+        dtype : type, str or pandas dtype
+            ``int`` for truth values, whole numbers and words that are such, ``float`` and ``"decimal"`` for numbers, ``bool`` for
+            whether a number is not 0, ``str`` for values of a public domain, ``pandas.CategoricalDtype([...])`` for text.
+        precision : float, optional
+            One step of the new grid; values are rounded half to even onto it, a quotient once.
+        """
+        expr = converted(self._expr, self._field.type, dtype, precision, self._words["column"])
+        return self if expr is self._expr else self._with(expr, self.name)
 
     # -- numbers out ---------------------------------------------------------------------------------------------------
 
@@ -414,6 +436,16 @@ class SecureSeries(SeriesStatistics):
         """A `Histogram` between public edges: a list of them, or so many equal bins over the column's public range."""
         releases.refuse_options(options)
         return release(releases.histogram(self._source, self.name, self._expr, bins))
+
+    @property
+    def dt(self) -> DateAccessor:
+        """Parts of dates and time stamps, and whole days of their differences."""
+        return DateAccessor(self)
+
+    @property
+    def str(self) -> TextAccessor:
+        """Operations on text."""
+        return TextAccessor(self)
 
 
 def where(cond: SecureSeries, then: Any, otherwise: Any) -> SecureSeries:

@@ -6,6 +6,7 @@ protects anybody: everything is in one memory.
 
 from __future__ import annotations
 
+import copy
 import secrets
 import shutil
 import tempfile
@@ -13,18 +14,22 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from secureframe.backend import Backend, Outcome, Progress, members_for
+from secureframe.backend import Backend, Outcome, Progress, common, members_for
 from secureframe.disclosure.policy import preset
+from secureframe.engine.catalog import Catalog
 from secureframe.engine.institution import AdmittedJob, Institution
+from secureframe.engine.kept import KeptShares
 from secureframe.engine.party_job import PartyJob
-from secureframe.errors import ProtocolAborted
+from secureframe.engine.saved import SavedFrames, storage_key
+from secureframe.engine.shelf import Shelf, restore_shares, save_shares
+from secureframe.errors import KeptLost, ProtocolAborted
 from secureframe.governance.identity import AnalystIdentity, InstitutionIdentity
 from secureframe.mpc.channel import Channel, LinkClosed, MemoryChannel, Recorder
 from secureframe.mpc.randomness import SECRET_BYTES, PartyKeys
@@ -86,10 +91,68 @@ class InMemoryBackend(Backend):
         for institution in self.institutions.values():
             institution.set_catalog(entries)
             institution.trust(analyst.public())
+        self.stores = [KeptShares() for _ in range(3)]
+        self._shelves = {}
+        for m in self.members:
+            assert m.directory is not None
+            place = SavedFrames(m.directory, storage_key(identities[m.name].signing_key))
+            self._shelves[m.name] = (place, Shelf(place, lambda: Catalog.from_entries(self._entries)))
+        self._entries = entries
+        self._analyst = analyst
+        self._visiting = False
+        self._running: tuple[str, list[Channel]] = ("", [])
         self._lock = threading.Lock()
 
     def catalog(self) -> dict[str, dict[str, Any]]:
         return {m.name: self.institutions[m.name].describe() for m in self.members if m.data}
+
+    def guest(self, analyst: AnalystIdentity) -> InMemoryBackend:
+        """The same institutions and parties, as another analyst reaches them."""
+        for institution in self.institutions.values():
+            institution.trust(analyst.public())
+        other = copy.copy(self)
+        other._analyst, other._visiting = analyst, True
+        return other
+
+    def cancel(self, job_id: str) -> None:
+        running, channels = self._running
+        for channel in channels if running == job_id else ():
+            channel.close()
+
+    def kept(self) -> dict[str, str]:
+        return common([store.held(self._verify_key) for store in self.stores])
+
+    def forget_kept(self) -> None:
+        for store in self.stores:
+            store.forget(self._verify_key)
+
+    def save(self, body: bytes, signature: bytes) -> None:
+        for member in self.members:
+            place, shelf = self._shelves[member.name]
+            keepsake = shelf.save(body, signature, self._verify_key)
+            if member.party is not None:
+                save_shares(place, self.stores[member.party], self._verify_key, keepsake.name, list(keepsake.kept))
+
+    def load(self, name: str) -> list[dict[str, Any]]:
+        found = []
+        for member in self.members:
+            place, shelf = self._shelves[member.name]
+            record, current = shelf.load(self._verify_key, name)
+            if member.party is not None:
+                restore_shares(place, self.stores[member.party], self._verify_key, name, current=current)
+            found.append(record)
+        return found
+
+    def saved(self) -> list[str]:
+        return sorted({name for _, shelf in self._shelves.values() for name in shelf.names(self._verify_key)})
+
+    def forget_saved(self, name: str) -> bool:
+        found = [shelf.forget(self._verify_key, name) for _, shelf in self._shelves.values()]
+        return any(found)
+
+    @property
+    def _verify_key(self) -> str:
+        return str(self._analyst.public()["verify_key"])
 
     def run(self, request: bytes, signature: bytes, progress: Progress) -> Outcome:
         with self._lock:
@@ -107,26 +170,43 @@ class InMemoryBackend(Backend):
         job = next(iter(jobs.values()))
         channels = MemoryChannel.triple(self.recorder)
         pairwise = self.keys or [secrets.token_bytes(SECRET_BYTES) for _ in range(3)]
-        wrapped = [self.wrap(c) if self.wrap else c for c in channels]
+        wrapped: list[Channel] = [self.wrap(c) if self.wrap else c for c in channels]
+
+        computations: list[PartyJob | None] = [None] * 3
 
         def party(index: int) -> tuple[list[dict[str, Any]], bytes]:
             keys = PartyKeys(previous=pairwise[index], next=pairwise[(index + 1) % 3])
             try:
-                return _run_party(job, index, wrapped[index], keys, {n: m[index] for n, m in dealt.items()}, progress)
+                messages = {n: m[index] for n, m in dealt.items()}
+                computation = PartyJob(job, index, wrapped[index], keys, messages, self.stores[index])
+                computations[index] = computation
+                return _run_party(job, index, computation, progress)
             except BaseException:
                 wrapped[index].close()
                 raise
 
         with ThreadPoolExecutor(max_workers=3) as pool:
             futures = [pool.submit(party, index) for index in range(3)]
+            self._running = (job.job_id, wrapped)
+            try:
+                wait(futures)
+            except BaseException:
+                # An interrupted cell: whoever waits for a message hears of it.
+                self.cancel(job.job_id)
+                raise
             errors = [f.exception() for f in futures]
             failed = [e for e in errors if e is not None]
             if failed:
                 cause = next((e for e in failed if not isinstance(e, LinkClosed)), failed[0])
+                if isinstance(cause, KeptLost):
+                    raise cause
                 raise ProtocolAborted(
                     f"the job was stopped ({type(cause).__name__}); nothing was released", hint="run the statement again"
                 ) from cause
             results = [f.result() for f in futures]
+        for computation in computations:
+            assert computation is not None
+            computation.settle()
         stages = [
             {
                 "name": reports[0]["name"],
@@ -153,14 +233,15 @@ class InMemoryBackend(Backend):
         )
 
     def close(self) -> None:
-        """Nothing was started; what institutions have kept goes."""
-        shutil.rmtree(self.directory, ignore_errors=True)
+        """Nothing was started; what is kept of the analyst's statements is dropped, and what institutions have kept."""
+        self.forget_kept()
+        if not self._visiting:
+            shutil.rmtree(self.directory, ignore_errors=True)
 
 
 def _run_party(
-    job: AdmittedJob, index: int, channel: Channel, keys: PartyKeys, dealt: dict[str, bytes], progress: Progress
+    job: AdmittedJob, index: int, computation: PartyJob, progress: Progress
 ) -> tuple[list[dict[str, Any]], bytes]:
-    computation = PartyJob(job, index, channel, keys, dealt)
     reports = []
     for number, stage in enumerate(job.stages):
         reports.append(computation.run_stage(stage))

@@ -68,14 +68,14 @@ def test_a_result_is_printed_with_its_footnotes(fed: sf.Federation, receipt: sf.
 
 
 def test_one_table_is_printed_as_csv(fed: sf.Federation, receipt: sf.Receipt) -> None:
-    table = pd.read_csv(io.StringIO(run(fed, "open", receipt.job, "--csv", "--release", "1")), index_col=0)
+    table = pd.read_csv(io.StringIO(run(fed, "open", receipt.job, "--csv", "--table", "1")), index_col=0)
     assert table.loc["a"].tolist() == [60, PEOPLE.loc[:59, "age"].mean()] and table.loc["c"].isna().all()
-    number = pd.read_csv(io.StringIO(run(fed, "open", receipt.job, "--csv", "--release", "2")), index_col=0)
+    number = pd.read_csv(io.StringIO(run(fed, "open", receipt.job, "--csv", "--table", "2")), index_col=0)
     assert number.iloc[0, 0] == pytest.approx(PEOPLE["age"].mean())
-    with pytest.raises(sf.SecureFrameError, match="CSV holds one table"):
+    with pytest.raises(sf.SecureFrameError, match="CSV holds one"):
         run(fed, "open", receipt.job, "--csv")
-    with pytest.raises(sf.SecureFrameError, match="2 releases"):
-        run(fed, "open", receipt.job, "--csv", "--release", "3")
+    with pytest.raises(sf.SecureFrameError, match="2 tables"):
+        run(fed, "open", receipt.job, "--csv", "--table", "3")
 
 
 def test_all_of_it_is_printed_as_json(fed: sf.Federation, receipt: sf.Receipt) -> None:

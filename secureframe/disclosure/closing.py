@@ -12,6 +12,8 @@ Control (2001), chapter 6; here in the sharper form that a bounded interval must
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from secureframe.mpc.numeric import argmin
 from secureframe.mpc.program import Builder, Value, bit_length
 
@@ -21,15 +23,17 @@ PAIRWISE = 40
 """Up to so many candidates are compared each with each, in constant rounds; more play a tournament."""
 
 
-def below(b: Builder, x: Value, limit: int, hi: int) -> Value:
-    """One plane: x < limit, for 0 <= x <= hi."""
-    return b.is_negative(b.add_public(x, [-limit]), bit_length(-limit, hi))
+def below(b: Builder, x: Value, limit: int | Sequence[int], hi: int) -> Value:
+    """One plane: x < limit, for 0 <= x <= hi; one limit for all elements, or one for each."""
+    limits = [limit] if isinstance(limit, int) else limit
+    return b.is_negative(b.add_public(x, [-each for each in limits]), bit_length(-max(limits), hi))
 
 
-def small(b: Builder, x: Value, threshold: int, hi: int) -> Value:
-    """One plane: 1 <= x < threshold, for 0 <= x <= hi; both comparisons in one."""
-    both = b.concat([b.add_public(x, [-1]), b.add_public(x, [-threshold])])
-    negative = b.is_negative(both, bit_length(-threshold, hi))
+def small(b: Builder, x: Value, threshold: int | Sequence[int], hi: int) -> Value:
+    """One plane: 1 <= x < threshold, for 0 <= x <= hi; both comparisons in one. Never where a threshold is 0 or 1."""
+    limits = [max(1, each) for each in ([threshold] if isinstance(threshold, int) else threshold)]
+    both = b.concat([b.add_public(x, [-1]), b.add_public(x, [-each for each in limits])])
+    negative = b.is_negative(both, bit_length(-max(limits), hi))
     zero, under = b.cut(negative, 0, x.n), b.cut(negative, x.n, 2 * x.n)
     return b.xor(under, zero)  # x < 1 implies x < threshold
 

@@ -68,76 +68,44 @@ def release(
     violated : sequence of Value
         bits ``(1, 1)``: where one is set, the frame is not what the statement says, and everything is withheld.
 
-    Where rows of the recipient are among those of others, all rules hold for what is left without them too: what it knows of the
-    frame it can take away.
-
     Leakage: nothing opens. The recipient learns, for every cell and statistic, one bit, and the fields where it is 0.
     """
     rules = Rules(b, breakdown, parts, policy, violated)
-    left = others_alone(parts)
-    of_others = None if left is None else Rules(b, breakdown, left, policy, others_alone=True)
-    judged: list[Judged] = []
-    for piece in breakdown.pieces:
-        withheld = rules.withheld(piece)
-        if of_others is not None:
-            withheld = b.or_(withheld, of_others.withheld(piece))
-        judged.append((piece, withheld, rules.fields(piece)))
-    return _leave(b, judged)
+    return _leave(b, rules.withheld(), [(piece, rules.fields(piece)) for piece in breakdown.pieces])
 
 
-Judged = tuple[Piece, Value, list[tuple[ReleasedField, Ranged]]]
-"""A statistic with the bits that withhold its cells, and its numbers."""
+Numbers = tuple[Piece, list[tuple[ReleasedField, Ranged]]]
+"""A statistic and its numbers."""
 
 
-def _leave(b: Builder, judged: Sequence[Judged]) -> tuple[ReleasedPiece, ...]:
+def _leave(b: Builder, withheld: Value, pieces: Sequence[Numbers]) -> tuple[ReleasedPiece, ...]:
     """Zero what is withheld, share everything anew, and mark it as leaving: the bits of all statistics as one value, and their
     numbers as one value a width, so that a release of many statistics has few steps."""
-    starts, total = [], 0
-    for _, withheld, _ in judged:
-        starts.append(total)
-        total += withheld.n
-    bits = b.concat([withheld for _, withheld, _ in judged])
-    kept = b.invert(bits)
+    cells = withheld.n // len(pieces)
+    kept = b.invert(withheld)
     numbers: dict[int, list[tuple[int, int, Value]]] = {}
-    for i, (_, _, fields) in enumerate(judged):
+    for i, (_, fields) in enumerate(pieces):
         for j, (_, ranged) in enumerate(fields):
             numbers.setdefault(ranged.value.limbs, []).append((i, j, ranged.value))
-    flags = b.refresh(bits)
+    flags = b.refresh(withheld)
     leaving = [flags]
     places: dict[tuple[int, int], Stretch] = {}
     for limbs, found in sorted(numbers.items()):
         mask = b.to_arith(kept, limbs)
-        index = [starts[i] + cell for i, _, value in found for cell in range(value.n)]
+        index = [i * cells + cell for i, _, _ in found for cell in range(cells)]
         left = b.refresh(b.multiply(b.concat([value for _, _, value in found]), b.take(mask, index)))
         leaving.append(left)
-        at = 0
-        for i, j, value in found:
-            places[i, j] = Stretch(value=left, start=at, cells=value.n)
-            at += value.n
+        places |= {(i, j): Stretch(value=left, start=at * cells, cells=cells) for at, (i, j, _) in enumerate(found)}
     for value in leaving:
         b.output(value)
     return tuple(
         ReleasedPiece(
             piece=piece,
-            withheld=Stretch(value=flags, start=starts[i], cells=withheld.n),
+            withheld=Stretch(value=flags, start=i * cells, cells=cells),
             fields=tuple(replace(field, at=places[i, j]) for j, (field, _) in enumerate(fields)),
         )
-        for i, (piece, withheld, fields) in enumerate(judged)
+        for i, (piece, fields) in enumerate(pieces)
     )
-
-
-def others_alone(parts: Mapping[Part, Ranged]) -> dict[Part, Ranged] | None:
-    """Return the counts without the recipient's rows; None where no rows, or all of them, are the recipient's.
-
-    Rows that are all the recipient's own leave nothing that could be told of anybody else's.
-    """
-    if parts[Count()].others is None:
-        return None
-    counts = {part: ranged for part, ranged in parts.items() if isinstance(part, Count)}
-    return {
-        part: replace(r, value=r.value if r.others is None else r.others, rest=(), own=(), others=None)
-        for part, r in counts.items()
-    }
 
 
 def minimum_persons(statistic: Statistic, threshold: int, together: int = 2) -> int:
@@ -174,7 +142,7 @@ def opposites(sides: Sequence[Count]) -> list[tuple[Count, Count]]:
 
 
 class Rules:
-    """Evidence and verdicts of one release: of all rows, or of those alone that are not the recipient's (``others_alone``)."""
+    """Evidence and verdicts of one release."""
 
     def __init__(
         self,
@@ -183,11 +151,8 @@ class Rules:
         parts: Mapping[Part, Ranged],
         policy: Policy,
         violated: Sequence[Value] = (),
-        *,
-        others_alone: bool = False,
     ) -> None:
         self.b = b
-        self.others_alone = others_alone
         self.breakdown = breakdown
         self.node = breakdown.node
         self.parts = parts
@@ -199,32 +164,67 @@ class Rules:
 
     # -- verdicts ------------------------------------------------------------------------------------------------
 
-    def withheld(self, piece: Piece) -> Value:
-        """One plane over cells: the statistic is withheld there."""
-        b, t = self.b, self.policy.threshold
+    def withheld(self) -> Value:
+        """One plane over the cells of all statistics, one statistic after the other: which of them are withheld."""
+        b, pieces = self.b, self.breakdown.pieces
+        found = [self._verdicts(piece) for piece in pieces]
+        # What has fewer verdicts than others repeats its first one.
+        planes = [b.concat([v[i] if i < len(v) else v[0] for v in found]) for i in range(max(map(len, found)))]
+        planes.append(closing.repeat(b, self._frame(), self.node.cells * len(pieces)))
+        return b.any_plane(b.rows([*planes, *self._too_few()]))
+
+    def _too_few(self) -> list[Value]:
+        """The same for statistics other than frequencies: fewer persons than such a statistic needs."""
+        b, pieces = self.b, self.breakdown.pieces
+        least = [
+            0 if p.statistic.kind in ("size", "count")
+            else minimum_persons(p.statistic, self.policy.threshold, max(2, len(self.node.together)))
+            for p in pieces
+        ]  # fmt: skip
+        if not any(least):
+            return []
+        persons = [self.parts[p.persons] for p in pieces]
+        cells, hi = self.node.cells, max(p.hi for p in persons)
+        limits = [limit for limit in least for _ in range(cells)]
+        found = [closing.below(b, b.concat([p.value for p in persons]), limits, hi)]
+        if any(p.others is not None for p in persons):
+            # What the recipient has itself it takes away; where nobody else is left, the statistic tells nothing of others.
+            left = [p.value if p.others is None else p.others for p in persons]
+            asked = [0 if p.others is None else limit for p, limit in zip(persons, least, strict=True) for _ in range(cells)]
+            found.append(closing.small(b, b.concat(left), asked, hi))
+        return found
+
+    def _verdicts(self, piece: Piece) -> list[Value]:
+        """Planes over cells, in each of which the statistic is withheld, for reasons of its own."""
+        b = self.b
         persons = self.parts[piece.persons]
         evidence = dict.fromkeys((Count(), piece.persons, *piece.sides))
         verdicts = [self._pattern(e) for e in evidence]
         verdicts += [self._two_sided(one, other) for one, other in opposites(piece.sides)]
-        verdicts.append(closing.repeat(b, self._frame(), self.node.cells))
+        verdicts += [self._of_tails(part) for part in piece.parts if isinstance(part, Quantile) and self.parts[part].tails]
+        verdicts += [self._of_merged(count, piece.persons) for count in piece.merged]
         if self.policy.sensitive_zeros:
-            verdicts += [closing.below(b, persons.value, 1, persons.hi) for persons in self._classes(piece)]
-        if piece.statistic.kind not in ("size", "count"):
-            least = minimum_persons(piece.statistic, t, max(2, len(self.node.together)))
-            # Where none of the others is left, the statistic tells nothing of them.
-            too_few = closing.small if self.others_alone else closing.below
-            verdicts.append(too_few(b, persons.value, least, persons.hi))
-        elif self.policy.rounding and piece.persons != Count():
+            verdicts += [empty for counts in self._classes(piece) for empty in self._empty(counts, persons)]
+        if piece.statistic.kind in ("size", "count") and self.policy.rounding and piece.persons != Count():
             verdicts.append(unsafe(b, [difference(b, self.parts[Count()], persons)], self.policy))
-        if self.policy.rounding and not self.others_alone and self._is_quotient_of_spreads(piece.statistic):
+        if self.policy.rounding and self._is_quotient_of_spreads(piece.statistic):
             verdicts.append(self._without_variance(piece))
-        return b.any_plane(b.rows(verdicts))
+        return verdicts
 
     def _classes(self, piece: Piece) -> list[Ranged]:
         """Persons in either class of a sensitive column of two values that the statistic is about."""
         schema = self.node.frame.schema
         named = {name for name in piece.statistic.columns if schema[name].sensitive and is_binary(schema[name].type)}
         return [self.parts[s] for s in piece.sides if s.where is not None and column_names(s.where) & named]
+
+    def _empty(self, counts: Ranged, persons: Ranged) -> list[Value]:
+        """Cells in which a class is empty: pooled, or without the rows of one owner where somebody else is in the cell."""
+        b = self.b
+        found = [closing.below(b, counts.value, 1, counts.hi)]
+        for left, everybody in zip(counts.rest, persons.rest, strict=True):
+            tests = closing.below(b, b.concat([left, everybody]), 1, persons.hi)
+            found.append(b.and_(b.cut(tests, 0, left.n), b.invert(b.cut(tests, left.n, 2 * left.n))))
+        return found
 
     def _is_quotient_of_spreads(self, statistic: Statistic) -> bool:
         """Whether a statistic does not exist where a column has one value only, and is rounded as it is."""
@@ -249,6 +249,7 @@ class Rules:
             for frame in (None, *self.breakdown.thinned):
                 outside = self.parts.get(Count(scope="outside", of=frame))
                 counts.append(self._complement(frame) if outside is None else outside)
+            counts += [self.parts[Count(scope="frame", of=frame)] for frame in self.breakdown.stacked]
             bad = unsafe(b, counts, self.policy)
             self._frame_bad = b.any_plane(b.rows([bad, *self.violated])) if self.violated else bad
         return self._frame_bad
@@ -276,6 +277,23 @@ class Rules:
                 primary = self._sensitive(primary, view, self._reach(counts), pooled=number == 0)
         sizes = [len(levels) for levels in self.node.levels]
         return self._closed(counts, primary, sizes[0], math.prod(sizes[1:]))
+
+    def _of_tails(self, quantile: Quantile) -> Value:
+        """Cells whose quantile has too few values on one side, once an owner leaves its own out: it would see an extreme."""
+        b, n = self.b, self.node.cells
+        tails = self.parts[quantile].tails
+        found = closing.small(b, b.concat(list(tails)), self.policy.threshold, self.breakdown.frame.length)
+        return b.any_plane(b.rows([b.cut(found, i * n, (i + 1) * n) for i in range(len(tails))]))
+
+    def _of_merged(self, count: Count, persons: Count) -> Value:
+        """Cells with too few right rows that several persons share, closed like those with too few persons."""
+        b = self.b
+        merged = self.parts[count]
+        few = closing.small(b, merged.value, self.policy.threshold, merged.hi)
+        if self.node.cells == 1:
+            return few
+        sizes = [len(levels) for levels in self.node.levels]
+        return self._closed(self.parts[persons], b.or_(few, self._pattern(persons)), sizes[0], math.prod(sizes[1:]))
 
     def _closed(self, counts: Ranged, primary: Value, rows: int, columns: int) -> Value:
         """A pattern that is closed for everybody, and for each owner of rows, who subtracts its own from every margin."""

@@ -13,11 +13,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from secureframe.mpc.numeric import lift
 from secureframe.mpc.program import Builder, Value, bit_length, limbs_for
 
 DIGITS = 3
+AT_ONCE = 20_000
+"""Up to so many comparisons with points of a grid are made in one batch."""
 DECADES = 5
 """Below 10 ** -DECADES of the largest power of ten in a range, the grid is as fine as there and no finer."""
 
@@ -28,7 +31,8 @@ class Ranged:
 
     Of a count of persons over rows of several owners also, in the order of the owners, what remains when the rows of each are
     left out (``rest``), and how many persons have rows at each (``own``); and where the recipient is one of them, what remains
-    without its rows (``others``).
+    without its rows (``others``). Of a quantile the values that are left without each owner's rows: up to it, and from it on
+    (``tails``).
     """
 
     value: Value
@@ -37,23 +41,23 @@ class Ranged:
     rest: tuple[Value, ...] = ()
     own: tuple[Value, ...] = ()
     others: Value | None = None
+    tails: tuple[Value, ...] = ()
 
 
+@lru_cache(maxsize=64)
 def significant_grid(lo: Fraction, hi: Fraction, decades: int = DECADES) -> tuple[Fraction, ...]:
     """Return the public points of three significant digits that cover ``lo .. hi``, ascending; fewer digits below ``decades``."""
     largest = max(abs(lo), abs(hi), Fraction(1, 10**9))
     top = math.floor(math.log10(largest)) + 1
-    points = {Fraction(0)}
     finest = Fraction(10) ** (top - DIGITS - decades + 1)
-    for decade in range(top - decades, top):
-        step = Fraction(10) ** (decade - DIGITS + 1)
-        points |= {step * m for m in range(10 ** (DIGITS - 1), 10**DIGITS)}
-    points |= {finest * m for m in range(1, 10 ** (DIGITS - 1))}
-    points.add(Fraction(10) ** top)
-    grid = sorted(points | {-p for p in points})
-    first = max(0, bisect.bisect_right(grid, lo) - 1)
-    last = bisect.bisect_left(grid, hi)
-    return tuple(grid[first : last + 1])
+    points = list(range(10 ** (DIGITS - 1)))  # in units of the finest step
+    for decade in range(decades):
+        points += [10**decade * m for m in range(10 ** (DIGITS - 1), 10**DIGITS)]
+    points.append(10 ** (DIGITS - 1 + decades))
+    grid = [*(-p for p in reversed(points[1:])), *points]
+    first = max(0, bisect.bisect_right(grid, lo / finest) - 1)
+    last = bisect.bisect_left(grid, hi / finest)
+    return tuple(p * finest for p in grid[first : last + 1])
 
 
 def decimal_grid(lo: Fraction, hi: Fraction, places: int) -> tuple[Fraction, ...]:
@@ -103,19 +107,52 @@ def signed_square(b: Builder, x: Ranged) -> Ranged:
 
 
 def points_reached(b: Builder, numerator: Ranged, denominator: Ranged, thresholds: Sequence[Fraction]) -> Ranged:
-    """Return how many thresholds t (ascending) have numerator >= t * denominator, for every cell.
+    """Return how many thresholds t (ascending) have numerator >= t * denominator, for every cell; no denominator is negative.
 
-    Rounds: one comparison as wide as the products; bytes: cells times thresholds comparisons.
+    Few comparisons are made all at once. Of many cells each is compared with every block's first threshold, and then with
+    those of the block that it is in: twice the root of so many comparisons.
+
+    Leakage: nothing opens. Rounds: one comparison as wide as the products, or two of them and four rounds more.
+    Bytes: cells times thresholds comparisons, or cells times twice their root.
     """
     scale = math.lcm(*(t.denominator for t in thresholds))
     factors = [int(t * scale) for t in thresholds]
-    cells, count = numerator.value.n, len(thresholds)
     widest = max(map(abs, factors))
     reach = scale * max(abs(numerator.lo), abs(numerator.hi)) + widest * max(abs(denominator.lo), abs(denominator.hi))
+    # Differences of factors stand before a bit at a time.
     width = bit_length(-reach, reach)
-    limbs = max(limbs_for(width), numerator.value.limbs, denominator.value.limbs)
-    spread = [cell for cell in range(cells) for _ in range(count)]
-    above = b.take(b.multiply_public(widen(b, numerator, limbs), [scale]), spread)
-    limit = b.multiply_public(b.take(widen(b, denominator, limbs), spread), factors * cells)
-    reached = b.invert(b.is_negative(b.subtract(above, limit), width))
-    return Ranged(value=b.sum(b.reshape(b.to_arith(reached), cells)), lo=0, hi=count)
+    limbs = max(limbs_for(width), limbs_for(bit_length(-4 * widest, 4 * widest)), numerator.value.limbs, denominator.value.limbs)
+    above = b.multiply_public(widen(b, numerator, limbs), [scale])
+    below = widen(b, denominator, limbs)
+    if numerator.value.n * len(factors) <= AT_ONCE or len(factors) < 3:
+        value = b.combine(b.to_arith(_reached(b, above, _constants(b, factors, below), width)), [1] * len(factors))
+    else:
+        value = _reached_in_blocks(b, above, below, factors, width)
+    return Ranged(value=value, lo=0, hi=len(factors))
+
+
+def _constants(b: Builder, factors: Sequence[int], x: Value) -> Value:
+    """Public multiples of x, a row each."""
+    repeated = b.pick_rows(x, [0] * len(factors))
+    return b.multiply_public(repeated, [factor for factor in factors for _ in range(x.n)])
+
+
+def _reached(b: Builder, above: Value, limits: Value, width: int) -> Value:
+    """One plane a row of limits: is what is above not below it?"""
+    return b.reshape(b.invert(b.is_negative(b.subtract(above, limits), width)), limits.rows)
+
+
+def _reached_in_blocks(b: Builder, above: Value, below: Value, factors: Sequence[int], width: int) -> Value:
+    size = math.isqrt(len(factors) - 1) + 1
+    # The last block is as long as the others and may overlap the one before it.
+    starts = sorted({*range(0, len(factors) - size, size), len(factors) - size})
+    steps = list(itertools.pairwise(starts))
+    limits = _constants(b, [factors[start - 1] for start in starts[1:]], below)
+    passed = b.to_arith(_reached(b, above, limits, width), above.limbs)
+    # The thresholds of the block that a cell is in: those of the first one, and what every block that it passed adds.
+    moved = [
+        b.add_public(b.combine(passed, [factors[q + j] - factors[p + j] for p, q in steps]), [factors[j]]) for j in range(size)
+    ]
+    limits = b.multiply(b.rows(moved), below)
+    inside = b.combine(b.to_arith(_reached(b, above, limits, width)), [1] * size)
+    return b.add(b.combine(b.narrow(passed, 1), [q - p for p, q in steps]), inside)

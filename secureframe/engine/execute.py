@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,9 +48,13 @@ class Execution:
         This party's context; used for this run alone, since its randomness moves on.
     inputs
         This party's shares of all inputs, by the number of their value.
+    recalled
+        What the program recalls of earlier jobs, by the number of its value.
     """
 
-    def __init__(self, program: Program, party: Party, inputs: dict[int, Share]) -> None:
+    def __init__(
+        self, program: Program, party: Party, inputs: dict[int, Share], recalled: Mapping[int, Any] | None = None
+    ) -> None:
         self._program = program
         self._party = party
         self._stages = by_stage(program)
@@ -60,10 +65,12 @@ class Execution:
         for number, share in inputs.items():
             if share.a.shape != array_shape(expected[number]) or share.b.shape != share.a.shape:
                 raise ExecutionError(f"input {number} does not have its declared shape")
-        self._values: dict[int, Any] = dict(inputs)
+        self._values: dict[int, Any] = {**inputs, **(recalled or {})}
+        if set(self._values) - set(inputs) != {kept.value.number for kept in program.recalled}:
+            raise ExecutionError("what was kept is not what the program recalls")
         self._uses = Counter(value.number for item in program.instructions for value in item.arguments)
         self._uses.update(value.number for value in program.outputs)
-        self._kept: set[int] = set()
+        self._kept: set[int] = {kept.value.number for kept in program.kept}
         self._failed = False
 
     def keep(self, value: Value) -> None:

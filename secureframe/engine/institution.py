@@ -58,6 +58,8 @@ class AdmittedJob:
         Institutions that deal inputs, sorted.
     stages : tuple of str
         ``share`` first, ``release`` last.
+    analyst : str
+        The key that signed the request, base64: whose earlier statements it may start from.
     recipient_key : str
         X25519 public key that results are sealed to, base64.
     recipient : str or None
@@ -70,6 +72,7 @@ class AdmittedJob:
     plan_digest: str
     owners: tuple[str, ...]
     stages: tuple[str, ...]
+    analyst: str
     recipient_key: str
     program: Program
     recipient: str | None = None
@@ -182,6 +185,7 @@ class Institution:
             plan_digest=plan.digest,
             owners=tuple(sorted({spec.owner for spec in compiled.program.inputs})),
             stages=compiled.program.stages,
+            analyst=plan.analyst["verify_key"],
             recipient_key=plan.recipient["sealing_key"],
             program=compiled.program,
             recipient=None if plan.recipient == plan.analyst else plan.recipient["name"],

@@ -8,9 +8,10 @@ from typing import Any
 from secureframe.disclosure.sealing import seal
 from secureframe.engine.execute import Execution, ExecutionError
 from secureframe.engine.institution import AdmittedJob
+from secureframe.engine.kept import KeptShares
 from secureframe.mpc.channel import Channel
 from secureframe.mpc.party import Party
-from secureframe.mpc.program import Program
+from secureframe.mpc.program import Kept, Program
 from secureframe.mpc.randomness import PartyKeys
 from secureframe.mpc.sharing import Share, receive, serialise
 
@@ -47,15 +48,29 @@ class PartyJob:
         The pairwise secrets of this job.
     dealt : mapping
         The message that each owner dealt to this party.
+    kept : KeptShares, optional
+        What this party keeps of earlier jobs, and for later ones; nothing where there is none.
 
     Raises
     ------
     ExecutionError
         If the program would hand out anything but fresh sharings.
+    KeptLost
+        If the job starts from what is not kept here.
     """
 
-    def __init__(self, job: AdmittedJob, index: int, channel: Channel, keys: PartyKeys, dealt: Mapping[str, bytes]) -> None:
+    def __init__(
+        self,
+        job: AdmittedJob,
+        index: int,
+        channel: Channel,
+        keys: PartyKeys,
+        dealt: Mapping[str, bytes],
+        kept: KeptShares | None = None,
+    ) -> None:
         check_outputs(job.program)
+        self._kept = kept or KeptShares(0)
+        recalled = self._kept.recall(job.analyst, job.program.recalled)
         self._job = job
         self._party = Party(index, channel, keys)
         inputs: dict[int, Share] = {}
@@ -63,7 +78,8 @@ class PartyJob:
             specs = [spec.value for spec in job.program.inputs if spec.owner == owner]
             shares = receive(specs, dealt[owner], index)
             inputs |= {value.number: share for value, share in zip(specs, shares, strict=True)}
-        self._execution = Execution(job.program, self._party, inputs)
+        self._execution = Execution(job.program, self._party, inputs, recalled)
+        self._leaving: list[tuple[Kept, Any]] = []
 
     def run_stage(self, name: str) -> dict[str, Any]:
         """Run one stage and return its public report: rounds, bytes, seconds, opened bits.
@@ -99,8 +115,14 @@ class PartyJob:
             plan_digest=self._job.plan_digest,
             party=self._party.index,
         )
+        self._leaving = [(each, self._execution.share(each.value)) for each in self._job.program.kept]
         self._forget()
         return package
+
+    def settle(self) -> None:
+        """Keep what later statements of the analyst may start from; once all parties have confirmed their end to each other."""
+        leaving, self._leaving = self._leaving, []
+        self._kept.keep(self._job.analyst, self._job.job_id, leaving)
 
     def _forget(self) -> None:
         self._party.forget_keys()

@@ -64,6 +64,13 @@ class AnalystIdentity(Identity):
             sealing_key=X25519PrivateKey.generate(),
         )
 
+    @classmethod
+    def of(cls, name: str, affiliation: str | None, key: Ed25519PrivateKey) -> AnalystIdentity:
+        """Return the identity whose keys follow from the one key of its certificate (HKDF-SHA-256), which outlives a notebook."""
+        derive = HKDF(algorithm=SHA256(), length=X25519_BYTES, salt=None, info=b"secureframe analyst's results v1")
+        sealing = X25519PrivateKey.from_private_bytes(derive.derive(key.private_bytes_raw()))
+        return cls(name=name, affiliation=affiliation, signing_key=key, sealing_key=sealing)
+
 
 class InstitutionIdentity(Identity):
     """An institution as a recipient; its affiliation is itself, so that its own rows never count towards a threshold."""

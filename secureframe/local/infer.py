@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import polars as pl
 
-from secureframe.local.quantise import BrokenRule, read_days, read_floats, read_integers, read_moments
+from secureframe.local.quantise import BrokenRule, read_days, read_durations, read_floats, read_integers, read_moments
 from secureframe.schema.calendar import MICROSECONDS, UNITS
 from secureframe.schema.columns import ColumnDeclaration, inferred
 from secureframe.schema.types import Kind
@@ -77,6 +77,11 @@ def infer_column(series: pl.Series, *, text: bool) -> ColumnDeclaration:
         return inferred(Kind.DATE, *_ends(read_days(series)))
     if isinstance(dtype, pl.Datetime):
         return _infer_moments(series)
+    if isinstance(dtype, pl.Duration):
+        return _infer_durations(series)
+    if isinstance(dtype, pl.Enum) and 0 < len(dtype.categories) <= MAX_CATEGORIES:
+        # The source itself states the domain and its order.
+        return inferred(Kind.CATEGORY, values=tuple(dtype.categories.to_list()))
     if dtype == pl.String or isinstance(dtype, pl.Categorical | pl.Enum):
         return _infer_words(series.cast(pl.String))
     raise BrokenRule(
@@ -131,10 +136,24 @@ def _infer_moments(series: pl.Series) -> ColumnDeclaration:
     """Days where every time stamp is a midnight; else time stamps on the coarsest of seconds, milli- and microseconds."""
     moments = read_moments(series)
     low, high = _ends(moments)
-    if not (moments % MICROSECONDS).any():
+    if _whole(moments, "D"):
         return inferred(Kind.DATE, low // MICROSECONDS, high // MICROSECONDS)
-    unit = next(u for u in ("s", "ms", "us") if u == "us" or not (moments % int(UNITS[u] * MICROSECONDS)).any())
+    unit = next(u for u in ("s", "ms", "us") if _whole(moments, u))
     return inferred(Kind.DATETIME, Fraction(low, MICROSECONDS), Fraction(high, MICROSECONDS), step=UNITS[unit])
+
+
+def _infer_durations(series: pl.Series) -> ColumnDeclaration:
+    """Numbers of days: whole ones where they are whole, else on the grid of seconds, milli- or microseconds."""
+    durations = read_durations(series)
+    low, high = _ends(durations)
+    unit = next(u for u in ("D", "s", "ms", "us") if _whole(durations, u))
+    kind = Kind.INT if unit == "D" else Kind.DECIMAL
+    return inferred(kind, Fraction(low, MICROSECONDS), Fraction(high, MICROSECONDS), step=UNITS[unit])
+
+
+def _whole(microseconds: pl.Series, unit: str) -> bool:
+    """Whether all of some times are whole days, seconds, and so on."""
+    return bool((microseconds % int(UNITS[unit] * MICROSECONDS) == 0).all())
 
 
 def _infer_words(series: pl.Series) -> ColumnDeclaration:

@@ -114,6 +114,10 @@ class _Cells:
 
     def _count(self, part: Count) -> pl.Expr:
         mask = self._mask(part)
+        if part.keys:
+            there = pl.all_horizontal(pl.col(name).is_not_null() for name in part.keys)
+            different = pl.struct(*part.keys).filter(there if mask is None else there & pl.col(mask))
+            return different.n_unique().cast(pl.Int64)
         if part.unit == "rows" or self.frame.rows_per_person == 1:
             return pl.len().cast(pl.Int64) if mask is None else pl.col(mask).sum().cast(pl.Int64)
         persons = pl.col(PERSON) if mask is None else pl.col(PERSON).filter(pl.col(mask))

@@ -94,6 +94,11 @@ def read_integers(series: pl.Series, *, text: bool) -> pl.Series:
     wrong = _wrong_type("whole numbers of at most 64 bits", series, text=text)
     if series.dtype == pl.Boolean:
         return series.cast(pl.Int64)
+    if isinstance(series.dtype, pl.Duration):
+        durations = read_durations(series)
+        if not _all(durations % MICROSECONDS == 0):
+            raise wrong
+        return durations // MICROSECONDS
     if text and series.dtype == pl.String:
         words = series.str.strip_chars()
         found = words.cast(pl.Int64, strict=False)
@@ -195,6 +200,13 @@ def read_moments(series: pl.Series) -> pl.Series:
     return series.cast(pl.Datetime("us")).cast(pl.Int64)
 
 
+def read_durations(series: pl.Series) -> pl.Series:
+    """Return differences of time as microseconds."""
+    if series.dtype == pl.Duration("ns"):
+        return series.cast(pl.Int64) // 1_000
+    return series.cast(pl.Duration("us")).cast(pl.Int64)
+
+
 # -- range and grid ------------------------------------------------------------------------------------------------------
 
 
@@ -206,6 +218,9 @@ def _number(series: pl.Series, declared: ColumnDeclaration, *, text: bool) -> Qu
         return _exact(units, Fraction(1, 10**scale), declared)
     if series.dtype.is_integer():
         return _exact(series.cast(pl.Int128), Fraction(1), declared)
+    if isinstance(series.dtype, pl.Duration):
+        # As everywhere, a difference of time is a number of days.
+        return _exact(read_durations(series).cast(pl.Int128), Fraction(1, MICROSECONDS), declared)
     return _rounded(read_floats(series, text=text), declared)
 
 

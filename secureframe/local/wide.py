@@ -59,15 +59,12 @@ def _digits(column: Integers, bits: int) -> list[Integers]:
 
 
 def _multiplied(x: list[Integers], y: list[Integers], count: int) -> list[Integers]:
-    """Digits of the product, which ``count`` of them hold."""
-    places: list[Integers] = [np.zeros(len(x[0]), np.int64) for _ in range(max(count, len(x) + len(y) - 1))]
+    """Digits of the product, which ``count`` of them hold: at least as many as there are places to multiply into."""
+    places: list[Integers] = [np.zeros(len(x[0]), np.int64) for _ in range(count)]
     for i, a in enumerate(x):
         for j, b in enumerate(y):
             places[i + j] += a * b
-    for place in range(len(places) - 1):
+    for place in range(count - 1):
         places[place + 1] += places[place] >> DIGIT
         places[place] &= _MASK
-    # Beyond the width of the product there are only copies of the sign.
-    for place in range(len(places) - 1, count - 1, -1):
-        places[place - 1] += places[place] << DIGIT
-    return places[:count]
+    return places

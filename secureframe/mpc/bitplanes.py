@@ -19,6 +19,8 @@ Index = NDArray[np.int64]
 _ZERO = np.uint64(0)
 _ONE = np.uint64(1)
 _FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
+_LANES = 32
+"""Blocks of 64 x 64 bits that are transposed side by side, in the first-level cache."""
 
 
 def plane_words(n: int) -> int:
@@ -29,18 +31,29 @@ def plane_words(n: int) -> int:
 # -- kernels -----------------------------------------------------------------------------------------------------------
 
 
-@kernel("void(u8[::1])")
-def _transpose_block(block: Words) -> None:
-    """Transpose 64 x 64 bits in place (Warren, Hacker's Delight, section 7-3): six exchanges of ever smaller squares."""
+@kernel("void(u8[::1], u8[::1], u8, u8)")
+def _exchange(low: Words, high: Words, step: np.uint64, mask: np.uint64) -> None:
+    """Exchange two squares of bits in every lane: the high bits of one word with the low bits of another."""
+    for lane in range(low.shape[0]):
+        swap = ((low[lane] >> step) ^ high[lane]) & mask
+        low[lane] ^= swap << step
+        high[lane] ^= swap
+
+
+@kernel("void(u8[:, ::1], i8)")
+def _transpose_lanes(block: Words, rows: int) -> None:
+    """Transpose 64 x 64 bits in every lane (Warren, Hacker's Delight, section 7-3): six exchanges of ever smaller squares.
+
+    Word k of a lane stands in ``block[k, lane]``, so that one exchange runs over all lanes. Only the first ``rows`` words of the
+    result are made.
+    """
     mask = np.uint64(0x00000000FFFFFFFF)
     width = 32
     while width > 0:
         step = np.uint64(width)
-        for base in range(0, 64, 2 * width):
+        for base in range(0, min(rows, 64), 2 * width):
             for k in range(base, base + width):
-                swap = ((block[k] >> step) ^ block[k + width]) & mask
-                block[k] ^= swap << step
-                block[k + width] ^= swap
+                _exchange(block[k], block[k + width], step, mask)
         width >>= 1
         mask ^= mask << np.uint64(width)
 
@@ -49,41 +62,58 @@ def _transpose_block(block: Words) -> None:
 def words_to_planes_kernel(words: Words, planes: Words) -> None:
     """The low bits of n words as planes."""
     n = words.shape[0]
-    block = np.empty(64, np.uint64)
-    for w in range(planes.shape[1]):
-        for k in range(64):
-            j = 64 * w + k
-            block[k] = words[j] if j < n else _ZERO
-        _transpose_block(block)
+    block = np.empty((64, _LANES), np.uint64)
+    for start in range(0, planes.shape[1], _LANES):
+        lanes = min(_LANES, planes.shape[1] - start)
+        for lane in range(lanes):
+            first = 64 * (start + lane)
+            for k in range(64):
+                block[k, lane] = words[first + k] if first + k < n else _ZERO
+        _transpose_lanes(block, planes.shape[0])
         for r in range(planes.shape[0]):
-            planes[r, w] = block[r]
+            for lane in range(lanes):
+                planes[r, start + lane] = block[r, lane]
 
 
-@kernel("void(u8[::1], i8[::1], u8[:, ::1])")
-def gather_planes_kernel(words: Words, index: Index, planes: Words) -> None:
-    """The low bits of the words at ``index`` as planes, without a temporary array."""
+@kernel("void(u8[:, ::1], i8[::1], u8[:, ::1], u8[:, ::1])")
+def gather_planes_kernel(words: Words, index: Index, left: Words, right: Words) -> None:
+    """The low bits of the pairs of words at ``index`` as planes, without a temporary array."""
     n = index.shape[0]
-    block = np.empty(64, np.uint64)
-    for w in range(planes.shape[1]):
-        for k in range(64):
-            j = 64 * w + k
-            block[k] = words[index[j]] if j < n else _ZERO
-        _transpose_block(block)
-        for r in range(planes.shape[0]):
-            planes[r, w] = block[r]
+    block = np.empty((64, 2 * _LANES), np.uint64)
+    for start in range(0, left.shape[1], _LANES):
+        lanes = min(_LANES, left.shape[1] - start)
+        for lane in range(lanes):
+            first = 64 * (start + lane)
+            for k in range(64):
+                if first + k < n:
+                    j = index[first + k]
+                    block[k, lane] = words[j, 0]
+                    block[k, _LANES + lane] = words[j, 1]
+                else:
+                    block[k, lane] = _ZERO
+                    block[k, _LANES + lane] = _ZERO
+        _transpose_lanes(block, left.shape[0])
+        for r in range(left.shape[0]):
+            for lane in range(lanes):
+                left[r, start + lane] = block[r, lane]
+                right[r, start + lane] = block[r, _LANES + lane]
 
 
 @kernel("void(u8[:, ::1], u8[::1])")
 def planes_to_words_kernel(planes: Words, words: Words) -> None:
     """At most 64 planes as n words, missing bits zero."""
     n = words.shape[0]
-    block = np.empty(64, np.uint64)
-    for w in range(planes.shape[1]):
+    block = np.empty((64, _LANES), np.uint64)
+    for start in range(0, planes.shape[1], _LANES):
+        lanes = min(_LANES, planes.shape[1] - start)
         for r in range(64):
-            block[r] = planes[r, w] if r < planes.shape[0] else _ZERO
-        _transpose_block(block)
-        for k in range(min(64, n - 64 * w)):
-            words[64 * w + k] = block[k]
+            for lane in range(lanes):
+                block[r, lane] = planes[r, start + lane] if r < planes.shape[0] else _ZERO
+        _transpose_lanes(block, 64)
+        for lane in range(lanes):
+            first = 64 * (start + lane)
+            for k in range(min(64, n - first)):
+                words[first + k] = block[k, lane]
 
 
 @kernel("void(u8[:, ::1], i8[::1], u8[:, ::1])")
@@ -181,12 +211,19 @@ def from_words(words: Words, width: int) -> Words:
     return out
 
 
-def gather_words(words: Words, index: Index, width: int) -> Words:
-    """The low ``width`` bits of the elements at ``index`` as planes."""
-    out = np.empty((width, plane_words(len(index))), np.uint64)
+def paired(first: Words, second: Words) -> Words:
+    """Two components ``(rows, n)`` side by side, ``(rows, n, 2)``: what is fetched together stands together."""
+    return np.stack([first, second], axis=2)
+
+
+def gather_words(pairs: Words, index: Index, width: int) -> tuple[Words, Words]:
+    """The low ``width`` bits of the elements at ``index`` of both components as planes."""
+    shape = (width, plane_words(len(index)))
+    first, second = np.empty(shape, np.uint64), np.empty(shape, np.uint64)
     for row in range((width + 63) // 64):
-        gather_planes_kernel(words[row], index, out[64 * row : min(width, 64 * row + 64)])
-    return out
+        part = slice(64 * row, min(width, 64 * row + 64))
+        gather_planes_kernel(pairs[row], index, first[part], second[part])
+    return first, second
 
 
 def to_words(planes: Words, n: int) -> Words:

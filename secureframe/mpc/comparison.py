@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from secureframe.mpc.bitplanes import plane_words
-from secureframe.mpc.boolean import all_planes, all_planes_cost, and_planes, carry_out, carry_out_cost, invert
+from secureframe.mpc.boolean import all_planes, all_planes_cost, invert, sum_carry, sum_carry_cost
 from secureframe.mpc.conversion import exclusive_or, split
 from secureframe.mpc.party import Party
 from secureframe.mpc.rounds import Steps
 from secureframe.mpc.sharing import ArithShare, BitShare
-from secureframe.mpc.traffic import Traffic, all_back, first_deals
+from secureframe.mpc.traffic import Traffic, first_deals
 
 
 def is_negative(party: Party, x: ArithShare, width: int) -> Steps[BitShare]:
@@ -20,7 +18,7 @@ def is_negative(party: Party, x: ArithShare, width: int) -> Steps[BitShare]:
         None (``deal_first``, ``reshare``).
     Rounds and bytes
         2 + ceil(log2(width - 1)) rounds (1 for one bit); party 0 sends ``width`` bits an element, each party about
-        ``3 width`` bits.
+        ``5/2 width`` bits.
     Source
         ABY3 (CCS 2018), section 5.3 for the split; a carry tree (Catrina and de Hoogh 2010) instead of a full adder.
     """
@@ -30,9 +28,8 @@ def is_negative(party: Party, x: ArithShare, width: int) -> Steps[BitShare]:
     top = (propagate[0][width - 1 :], propagate[1][width - 1 :])
     if width == 1:
         return BitShare(*top, elements)
-    rows = np.arange(width - 1, dtype=np.int64)
-    generate = yield from and_planes(party, halves.dealt, rows, halves.trivial, rows)
-    carry = yield from carry_out(party, generate, (propagate[0][: width - 1], propagate[1][: width - 1]))
+    summands = [(z[0][: width - 1], z[1][: width - 1]) for z in (halves.dealt, halves.trivial)]
+    carry = yield from sum_carry(party, *summands)
     return BitShare(*exclusive_or(top, carry), elements)
 
 
@@ -40,7 +37,7 @@ def is_negative_cost(width: int, elements: int) -> list[Traffic]:
     words = plane_words(elements)
     if width == 1:
         return [first_deals(words)]
-    return [first_deals(width * words), all_back((width - 1) * words), *carry_out_cost(width - 1, elements)]
+    return [first_deals(width * words), *sum_carry_cost(width - 1, elements)]
 
 
 def is_zero(party: Party, x: ArithShare, width: int) -> Steps[BitShare]:
@@ -68,17 +65,14 @@ def less_than_planes(party: Party, x: BitShare, y: BitShare) -> Steps[BitShare]:
     Leakage
         None (``reshare``).
     Rounds and bytes
-        1 + ceil(log2 width) rounds; each party sends about ``3 width`` bits an element.
+        1 + ceil(log2 width) rounds; each party sends about ``5/2 width`` bits an element.
     Source
-        A borrow tree; as ``carry_out``.
+        The carry out of ``y`` plus the complement of x; ``sum_carry``.
     """
-    rows = np.arange(len(x.a), dtype=np.int64)
     complement = invert(party.index, x)
-    generate = yield from and_planes(party, (complement.a, complement.b), rows, (y.a, y.b), rows)
-    propagate = exclusive_or((complement.a, complement.b), (y.a, y.b))
-    borrow = yield from carry_out(party, generate, propagate)
+    borrow = yield from sum_carry(party, (complement.a, complement.b), (y.a, y.b))
     return BitShare(*borrow, x.n)
 
 
 def less_than_planes_cost(width: int, n: int) -> list[Traffic]:
-    return [all_back(width * plane_words(n)), *carry_out_cost(width, n)]
+    return sum_carry_cost(width, n)

@@ -127,7 +127,7 @@ def cost(program: Program) -> CostReport:
     -------
     Rounds and bytes as the engine will measure them; stages that sort are flagged ``estimated``.
     """
-    available = {spec.value.number for spec in program.inputs}
+    available = {spec.value.number for spec in program.inputs} | {k.value.number for k in program.recalled}
     stages = tuple(_stage_cost(name, items, available) for name, items in by_stage(program).items())
     by_owner: dict[str, list[Value]] = {}
     for spec in program.inputs:

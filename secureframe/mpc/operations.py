@@ -81,6 +81,10 @@ INTERACTIVE: dict[str, Protocol] = {
         cost=lambda i: comparison.is_zero_cost(i.attributes["width"], i.results[0].n),
     ),
     "shuffle": Protocol(run=_shuffle, cost=lambda i: permutation.shuffle_cost(_moved_words(i))),
+    "shuffle_again": Protocol(
+        run=lambda party, s, _: permutation.shuffle_again(party, s[0], s[1:]),
+        cost=lambda i: permutation.shuffle_cost(_moved_words(i)),
+    ),
     "unshuffle": Protocol(
         run=lambda party, s, _: permutation.unshuffle(party, s[0], s[1:]),
         cost=lambda i: permutation.unshuffle_cost(_moved_words(i)),

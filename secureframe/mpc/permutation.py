@@ -119,6 +119,24 @@ def shuffle(party: Party, values: Sequence[Movable]) -> Steps[tuple[ShuffleHandl
     return ShuffleHandle(previous, following), moved
 
 
+def shuffle_again(party: Party, handle: ShuffleHandle, values: Sequence[Movable]) -> Steps[list[Movable]]:
+    """Permute further values by the permutation of an earlier shuffle, of an earlier job too.
+
+    Never for values that are sorted then: the orders of two keys under one permutation would be linked.
+
+    Leakage
+        None (``_step``): masks are drawn anew, from the keys of the job that runs, and nothing is opened.
+    Rounds and bytes
+        As ``shuffle``.
+    Source
+        As ``shuffle``.
+    """
+    moved = list(values)
+    for step in range(3):
+        moved = yield from _step(party, step, _known(party, step, handle.previous, handle.next), moved)
+    return moved
+
+
 def _inverse(permutation: Index) -> Index:
     out = np.empty_like(permutation)
     out[permutation] = np.arange(len(permutation), dtype=np.int64)

@@ -62,19 +62,37 @@ class InputSpec:
     value: Value
 
 
+class Kept(NamedTuple):
+    """A value that outlives a job at the parties: what it is (a digest), the arrangement it belongs to, and the job that made it.
+
+    ``origin`` is empty where it is the job that keeps the value.
+    """
+
+    digest: str
+    group: str
+    origin: str
+    value: Value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """Straight-line code: inputs in order of dealing, instructions in order of emission, released values."""
+    """Straight-line code: inputs in order of dealing, instructions in order of emission, released values.
+
+    ``recalled`` values are there from an earlier job, ``kept`` ones stay at the parties for later jobs; see ``keeping.py``.
+    """
 
     inputs: tuple[InputSpec, ...]
     instructions: tuple[Instruction, ...]
     outputs: tuple[Value, ...]
     stages: tuple[str, ...]
+    recalled: tuple[Kept, ...] = ()
+    kept: tuple[Kept, ...] = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel inside an institution as flat tuples: several times faster than object by object."""
         made = [r for i in self.instructions for r in i.results]
-        values = [(v.number, v.kind, v.rows, v.n, v.limbs) for v in (*(spec.value for spec in self.inputs), *made)]
+        given = (*(spec.value for spec in self.inputs), *(k.value for k in self.recalled))
+        values = [(v.number, v.kind, v.rows, v.n, v.limbs) for v in (*given, *made)]
         return _unpacked, (
             values,
             [(spec.owner, spec.label, spec.value.number) for spec in self.inputs],
@@ -84,6 +102,8 @@ class Program:
             ],
             [v.number for v in self.outputs],
             self.stages,
+            [(*k[:3], k.value.number) for k in self.recalled],
+            [(*k[:3], k.value.number) for k in self.kept],
         )
 
 
@@ -93,6 +113,8 @@ def _unpacked(
     instructions: list[tuple[str, list[int], list[int], dict[str, Any], str]],
     outputs: list[int],
     stages: tuple[str, ...],
+    recalled: list[tuple[str, str, str, int]],
+    kept: list[tuple[str, str, str, int]],
 ) -> Program:
     known = {fields[0]: Value(*fields) for fields in values}
     return Program(
@@ -109,6 +131,8 @@ def _unpacked(
         ),
         outputs=tuple(known[number] for number in outputs),
         stages=stages,
+        recalled=tuple(Kept(digest, group, origin, known[number]) for digest, group, origin, number in recalled),
+        kept=tuple(Kept(digest, group, origin, known[number]) for digest, group, origin, number in kept),
     )
 
 

@@ -1,8 +1,8 @@
 """Sorting shuffled, pairwise distinct keys by opened comparisons, all partitions of a level in one batch.
 
 Each level takes several pivots a segment, sorts them by comparing all pairs, brings every other element into its place
-between them by binary search, and goes on with the segments between pivots. About log2 n + 1 comparisons an element in all,
-fewer than with one pivot.
+between them by binary search, and goes on with the segments between pivots. About log2 n + 2 comparisons an element in all,
+fewer than with one pivot. As soon as all pairs of what is left are cheap to compare, that is the last batch.
 
 ``quicksort_schedule`` is the public half: it asks for comparisons and is told their results. The protocol answers it from
 shares, ``cost.py`` from a random permutation, the tests from numbers.
@@ -22,6 +22,7 @@ from secureframe.mpc import bitplanes
 from secureframe.mpc.bitplanes import Index
 from secureframe.mpc.comparison import less_than_planes, less_than_planes_cost
 from secureframe.mpc.opening import open_bits, open_bits_cost
+from secureframe.mpc.ordering import bucket_kernel, pairs_kernel, rank_kernel
 from secureframe.mpc.party import Party
 from secureframe.mpc.rounds import Steps
 from secureframe.mpc.sharing import BitShare, WordShare
@@ -29,6 +30,7 @@ from secureframe.mpc.traffic import Traffic
 
 Bools = NDArray[np.bool_]
 Schedule = Generator[tuple[Index, Index], Bools, Index]
+
 
 class ContradictoryOrder(Exception):
     """Opened comparisons that no order has: a party computed wrongly. Depends on no honest data, since keys are distinct."""
@@ -40,6 +42,13 @@ class ContradictoryOrder(Exception):
 # Segments up to this size are finished by comparing all pairs.
 SMALL = 8
 _MOST_LEVELS = 10
+_CHEAP_WHOLE, _CHEAP_EACH = 1 << 17, 2
+
+
+def _cheap(n: int) -> int:
+    """Comparisons that are made at once rather than in further rounds: all of a short sort, else a few for each element."""
+    whole = n * (n - 1) // 2
+    return whole if whole <= _CHEAP_WHOLE else _CHEAP_EACH * n
 
 
 @dataclass(slots=True)
@@ -49,8 +58,9 @@ class _AllPairs:
     members: Index
 
     def pairs(self) -> tuple[Index, Index]:
-        left, right = np.triu_indices(self.members.shape[1], 1)
-        return self.members[:, left].ravel(), self.members[:, right].ravel()
+        left, right = np.empty(self.count(), np.int64), np.empty(self.count(), np.int64)
+        pairs_kernel(self.members, left, right)
+        return left, right
 
     def count(self) -> int:
         size = int(self.members.shape[1])
@@ -64,16 +74,9 @@ class _AllPairs:
         ContradictoryOrder
             If the comparisons are those of no order; at every party alike, before anybody uses the ranks as positions.
         """
-        groups, size = self.members.shape
-        left, right = np.triu_indices(size, 1)
-        ranks = np.zeros((groups, size), np.int64)
-        table = less.reshape(groups, -1)
-        for first in range(size):
-            ranks[:, first] = (~table[:, left == first]).sum(axis=1) + table[:, right == first].sum(axis=1)
-        if not (np.sort(ranks, axis=1) == np.arange(size)).all():
-            raise ContradictoryOrder
         out = np.empty_like(self.members)
-        np.put_along_axis(out, ranks, self.members, axis=1)
+        if not rank_kernel(self.members, less, out):
+            raise ContradictoryOrder
         return out
 
 
@@ -103,8 +106,11 @@ class _Search:
             [self.segment * slots + 2 * self.bucket, (np.arange(count)[:, None] * slots + 2 * np.arange(pivots) + 1).ravel()]
         )
         members = np.concatenate([self.elements, self.pivots.ravel()])
-        arrangement[_positions(self.starts, self.sizes)] = members[np.argsort(keys, kind="stable")]
-        sizes = np.bincount(keys, minlength=count * slots).reshape(count, slots)
+        held = np.bincount(keys, minlength=count * slots)
+        order = np.empty(len(keys), np.int64)
+        bucket_kernel(keys, np.cumsum(held), order)
+        arrangement[_positions(self.starts, self.sizes)] = members[order]
+        sizes = held.reshape(count, slots)
         starts = self.starts[:, None] + np.cumsum(sizes, axis=1) - sizes
         return starts[:, ::2].ravel(), sizes[:, ::2].ravel()
 
@@ -136,9 +142,11 @@ def quicksort_schedule(n: int) -> Schedule:
         starts, sizes = starts[sizes > 1], sizes[sizes > 1]
         if not len(starts):
             return arrangement
-        small = [(size, starts[sizes == size]) for size in range(2, SMALL + 1)]
-        finishing = [(first, _AllPairs(arrangement[first[:, None] + np.arange(size)])) for size, first in small if len(first)]
-        starts, sizes = starts[sizes > SMALL], sizes[sizes > SMALL]
+        # What is left may be cheap enough to be finished whole, which spares the rounds of further levels.
+        largest = SMALL if int((sizes * (sizes - 1) // 2).sum()) > _cheap(n) else int(sizes.max())
+        small = [(size, starts[sizes == size]) for size in np.unique(sizes[sizes <= largest])]
+        finishing = [(first, _AllPairs(arrangement[first[:, None] + np.arange(size)])) for size, first in small]
+        starts, sizes = starts[sizes > largest], sizes[sizes > largest]
         levels = _pivot_levels(sizes)
         searches: list[tuple[_Search, _AllPairs]] = []
         for level in np.unique(levels):
@@ -178,19 +186,18 @@ def sort(party: Party, keys: WordShare, width: int) -> Steps[Index]:
         whatever the data: the simulator draws one. Keys made distinct by shuffled position would break this: equal keys
         would show; hence the secret index from before the shuffle.
     Rounds and bytes
-        About ``2 log2 n`` batches of ``3 + ceil(log2 width)`` rounds; about ``log2 n + 1`` comparisons an element, each
-        about ``3 width`` bits a party. Batches and their sizes depend on the permutation alone.
+        About ``3/2 log2 n`` batches of ``3 + ceil(log2 width)`` rounds, or a single one that compares all pairs of few keys;
+        about ``log2 n + 2`` comparisons an element, each about ``5/2 width`` bits a party. Batches and their sizes depend on
+        the permutation alone.
     Source
         Hamada, Kikuchi, Ikarashi, Chida, Takahashi (ICISC 2012); several pivots as in sample sort (Frazer, McKellar 1970).
     """
     schedule = quicksort_schedule(keys.a.shape[1])
+    held = bitplanes.paired(keys.a, keys.b)
     try:
         left, right = next(schedule)
         while True:
-            x, y = (
-                BitShare(bitplanes.gather_words(keys.a, index, width), bitplanes.gather_words(keys.b, index, width), len(index))
-                for index in (left, right)
-            )
+            x, y = (BitShare(*bitplanes.gather_words(held, index, width), len(index)) for index in (left, right))
             less = yield from less_than_planes(party, x, y)
             opened = yield from open_bits(party, less)
             left, right = schedule.send(bitplanes.to_bools(opened, less.n)[0])
@@ -201,9 +208,22 @@ def sort(party: Party, keys: WordShare, width: int) -> Steps[Index]:
 
 @functools.lru_cache(maxsize=32)
 def _expected_batches(n: int) -> tuple[int, ...]:
-    """Sizes of the batches for one random permutation."""
-    ranks = np.random.default_rng(n).permutation(n)
-    schedule = quicksort_schedule(n)
+    """Words that a plane of every batch has, as a mean over random permutations; as many batches as there are on average."""
+    runs = max(4, min(64, 200_000 // n))
+    sizes = [_batches(np.random.default_rng([n, run]).permutation(n)) for run in range(runs)]
+    count = round(sum(map(len, sizes)) / runs)
+    if not count:
+        return ()
+    totals = [sum(bitplanes.plane_words(each[k]) for each in sizes if k < len(each)) for k in range(max(map(len, sizes)))]
+    words = [round(total / runs) for total in totals[:count]]
+    # Later batches, which only some permutations have, and what was rounded away: their bytes count all the same.
+    words[0] += round(sum(totals) / runs) - sum(words)
+    return tuple(words)
+
+
+def _batches(ranks: Index) -> list[int]:
+    """Sizes of the batches for one permutation."""
+    schedule = quicksort_schedule(len(ranks))
     sizes: list[int] = []
     try:
         left, right = next(schedule)
@@ -211,15 +231,15 @@ def _expected_batches(n: int) -> tuple[int, ...]:
             sizes.append(len(left))
             left, right = schedule.send(ranks[left] < ranks[right])
     except StopIteration:
-        return tuple(sizes)
+        return sizes
 
 
 def sort_cost(n: int, width: int) -> list[Traffic]:
-    """An estimate: the batches of one random permutation. The real ones vary with the shuffle, never with the data."""
+    """An estimate: the mean batches of random permutations. The real ones vary with the shuffle, never with the data."""
     rounds: list[Traffic] = []
-    for size in _expected_batches(n):
-        rounds += less_than_planes_cost(width, size)
-        rounds += open_bits_cost(1, size)
+    for words in _expected_batches(n):
+        rounds += less_than_planes_cost(width, 64 * words)
+        rounds += open_bits_cost(1, 64 * words)
     return rounds
 
 
@@ -234,13 +254,14 @@ def most_batches(n: int) -> int:
     As long as p pivots of a segment of s elements leave no gap of t elements but with small probability, at most
     n ((s - t) / s) ** p over all gaps, segments are taken to be t long afterwards. Where p is too small for that, the size of the
     segment around an element is followed: with three pivots or more its r-th moment shrinks by at least the one of Beta(2, 3),
-    24 / ((r + 2) (r + 3) (r + 4)), a level, and Markov's inequality bounds the levels until no segment is larger than ``SMALL``.
+    24 / ((r + 2) (r + 3) (r + 4)), a level, and Markov's inequality bounds the levels until no segment is larger than what is
+    finished at once.
     """
     if n < 2:
         return 0
     batches, size = 0, n
     unlikely = 2.0 ** -(UNLIKELY + 5)
-    while size > SMALL:
+    while size > _finished(n):
         levels = int(_pivot_levels(np.array([size]))[0])
         share = 1 - (unlikely / n) ** (1 / ((1 << levels) - 1))
         if share > 0.9:
@@ -250,12 +271,17 @@ def most_batches(n: int) -> int:
     return batches + 1
 
 
+def _finished(n: int) -> int:
+    """Segments of this size are finished at once, if none is larger: n elements have at most n / 2 times as many pairs."""
+    return max(SMALL, 2 * _cheap(n) // n + 1)
+
+
 def _last_levels(n: int, size: int) -> int:
-    """Levels after which n elements, in segments of ``size`` at first, are in segments of at most ``SMALL``."""
+    """Levels after which n elements, in segments of ``size`` at first, are in segments that are finished at once."""
 
     def levels(r: int) -> int:
         shrinks = math.log2((r + 2) * (r + 3) * (r + 4) / 24)
-        return math.ceil((math.log2(n) + r * math.log2(size / SMALL) + UNLIKELY + 5) / shrinks)
+        return math.ceil((math.log2(n) + r * math.log2(size / _finished(n)) + UNLIKELY + 5) / shrinks)
 
     return min(levels(r) for r in range(1, 65))
 

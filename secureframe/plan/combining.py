@@ -36,6 +36,8 @@ class Merge(Node):
     checked : bool
         The right key is not declared unique: whether it is, is looked at on shares, and if it is not, every
         release of the frame is withheld whole. Never where the right key is declared unique.
+    left_checked : bool
+        The same of the left key, where every row of either frame has one partner at most.
     """
 
     left: Node
@@ -45,6 +47,7 @@ class Merge(Node):
     how: str
     suffixes: tuple[str, str] = ("_x", "_y")
     checked: bool = False
+    left_checked: bool = False
 
     def __post_init__(self) -> None:
         if self.how not in MERGES:
@@ -63,7 +66,9 @@ class Merge(Node):
                 f"{named} is not unique in the right frame",
                 hint=f"reduce it first: right.groupby({named!r}).agg(...), or validate='m:1' to have it checked on shares",
             )
-        if self.checked and (self.how == "left_anti" or len(self.owners) == 1):
+        if self.left_checked and set(self.left_on) & self.left.unique:
+            raise PlanError("the left key is declared unique: nothing is to be checked")
+        if (self.checked or self.left_checked) and (self.how == "left_anti" or len(self.owners) == 1):
             raise PlanError("a key is checked on shares, between institutions", hint="right.groupby(...) or drop_duplicates")
         require_names(self.origins)
         _ = self.schema
@@ -128,14 +133,16 @@ class Merge(Node):
     def branches(self) -> tuple[Node, ...]:
         """Merges within institutions, where every person's rows of both sides lie at one and the same of them."""
         left, right = self.left.branches, self.right.branches
-        if self.checked or len(left) < 2 or len(left) != len(right) or any(len(f.owners) > 1 for f in (*left, *right)):
+        if self.checked or self.left_checked or len(left) < 2 or len(left) != len(right):
+            return (self,)
+        if any(len(f.owners) > 1 for f in (*left, *right)):
             return (self,)
         if self.left_on != (self.left.person_key,) or self.right_on != (self.right.person_key,):
             return (self,)
         partner = {f.owners: f for f in right}
         if len(partner) < len(right) or {f.owners for f in left} != set(partner):
             return (self,)
-        strangers = (_apart(a, b) for a in left for b in right if a.owners != b.owners)
+        strangers = (apart_by_tables(a, b) for a in left for b in right if a.owners != b.owners)
         return tuple(replace(self, left=f, right=partner[f.owners]) for f in left) if all(strangers) else (self,)
 
     @property
@@ -240,7 +247,7 @@ class Concat(Node):
     def disjoint(self) -> bool:
         """Whether nobody is in two of the frames."""
         pairs = ((a, b) for i, a in enumerate(self.frames) for b in self.frames[i + 1 :])
-        return all(_apart(a, b) or _leaves(a, b) or _leaves(b, a) for a, b in pairs)
+        return all(apart_by_tables(a, b) or _leaves(a, b) or _leaves(b, a) for a, b in pairs)
 
     @cached_property
     def _rows(self) -> int:
@@ -269,8 +276,8 @@ class Concat(Node):
         return {name: max(f.expanded.get(name, 1) for f in self.frames) for name in self.schema}
 
 
-def _apart(a: Node, b: Node) -> bool:
-    """Whether tables say that nobody is in both frames."""
+def apart_by_tables(a: Node, b: Node) -> bool:
+    """Whether the tables of two frames say that nobody is in both."""
     return all(tables_apart(x, y) for x in a.bases for y in b.bases)
 
 

@@ -10,7 +10,7 @@ import datetime
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +18,7 @@ from secureframe.errors import PlanError, RangeError
 from secureframe.plan.codec import Tables, canonical, decode, decode_scalar, digest, encode, encode_scalar, parse
 from secureframe.plan.expressions import Parameter, children
 from secureframe.plan.nodes import Node, Summarise, walk_nodes
+from secureframe.plan.shown import Shown
 from secureframe.schema.types import Scalar, as_fraction
 
 VERSION = "1"
@@ -45,6 +46,11 @@ class Plan:
         Makes every run another one.
     created : str
         When it was signed, ISO 8601, UTC.
+    kept : mapping
+        For the digest of everything that the parties keep of the analyst's earlier statements, and that this one starts from,
+        the job that it comes from. What a party does not keep as it is named here ends the job.
+    results : tuple of Shown
+        How an institution that receives the results may show them; empty where the analyst receives them.
     """
 
     releases: tuple[Summarise, ...]
@@ -56,6 +62,8 @@ class Plan:
     versions: Mapping[str, str]
     nonce: str
     created: str
+    kept: Mapping[str, str] = field(default_factory=dict)
+    results: tuple[Shown, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.releases:
@@ -92,6 +100,8 @@ class Plan:
                     "versions": dict(self.versions),
                     "nonce": self.nonce,
                     "created": self.created,
+                    "kept": dict(self.kept),
+                    "results": [shown.to_json() for shown in self.results],
                 },
             }
         )
@@ -105,7 +115,9 @@ def new_plan(
     analyst: dict[str, Any],
     policies: Mapping[str, str],
     versions: Mapping[str, str],
+    kept: Mapping[str, str] | None = None,
     recipient: Mapping[str, Any] | None = None,
+    results: Sequence[Shown] = (),
 ) -> Plan:
     """Return a plan with a fresh nonce; its recipient is the analyst unless another one is given."""
     return Plan(
@@ -118,6 +130,8 @@ def new_plan(
         versions=dict(versions),
         nonce=secrets.token_hex(16),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        kept=dict(kept or {}),
+        results=tuple(results),
     )
 
 
@@ -139,7 +153,7 @@ def _read(record: Any, tables: Tables) -> Plan:
     if not isinstance(record, dict) or set(record) != {"version", "body", "envelope"} or record["version"] != VERSION:
         raise PlanError("the request is of another version", hint="update secureframe on both sides")
     body, envelope = record["body"], record["envelope"]
-    names = {"purpose", "analyst", "recipient", "policies", "versions", "nonce", "created"}
+    names = {"purpose", "analyst", "recipient", "policies", "versions", "nonce", "created", "kept", "results"}
     if not isinstance(body, dict) or set(body) != {"releases", "parameters"}:
         raise PlanError("the body of the request is malformed")
     if not isinstance(envelope, dict) or set(envelope) != names:
@@ -149,13 +163,16 @@ def _read(record: Any, tables: Tables) -> Plan:
     for name in ("purpose", "nonce", "created"):
         if not isinstance(envelope[name], str):
             raise PlanError("the envelope of the request is malformed")
-    for name in ("analyst", "recipient", "policies", "versions"):
+    for name in ("analyst", "recipient", "policies", "versions", "kept"):
         if not isinstance(envelope[name], dict) or not all(isinstance(v, str | None) for v in envelope[name].values()):
             raise PlanError("the envelope of the request is malformed")
+    if not isinstance(envelope["results"], list):
+        raise PlanError("the envelope of the request is malformed")
+    releases = tuple(decode(r, tables, Summarise) for r in body["releases"])
     return Plan(
-        releases=tuple(decode(r, tables, Summarise) for r in body["releases"]),
+        releases=releases,
         parameters={name: decode_scalar(value) for name, value in body["parameters"].items()},
-        **envelope,
+        **{**envelope, "results": tuple(Shown.from_json(shown, len(releases)) for shown in envelope["results"])},
     )
 
 

@@ -413,9 +413,7 @@ class Summarise(Node):
             if found.type.kind is Kind.KEY or name == self.frame.person_key:
                 raise DisclosureError("a table by an identifier is never released", hint="group by a band or a category")
             if found.type.levels is None:
-                raise PlanError(
-                    f"{name} has no public domain to group by", hint=f"sf.cut(df[{name!r}], [...]) makes bands with public edges"
-                )
+                raise PlanError(f"{name} has no public domain to group by", hint=_domain_hint(name, found.type))
             require_use(found, Use.GROUP, ColumnRef(name), schema)
         if self.cells > MAX_CELLS:
             raise PlanError(f"the table would have more than {MAX_CELLS} cells", hint="wider bands, or fewer keys")
@@ -482,6 +480,15 @@ class Summarise(Node):
         for levels in self.levels:
             count *= len(levels)
         return count
+
+
+def _domain_hint(name: str, type_: ColumnType) -> str:
+    """How a column of this type becomes one that tables can be grouped by."""
+    if type_.is_time:
+        return f"df[{name!r}].dt.to_period('M') makes calendar periods of the declared range"
+    if type_.kind is Kind.STRING:
+        return f"df[{name!r}].astype(pd.CategoricalDtype(['yes', 'no'])) states a public domain"
+    return f"sf.cut(df[{name!r}], [...]) makes bands with public edges"
 
 
 def hash_once(cls: type[Any]) -> None:

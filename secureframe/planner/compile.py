@@ -7,19 +7,22 @@ and runs the rest; the recipient compiles it once more to know how what it opens
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from secureframe.disclosure import pooling
 from secureframe.disclosure.policy import Policy, strictest
 from secureframe.disclosure.release import ReleasedPiece, release
 from secureframe.errors import PlanError
+from secureframe.mpc.keeping import Keeping
 from secureframe.mpc.program import Builder, Program
 from secureframe.plan.envelope import Plan
 from secureframe.plan.parts import Breakdown, breakdown
 from secureframe.planner.frames import RELEASE, STAGES, FrameCompiler, Local, Noted, Setting, note
+from secureframe.planner.identity import Identities
 from secureframe.planner.placement import AT_OWNERS, OnShares
 from secureframe.planner.summaries import emit_parts, register_persons
+from secureframe.planner.widths import require_owners_can
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,4 +108,17 @@ def _compile(plan: Plan, policies: Mapping[str, Policy], everything_on_shares: b
         with compiler.builder.stage(RELEASE):
             pieces = release(compiler.builder, found, parts, policy, violated)
         releases.append(CompiledRelease(breakdown=found, policy=policy, pieces=pieces))
-    return Compiled(program=compiler.builder.program(), locals=tuple(compiler.locals), releases=tuple(releases))
+    require_owners_can(compiler.locals, plan.parameters)
+    program, locals_ = _resumed(compiler.builder.program(), compiler.locals, plan)
+    return Compiled(program=program, locals=locals_, releases=tuple(releases))
+
+
+def _resumed(program: Program, locals_: Sequence[Local], plan: Plan) -> tuple[Program, tuple[Local, ...]]:
+    """Start from what the parties keep of earlier statements, and say what they are to keep of this one."""
+    if all(item.operation != "sort" for item in program.instructions):
+        return program, tuple(locals_)
+    identities = Identities(plan)
+    by_value = {spec.value.number: local for spec, local in zip(program.inputs, locals_, strict=True)}
+    known = {number: digest for number, local in by_value.items() if (digest := identities.of(local)) is not None}
+    program = Keeping(program, known).program(plan.kept)
+    return program, tuple(by_value[spec.value.number] for spec in program.inputs)

@@ -18,6 +18,7 @@ from secureframe.plan.places import place
 from secureframe.planner.compile import Compiled
 from secureframe.planner.frames import LocalPart, LocalValue
 from secureframe.planner.prediction import Prediction, predict
+from secureframe.planner.remainders import owners_of
 
 _FORMS = {
     Form.VALID: "one bit a row: still in the cohort",
@@ -88,6 +89,10 @@ def explain_plan(plan: Plan, compiled: Compiled, hosts: Mapping[int, str]) -> st
     lines = [f"plan {plan.digest[:16]} for {plan.recipient['name']}: {plan.purpose}"]
     for release in plan.releases:
         lines += _lines(release, 0)
+    if compiled.program.recalled:
+        kept = len({k.group for k in compiled.program.recalled})
+        what = "no join" if all(i.operation != "sort" for i in compiled.program.instructions) else "the rest is joined"
+        lines.append(f"kept from an earlier statement: {kept} arrangement{'s' if kept > 1 else ''} of rows by a key; {what}")
     lines.append("sent as shares:")
     for owner, dealt in report.dealt_bytes.items():
         lines.append(f"  {owner}: {_size(sum(dealt))}")
@@ -101,10 +106,15 @@ def explain_plan(plan: Plan, compiled: Compiled, hosts: Mapping[int, str]) -> st
     lines.append("  institutions: the plan; nothing of each other's rows")
     merges = {n for r in plan.releases for n in walk_nodes(r) if isinstance(n, Merge) and len(n.owners) > 1}
     sizes = sorted({n.length for m in merges for n in (m.left, m.right)})
-    opened = f"; comparisons of shuffled rows; declared sizes {', '.join(f'{s:,}' for s in sizes)}" if merges else ""
+    sorts = any(i.operation == "sort" for i in compiled.program.instructions)
+    comparisons = "; comparisons of shuffled rows" if sorts else ""
+    opened = f"{comparisons}; declared sizes {', '.join(f'{s:,}' for s in sizes)}" if merges else ""
     lines.append(f"  compute parties: random-looking shares{opened}")
     policies = ", ".join(sorted({f"{r.policy.name} (threshold {r.policy.threshold})" for r in compiled.releases}))
     lines.append(f"  {plan.recipient['name']}: the cells that pass {policies}, and which do not")
+    own = plan.recipient.get("affiliation")
+    if any(own in owners_of(r.frame) and len(owners_of(r.frame)) > 1 for r in plan.releases):
+        lines.append(f"  rows of {own} are the recipient's own: they count towards no threshold")
     return "\n".join(lines)
 
 

@@ -114,13 +114,14 @@ class FrameCompiler:
         self.persons = grouping.Persons(self)
         self.counts: dict[tuple[Node, str], Ranged] = {}
         self.sizes: dict[Node, Breakdown] = {}
-        self.histograms: dict[tuple[Breakdown, str], Value] = {}
+        self.histograms: dict[tuple[Breakdown, str], tuple[Value, tuple[Value, ...]]] = {}
         self._demands = demands
         self._groups = merging.together([node for node in demands or () if isinstance(node, Merge)])
         self._layouts = layouts or merging.encodings(self._groups)
         self._values: dict[tuple[Node, Expr | None, Encoding], Value] = {}
         self._joined: dict[Merge, tuple[Value, Mapping[Demand, Value]]] = {}
         self._violated: dict[Merge, Value] = {}
+        self._left_repeated: dict[Merge, Value] = {}
         self._grouped: dict[GroupPersons, tuple[Value, dict[str, grouping.Reduced]]] = {}
 
     def value(self, node: Node, expr: Expr | None, encoding: Encoding) -> Value:
@@ -320,7 +321,19 @@ class FrameCompiler:
                     self._join(node)
                 if node in self._violated:
                     found.append(self._violated[node])
+            if isinstance(node, Merge) and node.left_checked:
+                with self.builder.stage(JOIN):
+                    found.append(self._repeated(node))
         return found
+
+    def _repeated(self, node: Merge) -> Value:
+        """Whether two rows of a merge's left frame have one key."""
+        b = self.builder
+        if node not in self._left_repeated:
+            key, there = merging.keys(self, (node.left, node.left_on), merging.alone(node), right=True)
+            pairs = runs.arrange(b, key=key, present=there, words=[], ariths=[]).same
+            self._left_repeated[node] = b.invert(b.is_zero(b.count_bits(pairs), pairs.n.bit_length() + 1))
+        return self._left_repeated[node]
 
     def _join(self, node: Merge) -> tuple[Value, Mapping[Demand, Value]]:
         """The match bits of a merge over the left rows, and everything it moves; emitted once."""

@@ -7,7 +7,7 @@ them, and taken back afterwards. Either way nobody learns who has how many rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from secureframe.plan.combining import Concat
 from secureframe.plan.expressions import ColumnRef
 from secureframe.plan.forms import PLANES, PRESENT, SAME, TRUTH, VALID, Encoding, Form, arith, key_encoding, rows_of
 from secureframe.plan.nodes import Aggregation, GroupPersons, Node, Project
+from secureframe.plan.parts import Count
 from secureframe.plan.rosters import KEY, roster, unfiltered
 from secureframe.plan.unions import spans_domains, union_type, widened
 from secureframe.planner.quotients import QuotientShape, rounded_quotient
@@ -82,6 +83,31 @@ class Persons:
         for key_, value in planes.items():
             self._found[rows, key_] = b.pick_rows(first, range(at, at + value.rows))
             at += value.rows
+
+
+def first_of_keys(c: FrameCompiler, frame: Node, keys: Sequence[str], flags: Mapping[Count, Value]) -> dict[Count, Value]:
+    """Return flags of rows, of those that agree in some columns only the first with a flag; in an order of their own.
+
+    Rows in which a key is missing lose their flags.
+    """
+    b = c.builder
+    planes, there = [], [c.value(frame, None, VALID)]
+    for name in keys:
+        type_ = frame.schema[name].type
+        planes.append(c.value(frame, ColumnRef(name), key_encoding(type_, type_)))
+        if type_.nullable:
+            there.append(c.value(frame, ColumnRef(name), PRESENT))
+    stacked = b.rows(list(flags.values()))
+    present = b.all_planes(b.rows(there)) if len(there) > 1 else there[0]
+    key = b.rows(planes) if len(planes) > 1 else planes[0]
+    arranged = runs.arrange(b, key=key, present=present, words=[b.pack(b.and_(stacked, present))], ariths=[])
+    moved = b.unpack(arranged.words[0], stacked.rows)
+    first = b.and_(moved, b.invert(runs.seen_before(b, moved, arranged.same, moved.n)))
+    found, at = {}, 0
+    for part, value in flags.items():
+        found[part] = b.pick_rows(first, range(at, at + value.rows))
+        at += value.rows
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -203,15 +203,34 @@ def as_polars(source: Any, name: str) -> polars.DataFrame:
     for position, column in enumerate(names):
         try:
             if library == "pandas":
-                columns.append(pl.from_pandas(source.iloc[:, position], nan_to_null=True).alias(column))
+                columns.append(_of_pandas(source.iloc[:, position]).alias(column))
             else:
-                columns.append(pl.Series(column, pl.from_arrow(source.column(position))))
+                columns.append(pl.Series(column, pl.from_arrow(_narrowed(source.column(position)))))
         except Exception:  # noqa: BLE001 - the libraries raise many classes, and any of their messages may quote a value
             raise RegistrationError(
                 f"{name}.{column} mixes kinds of values, or holds values of a kind that is not offered (rule: type)",
                 hint="one type a column: numbers, text, bool or dates",
             ) from None
     return pl.DataFrame(columns)
+
+
+def _of_pandas(column: Any) -> polars.Series:
+    """A pandas column; a categorical one of words keeps its categories and their order."""
+    import polars as pl
+
+    words = column.cat.categories.tolist() if str(column.dtype) == "category" else []
+    if words and all(isinstance(word, str) for word in words):
+        return pl.Series(pl.from_pandas(column.astype(object), nan_to_null=True)).cast(pl.Enum(words))
+    return pl.Series(pl.from_pandas(column, nan_to_null=True))
+
+
+def _narrowed(column: Any) -> Any:
+    """A pyarrow column; decimals of 256 bits, which Polars does not have, as those of 128."""
+    if not str(column.type).startswith("decimal256"):
+        return column
+    from pyarrow import decimal128
+
+    return column.cast(decimal128(38, column.type.scale))
 
 
 def _write_private(frame: polars.DataFrame, name: str, directory: Path) -> Path:

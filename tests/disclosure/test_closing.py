@@ -79,6 +79,16 @@ def test_below_and_small_at_every_edge() -> None:
     assert small[0].tolist() == [is_small(int(v), T) for v in values]
 
 
+def test_below_and_small_with_a_limit_for_each_element() -> None:
+    values = np.array([0, 0, 1, 1, 19, 20, 200, HI])
+    limits = [0, 1, 1, 2, 20, 20, 201, HI]
+    job = Job()
+    x = job.arith(values)
+    below, small = job.run(closing.below(job.builder, x, limits, HI), closing.small(job.builder, x, limits, HI))
+    assert below[0].tolist() == [v < limit for v, limit in zip(values, limits, strict=True)]
+    assert small[0].tolist() == [1 <= v < limit for v, limit in zip(values, limits, strict=True)]
+
+
 @FEW
 @given(st.lists(st.tuples(st.integers(0, 30), st.booleans()), min_size=1, max_size=12))
 def test_smallest_is_the_first_least_candidate(items: list[tuple[int, bool]]) -> None:

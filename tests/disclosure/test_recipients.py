@@ -106,6 +106,9 @@ def test_own_rows_do_not_help_a_statistic_over_its_minimum(joined: bool, statist
                         frame["x"].quantile(0.95)
             (number,) = received(fed, OWN, study)
             assert is_withheld(number) == (more == 0)
+            assert f"without the rows of {OWN}" in number.release["rules"][-1]  # type: ignore[attr-defined]
+            assert f"rows of {OWN} are the recipient's own" in fed.explain(study.pending[0].nodes, recipient=OWN)
+            assert "recipient's own" not in fed.explain(study.pending[0].nodes, recipient="registry")
             for nobody in ("registry", OTHER):
                 assert not is_withheld(received(fed, nobody, study)[0]), "it can take away no small remainder"
             assert not is_withheld(sf.collect(*study.pending)[0])
@@ -113,26 +116,18 @@ def test_own_rows_do_not_help_a_statistic_over_its_minimum(joined: bool, statist
 
 @pytest.mark.parametrize("joined", [False, True], ids=["owners' parts", "rows on shares"])
 def test_own_rows_do_not_fill_up_a_complement(joined: bool) -> None:
-    """The cohort leaves out 18 persons, 15 of whom the padder knows."""
-    own, other = people(0, [50] * 85 + [20] * 15, 1), people(1000, [50] * 97 + [20] * 3, 2)
-    with federation(own, other) as fed:
-        frame = stacked(fed, joined=joined)
-        cohort = frame[frame["age"] >= 30]
-        with sf.defer() as study:
-            cohort["x"].mean()
-            cohort["age"].count()
-        for anybody in (OWN, "registry"):
-            mean, count = received(fed, anybody, study)
-            assert is_withheld(mean) and is_withheld(count), "results are passed on"
-    other = people(1000, [50] * 90 + [20] * 10, 2)
-    with federation(own, other) as fed:
-        frame = stacked(fed, joined=joined)
-        cohort = frame[frame["age"] >= 30]
-        with sf.defer() as study:
-            cohort["x"].mean()
-            cohort["age"].count()
-        mean, count = received(fed, OWN, study)
-        assert count == 175 and mean == pytest.approx(pd.concat([own, other]).query("age >= 30")["x"].mean())
+    """The cohort leaves out 18 persons, 15 of whom the padder knows, and might tell others of."""
+    for left_out, withheld in ((3, True), (10, False)):
+        own = people(0, [50] * 85 + [20] * 15, 1)
+        other = people(1000, [50] * (100 - left_out) + [20] * left_out, 2)
+        with federation(own, other) as fed:
+            frame = stacked(fed, joined=joined)
+            cohort = frame[frame["age"] >= 30]
+            with sf.defer() as study:
+                cohort["x"].mean()
+                cohort["age"].count()
+            for recipient in (OWN, "registry"):
+                assert [is_withheld(number) for number in received(fed, recipient, study)] == [withheld, withheld]
 
 
 def test_own_rows_do_not_fill_up_the_complement_of_a_cell() -> None:
@@ -191,7 +186,8 @@ def test_persons_at_both_institutions_count_as_far_as_others_have_rows_of_them()
             assert is_withheld(received(fed, OWN, study)[0]) == withheld
 
 
-def test_sensitive_zeros_are_those_of_the_others() -> None:
+@pytest.mark.parametrize("statistic", ["size", "mean"])
+def test_sensitive_zeros_are_those_of_the_others(statistic: str) -> None:
     """Nobody of the other institution has the diagnosis: the padder's own people do not hide that."""
 
     def sensitive(rows: pd.DataFrame) -> sf.Table:
@@ -199,7 +195,7 @@ def test_sensitive_zeros_are_those_of_the_others() -> None:
             rows,
             columns={
                 "id": sf.key(low=0, high=9999, nullable=False),
-                "hiv": sf.category([0, 1], sensitive=True, nullable=False),
+                "hiv": sf.integer(0, 1, sensitive=True, nullable=False),
             },
             roster_size=200,
             rows_per_person=1,
@@ -207,13 +203,18 @@ def test_sensitive_zeros_are_those_of_the_others() -> None:
         )
 
     own = pd.DataFrame({"id": range(100), "hiv": [0, 1] * 50})
-    other = pd.DataFrame({"id": range(1000, 1060), "hiv": [0] * 60})
-    tables = {OWN: {"people": sensitive(own)}, OTHER: {"people": sensitive(other)}}
-    with sf.simulate(tables, policy="standard", purpose="padding", quiet=True, start=start_in_memory) as fed:
-        with sf.defer() as study:
-            fed["people"].groupby("hiv").size()
-        assert received(fed, OWN, study)[0].isna().all()
-        assert received(fed, "neutral", study)[0].isna().all(), "results are passed on"
+    for ill, withheld in ((0, True), (10, False)):
+        other = pd.DataFrame({"id": range(1000, 1060), "hiv": [1] * ill + [0] * (60 - ill)})
+        tables = {OWN: {"people": sensitive(own)}, OTHER: {"people": sensitive(other)}}
+        with sf.simulate(tables, policy="standard", purpose="padding", quiet=True, start=start_in_memory) as fed:
+            frame = fed["people"]
+            with sf.defer() as study:
+                if statistic == "mean":
+                    frame["hiv"].mean()
+                else:
+                    frame.groupby(sf.cut(frame["hiv"], [0, 1, 2], right=False)).size()
+            for recipient in (OWN, "neutral"):
+                assert is_withheld(received(fed, recipient, study)[0]) == withheld
 
 
 def test_an_affiliated_analyst_is_treated_as_the_institution_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import secureframe as sf
@@ -69,12 +69,17 @@ def test_ties_go_up_on_either_side_of_zero() -> None:
         assert rounding.nearest(grid, value) == wanted
 
 
-@settings(max_examples=5, deadline=None)
+@pytest.mark.parametrize("at_once", [0, rounding.AT_ONCE])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.lists(st.tuples(st.integers(-5000, 5000), st.integers(0, 40)), min_size=1, max_size=12),
-    st.lists(st.fractions(-200, 200, max_denominator=8), min_size=1, max_size=12, unique=True),
+    pairs=st.lists(st.tuples(st.integers(-5000, 5000), st.integers(0, 40)), min_size=1, max_size=12),
+    thresholds=st.lists(st.fractions(-200, 200, max_denominator=8), min_size=1, max_size=40, unique=True),
 )
-def test_points_reached_are_counted_exactly(pairs: list[tuple[int, int]], thresholds: list[Fraction]) -> None:
+def test_points_reached_are_counted_exactly(
+    monkeypatch: pytest.MonkeyPatch, at_once: int, pairs: list[tuple[int, int]], thresholds: list[Fraction]
+) -> None:
+    """All comparisons in one batch, and block by block."""
+    monkeypatch.setattr(rounding, "AT_ONCE", at_once)
     job = Job()
     numerator = Ranged(value=job.arith([p for p, _ in pairs]), lo=-5000, hi=5000)
     denominator = Ranged(value=job.arith([q for _, q in pairs]), lo=0, hi=40)

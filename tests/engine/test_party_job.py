@@ -43,6 +43,7 @@ def _admitted(program: Program) -> AdmittedJob:
         plan_digest=DIGEST,
         owners=("clinic",),
         stages=program.stages,
+        analyst="ana",
         recipient_key=base64.b64encode(RECIPIENT.public_key().public_bytes_raw()).decode(),
         program=program,
     )

@@ -262,25 +262,27 @@ def test_another_institutions_key_opens_nothing(two: sf.Federation, kept: Path, 
         sf.received(stolen)[0].open()
 
 
-@pytest.mark.parametrize("change", ["package", "request", "job", "nothing left"])
-def test_a_changed_file_is_refused(kept: Path, change: str) -> None:
-    record = json.loads(kept.read_text())
-    match change:
-        case "package":
-            record["packages"] = [record["packages"][0], record["packages"][2], record["packages"][1]]
-        case "request":
-            record["request"] = record["signature"]
-        case "job":
-            record["job"] = "0" * 32
-        case _:
-            record = {}
-    original = kept.read_text()
-    kept.write_text(json.dumps(record))
-    try:
-        with pytest.raises(SecureFrameError):
-            sf.received(kept.parent.parent)[-1].open()
-    finally:
-        kept.write_text(original)
+def changed(path: Path, **changes: Any) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_packages_in_another_order_are_refused(kept: Path) -> None:
+    first, second, third = json.loads(kept.read_text())["packages"]
+    changed(kept, packages=[first, third, second])
+    with pytest.raises(ProtocolAborted, match="cannot be opened"):
+        sf.received(kept.parent.parent)[kept.stem].open()
+    kept.unlink()
+
+
+@pytest.mark.parametrize(
+    "change", [{"request": "AAAA"}, {"job": "0" * 32}, {"recipient": "east"}, {"catalog": {}}, {"version": "0"}]
+)
+def test_a_file_that_is_no_result_is_left_out(two: sf.Federation, kept: Path, change: dict[str, Any]) -> None:
+    others = len(sf.received(two["north"])) - 1
+    changed(kept, **change)
+    with pytest.warns(UserWarning, match=f"{kept.name} is no result"):
+        assert len(sf.received(two["north"])) == others
+    kept.unlink()
 
 
 def test_results_are_listed_without_being_opened(two: sf.Federation, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +30,12 @@ PATIENTS = {
     "male": sf.boolean(nullable=False),
     "entered": sf.date(FIRST, LAST, nullable=True),
 }
-LABS = {"id": PERSON, "cost": sf.integer(-(2**39), 2**39, nullable=True), "high": sf.boolean(nullable=False)}
+LABS = {
+    "id": PERSON,
+    "cost": sf.integer(-(2**39), 2**39, nullable=True),
+    "high": sf.boolean(nullable=False),
+    "taken": sf.timestamp(datetime.datetime(2021, 2, 3, 4, 5), datetime.datetime(2021, 6, 30, 23, 59), "min", nullable=True),
+}
 
 
 def patients(start: int) -> pd.DataFrame:
@@ -55,7 +61,10 @@ def labs() -> pd.DataFrame:
     ids = random.choice(np.arange(1, 2 * PERSONS + 1), 500, replace=False)
     cost = pd.array(random.integers(-(2**39), 2**39, 500), dtype="Int64")
     cost[:30] = pd.NA
-    return pd.DataFrame({"id": ids, "cost": cost, "high": random.integers(0, 2, 500).astype(bool)})
+    taken = pd.Timestamp(2021, 2, 4) + pd.to_timedelta(random.integers(0, 146 * 1440, 500), unit="min")
+    frame = pd.DataFrame({"id": ids, "cost": cost, "high": random.integers(0, 2, 500).astype(bool), "taken": taken.as_unit("us")})
+    frame.loc[:9, "taken"] = pd.Timestamp(2021, 4, 30, 23, 59)
+    return frame
 
 
 @dataclass(frozen=True)
@@ -160,6 +169,23 @@ def test_tables(placed: Placed) -> None:
     assert_frame_equal(shown, wanted.loc[shown.index], check_freq=False, **LAYOUT)
 
 
+def test_what_an_owner_cannot_compute_exactly_is_refused_before_anything_runs(fed: sf.Federation) -> None:
+    """In columns, in conditions and in reductions, wherever the rest of the statement is computed."""
+    labs = fed["lab.labs"]
+    assert np.isfinite((labs["cost"] * 2**80).mean())
+    before = fed.last_job
+    wide = labs["cost"] * 2**80
+    for statement in (
+        lambda: (wide * 2**10).mean(),
+        lambda: labs[wide * labs["cost"] > 3]["cost"].mean(),
+        lambda: fed["north.patients"].merge(labs.assign(w=wide * 2**10), on="id")["w"].std(),
+        lambda: (labs["cost"] + 1)[labs["high"] & (wide * wide > 1)].mean(),
+    ):
+        with pytest.raises(sf.RangeError, match="126 bits") as caught:
+            statement()
+        assert "Hint:" in str(caught.value) and fed.last_job is before
+
+
 def test_aggregates_that_no_ring_holds_are_refused_before_anything_runs(fed: sf.Federation) -> None:
     frame = fed["north.patients"].merge(fed["lab.labs"], on="id")
     wide = frame.assign(wide=frame["cost"] * 2**80 * frame["age"])["wide"]
@@ -168,3 +194,23 @@ def test_aggregates_that_no_ring_holds_are_refused_before_anything_runs(fed: sf.
     with pytest.raises(sf.RangeError, match="too wide") as caught:
         wide.kurtosis()
     assert "Hint:" in str(caught.value) and fed.last_job is before
+
+
+@pytest.mark.parametrize("rule", ["W", "ME", "MS"])
+def test_time_stamps_are_resampled(fed: sf.Federation, rule: str) -> None:
+    """The last minute of a month is in that month; at the owner, and merged onto the rows of others."""
+    clear = patients(1).merge(labs(), on="id")
+    with sf.defer() as study:
+        fed["lab.labs"].resample(rule, on="taken").size()
+        fed["north.patients"].merge(fed["lab.labs"], on="id").resample(rule, on="taken")["age"].agg(["count", "mean"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sf.SuppressedWarning)
+        counts, means = study.collect()
+    for found, wanted in (
+        (counts, labs().resample(rule, on="taken").size()),
+        (means["count"], clear.resample(rule, on="taken")["age"].count()),
+        (means["mean"], clear.resample(rule, on="taken")["age"].mean()),
+    ):
+        shown = found.dropna()
+        assert len(shown) >= 4 and set(wanted.index) <= set(found.index)
+        assert np.allclose(shown.astype(float), wanted.reindex(shown.index, fill_value=0).astype(float), rtol=1e-9)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
+from secureframe.plan import operations as o
 from secureframe.plan.combining import Concat, Distinct, Merge
 from secureframe.plan.envelope import check_parameters
 from secureframe.results.released import SUPPRESSED, ReleasedTable
@@ -139,6 +140,18 @@ class PooledSession:
                 return pd.Series(cut, index=rows.index)
             case e.Quantise(x, step):
                 return (column(x) / float(step)).round() * float(step)
+            case o.FloorDivide(left, right):
+                return column(left) // column(right)
+            case o.Modulo(left, right):
+                return column(left) % column(right)
+            case o.MapValues(x, keys, values):
+                return column(x).map(dict(zip(map(plain, keys), map(plain, values), strict=True)))
+            case o.DatePart(x, part):
+                dates = column(x).dt
+                return dates.to_period(part[7:-1]).astype("string") if part.startswith("period") else getattr(dates, part)
+            case o.Text(x, how, arguments):
+                options = {"regex": False} if how == "contains" else {}
+                return getattr(column(x).str, how)(*arguments, **options)
         raise TypeError(expr)
 
     # -- releases ----------------------------------------------------------------------------------------------------

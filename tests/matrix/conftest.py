@@ -11,7 +11,6 @@ import secureframe as sf
 from secureframe.disclosure.policy import Policy
 from secureframe.disclosure.release import Rules
 from secureframe.mpc.program import Value
-from secureframe.plan.parts import Piece
 from secureframe.testing import start_in_memory
 from tests.matrix.data import Sample
 from tests.matrix.layouts import LAYOUTS, clear, start
@@ -102,8 +101,8 @@ def oracle() -> Callable[[str, bool], Any]:
 def nothing_withheld(monkeypatch: pytest.MonkeyPatch) -> None:
     """Release every cell, so that the smallest is compared too; the rules have tests of their own."""
 
-    def released(self: Rules, _: Piece) -> Value:
-        return self.b.zeros("bits", 1, self.node.cells)
+    def released(self: Rules) -> Value:
+        return self.b.zeros("bits", 1, self.node.cells * len(self.breakdown.pieces))
 
     monkeypatch.setattr(Rules, "withheld", released)
 

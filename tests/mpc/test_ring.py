@@ -55,6 +55,26 @@ def test_arrays_of_other_types_are_refused() -> None:
         ring.from_array(np.array([[1.5]]), 1)
 
 
+@pytest.mark.parametrize("n", [2047, 2048, 2049, 4160, 6209])
+@pytest.mark.parametrize("width", [1, 33, 64, 65])
+def test_planes_of_many_words(n: int, width: int) -> None:
+    """More blocks than are transposed side by side."""
+    generator = np.random.default_rng(n)
+    rows = (width + 63) // 64
+    words = generator.integers(0, 2**64, (rows, n), dtype=np.uint64)
+    places = np.arange(width)
+    bits = (words[places // 64] >> (places % 64).astype(np.uint64)[:, None] & np.uint64(1)).astype(bool)
+    planes = bitplanes.from_words(words, width)
+    assert np.array_equal(bitplanes.to_bools(planes, n), bits)
+    kept = words.copy()
+    if width % 64:
+        kept[-1] &= np.uint64((1 << width % 64) - 1)
+    assert np.array_equal(bitplanes.to_words(planes, n), kept)
+    index = generator.integers(0, n, n + 70)
+    for found, plain in zip(bitplanes.gather_words(bitplanes.paired(words, ~words), index, width), (bits, ~bits), strict=True):
+        assert np.array_equal(bitplanes.to_bools(found, n + 70), plain[:, index])
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
@@ -77,7 +97,9 @@ def test_planes_are_words_on_their_side(seed: int, n: int, width: int, start: in
     assert np.array_equal(bitplanes.to_words(planes, n), kept)
     assert np.array_equal(bitplanes.from_bools(bits), planes)
     index = generator.integers(0, n, count)
-    assert np.array_equal(bitplanes.to_bools(bitplanes.gather_words(words, index, width), count), bits[:, index])
+    gathered = bitplanes.gather_words(bitplanes.paired(words, ~words), index, width)
+    assert np.array_equal(bitplanes.to_bools(gathered[0], count), bits[:, index])
+    assert np.array_equal(bitplanes.to_bools(gathered[1], count), ~bits[:, index])
     assert np.array_equal(bitplanes.to_bools(bitplanes.gather_bits(planes, index), count), bits[:, index])
     start, stop = start % n, min(n, start % n + count)
     assert np.array_equal(bitplanes.to_bools(bitplanes.cut_bits(planes, start, stop), stop - start), bits[:, start:stop])

@@ -20,6 +20,7 @@ from secureframe.plan import nodes as n
 from secureframe.plan.codec import canonical, parse
 from secureframe.plan.combining import Merge
 from secureframe.plan.envelope import Plan, check_parameters, new_plan, parameters_of, read_plan
+from secureframe.plan.shown import Shown
 from secureframe.schema.types import Scalar, number_type
 from tests.plan.test_nodes import PEOPLE, SCORES, linked
 
@@ -51,6 +52,13 @@ def test_a_request_comes_back() -> None:
     assert again == sent
     assert again.to_bytes() == sent.to_bytes()
     assert again.owners == ("clinic", "labor")
+
+
+def test_how_results_are_shown_comes_back_and_is_no_part_of_the_question() -> None:
+    shown = Shown(title="how many", releases=(0,), form={"function": "one_number", "arguments": [], "named": {}})
+    sent = plan(results=(shown, Shown(title="again", releases=(0, 0))))
+    assert read_plan(sent.to_bytes(), TABLES) == sent
+    assert sent.digest == plan().digest
 
 
 def test_one_question_has_one_digest() -> None:
@@ -165,6 +173,18 @@ def request(*path: str, to: Any) -> bytes:
         (("envelope", "policies", "clinic"), {"threshold": "1"}),
         (("envelope", "versions", "clinic.people"), True),
         (("envelope", "policy"), "open"),
+        (("envelope", "results"), None),
+        (("envelope", "results"), {}),
+        (("envelope", "results"), ["size"]),
+        (("envelope", "results"), [{"title": "t", "releases": ["0"]}]),
+        (("envelope", "results"), [{"title": "t", "releases": ["1"], "form": None}]),
+        (("envelope", "results"), [{"title": "t", "releases": ["00"], "form": None}]),
+        (("envelope", "results"), [{"title": "t", "releases": [], "form": None}]),
+        (("envelope", "results"), [{"title": "t", "releases": "0", "form": None}]),
+        (("envelope", "results"), [{"title": "\x1b[31m", "releases": ["0"], "form": None}]),
+        (("envelope", "results"), [{"title": "t" * 201, "releases": ["0"], "form": None}]),
+        (("envelope", "results"), [{"title": "t", "releases": ["0"], "form": "one_number"}]),
+        (("envelope", "results"), [{"title": "t", "releases": ["0"], "form": None, "more": ""}]),
     ],
     ids=str,
 )

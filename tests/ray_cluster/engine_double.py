@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from secureframe.engine.kept import KeptShares
 from secureframe.errors import PlanError, PolicyError, RegistrationError
 from secureframe.governance.identity import verify
 from secureframe.mpc.channel import Channel
@@ -101,7 +102,9 @@ class Institution:
 
 
 class PartyJob:
-    def __init__(self, job: AdmittedJob, index: int, channel: Channel, keys: PartyKeys, dealt: dict[str, bytes]) -> None:
+    def __init__(
+        self, job: AdmittedJob, index: int, channel: Channel, keys: PartyKeys, dealt: dict[str, bytes], kept: KeptShares
+    ) -> None:
         self._job, self._index, self._channel, self._keys, self._dealt = job, index, channel, keys, dealt
         assert set(dealt) == set(job.owners)
 
@@ -126,3 +129,6 @@ class PartyJob:
             "next": base64.b64encode(hashlib.sha256(self._keys.next).digest()).decode(),
         }
         return json.dumps(record).encode()
+
+    def settle(self) -> None:
+        """Nothing is kept."""

@@ -45,8 +45,21 @@ def test_health_and_catalog(served: Served) -> None:
 def test_openapi_describes_the_routes(served: Served) -> None:
     with served.client() as client:
         paths = client.get("/openapi.json").json()["paths"]
-    assert set(paths) == {"/health", "/catalog", "/jobs", "/jobs/{job_id}", "/packages/{job_id}/{party}"}
+    known = {"/health", "/catalog", "/kept", "/saved", "/saved/{name}", "/analysts", "/jobs", "/jobs/{job_id}"}
+    assert set(paths) == known | {"/packages/{job_id}/{party}"}
     assert "application/json" in paths["/jobs"]["post"]["requestBody"]["content"]
+
+
+def test_what_is_kept_is_told_to_whose_it_is(served: Served) -> None:
+    for name, analyst in (("ana", served.ana), ("ben", served.ben)):
+        key = analyst.public()["verify_key"]
+        with served.client(name) as client:
+            assert client.get("/kept").json() == {"digest": f"job of {key}"}
+            assert client.delete("/kept").json() == {"forgotten": True}
+        assert served.party.calls[-1] == f"forget {key}"
+    served.party.lost = True
+    with served.client() as client:
+        assert client.get("/kept").json() == {}
 
 
 def test_no_certificate_no_answer(served: Served) -> None:

@@ -1,0 +1,80 @@
+"""A notebook in a process of its own: connects with the file it is given, and does what its arguments say.
+
+``python -m tests.ray_cluster.notebook FILE WORK``; every line it prints is a JSON record.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+import warnings
+from typing import Any
+
+import secureframe as sf
+from ray_cluster.connect import connect
+from secureframe.federation import Federation
+
+
+def joined(fed: Federation) -> sf.SecureFrame:
+    return fed["patients"].merge(fed["registry"], on="id")
+
+
+def tell(**record: Any) -> None:
+    print(json.dumps(record), flush=True)
+
+
+def answers(fed: Federation, rounds: int) -> None:
+    """Ask by turns for what is one institution's and what is several institutions', beside whoever else asks."""
+    for number in range(rounds):
+        started = time.monotonic()
+        table = joined(fed).groupby("male")["w"].agg(["count", "mean"])
+        assert fed.last_job is not None
+        rounds_of = {stage.name: stage.rounds for stage in fed.last_job.stages}
+        mean = fed["patients"][fed["patients"]["age"] >= 40 + number]["x"].mean()
+        tell(
+            number=number,
+            began=started,
+            ended=time.monotonic(),
+            join=rounds_of["join"],
+            counts=[int(n) for n in table["count"]],
+            means=[float(m) for m in table["mean"]],
+            mean=float(mean),
+        )
+
+
+def interrupted(fed: Federation) -> None:
+    """Interrupt a statement once its first stage has ended, as the notebook's stop button does; then ask again."""
+    backend: Any = fed._backend
+    run = backend.run
+
+    def stopped(request: bytes, signature: bytes, progress: Any) -> Any:
+        return run(request, signature, lambda *stage: os.kill(os.getpid(), signal.SIGINT))
+
+    backend.run = stopped
+    started = time.monotonic()
+    try:
+        joined(fed)["w"].mean()
+        tell(interrupted=False)
+    except KeyboardInterrupt:
+        tell(interrupted=True, seconds=time.monotonic() - started)
+    backend.run = run
+    answers(fed, 1)
+
+
+def main() -> None:
+    path, work = sys.argv[1:]
+    warnings.simplefilter("ignore")
+    with sf.connect(path, quiet=True, start=connect) as fed:
+        tell(connected=[m.name for m in fed.members], purpose=fed.purpose)
+        sys.stdin.readline()
+        if work == "interrupt":
+            interrupted(fed)
+        else:
+            answers(fed, int(work))
+
+
+if __name__ == "__main__":
+    main()
