@@ -99,11 +99,11 @@ def everything_on_shares() -> Iterator[None]:
 
 
 def expected(fed: sf.Federation, question: Question) -> tuple[Prediction, list[Summarise]]:
-    """Return what a statement is expected to cost, as it would be compiled now, and its releases."""
+    """Return what a statement is expected to cost, as it would be compiled now, from what is kept now, and its releases."""
     with sf.defer() as study:
         question.ask(fed)
     nodes = list(dict.fromkeys(node for pending in study.pending for node in pending.nodes))
-    return predict(fed._compiled(fed._plan(nodes, {}))), nodes
+    return predict(fed._prepared(nodes, {})[1]), nodes
 
 
 def asked(fed: sf.Federation, question: Question) -> tuple[Any, Run]:
@@ -179,7 +179,10 @@ def run(progress: Callable[[str], None]) -> list[Compared]:
 
 
 def _compared(fed: sf.Federation, question: Question) -> Compared:
+    # Nothing that an earlier statement left is used: each is measured as if it were the first.
+    fed._backend.forget_kept()
     answer, placed = asked(fed, question)
+    fed._backend.forget_kept()
     with everything_on_shares():
         _, nodes = expected(fed, question)
         other, on_shares = asked(fed, question)

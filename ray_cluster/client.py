@@ -31,6 +31,7 @@ _GRACE_SECONDS = 4.0
 _INTERRUPT_SECONDS = 2.0
 _CANCEL_INTERVAL = 0.1
 _REMEMBERED = 1024
+_SAVING_SECONDS = 60.0
 
 Event = dict[str, Any]
 Put = Callable[[str, Event], None]
@@ -106,13 +107,38 @@ class GatewayClient:
 
     def invite(self, body: bytes, signature: bytes) -> None:
         """Have the institution admit another analyst."""
-        headers = {SIGNATURE_HEADER: base64.b64encode(signature).decode("ascii"), "content-type": "application/json"}
+        self._asked("POST", "/analysts", body, signature)
+
+    def save(self, body: bytes, signature: bytes) -> None:
+        """Have the institution save a frame, and its party its part of what is kept of it."""
+        self._asked("POST", "/saved", body, signature)
+
+    def load(self, name: str) -> dict[str, Any]:
+        """Return a saved frame as the institution has it; its party takes up its part again."""
+        record: dict[str, Any] = self._asked("GET", f"/saved/{name}").json()
+        return record
+
+    def saved(self) -> list[str]:
+        """Return the names of this analyst's saved frames at the institution."""
+        names: list[str] = self._asked("GET", "/saved").json()
+        return names
+
+    def forget_saved(self, name: str) -> bool:
+        """Remove a saved frame at the institution; return whether there was one."""
+        return bool(self._asked("DELETE", f"/saved/{name}").json()["removed"])
+
+    def _asked(self, method: str, path: str, body: bytes | None = None, signature: bytes = b"") -> httpx.Response:
+        """Return the answer to a request; `SecureFrameError` where it is refused or nobody answers."""
+        headers = {"content-type": "application/json"}
+        if body is not None:
+            headers[SIGNATURE_HEADER] = base64.b64encode(signature).decode("ascii")
         try:
-            answer = self._http.post("/analysts", content=body, headers=headers, timeout=10.0)
+            answer = self._http.request(method, path, content=body, headers=headers, timeout=_SAVING_SECONDS)
         except httpx.HTTPError as error:
             raise self._lost() from error
         if answer.status_code != 200:
             raise self._refusal(answer)
+        return answer
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job at this institution; a gateway that is gone runs none."""
@@ -250,6 +276,23 @@ class FederationClient:
         """Have every institution admit another analyst; `SecureFrameError` where one refuses."""
         list(self._pool.map(lambda gateway: gateway.invite(body, signature), self._gateways))
 
+    def save(self, body: bytes, signature: bytes) -> None:
+        """Have every institution save a signed frame, and every party its part of what is kept of it."""
+        list(self._pool.map(lambda gateway: gateway.save(body, signature), self._gateways))
+
+    def load(self, name: str) -> list[dict[str, Any]]:
+        """Return a saved frame as each institution has it; parties take up their parts again."""
+        return list(self._pool.map(lambda gateway: gateway.load(name), self._gateways))
+
+    def saved(self) -> list[str]:
+        """Return the names of this analyst's saved frames, at whichever institutions."""
+        return sorted({name for names in self._pool.map(GatewayClient.saved, self._gateways) for name in names})
+
+    def forget_saved(self, name: str) -> bool:
+        """Remove a saved frame at every institution; return whether there was one."""
+        found = list(self._pool.map(lambda gateway: gateway.forget_saved(name), self._gateways))
+        return any(found)
+
     def cancel(self, job_id: str) -> None:
         """Cancel a job of this analyst at every institution until all have ended; harmless where it has ended."""
         with self._lock:
@@ -333,10 +376,10 @@ class _Job:
 
 
 def _packages(texts: list[str | None]) -> tuple[bytes, bytes, bytes] | None:
-    """The packages of all parties, or None where all of them went to an institution; `TypeError` where only some did."""
+    """The packages of all parties, or None where all of them went to an institution; `ValueError` where only some did."""
     if all(text is None for text in texts):
         return None
-    first, second, third = (base64.b64decode(str(text), validate=True) for text in texts)
+    first, second, third = (base64.b64decode(text, validate=True) for text in texts if text is not None)
     return first, second, third
 
 

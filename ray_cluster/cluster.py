@@ -162,6 +162,12 @@ class RemoteParty:
     def forget(self, analyst: str) -> None:
         self._call("forget", analyst)
 
+    def save(self, analyst: str, name: str, digests: list[str]) -> None:
+        self._call("save", analyst, name, digests)
+
+    def restore(self, analyst: str, name: str, current: bool) -> None:
+        self._call("restore", analyst, name, current)
+
     def cancel(self, job_id: str) -> None:
         with suppress(ActorBusy):
             self._call("cancel", job_id, timeout=_ANSWER_SECONDS)
@@ -269,7 +275,9 @@ class PartyActor(_ActorBase):
         settings = self._settings
         assert settings.party is not None
         compute = _load(settings.party_job)
-        self._host = PartyHost(settings.identity(), settings.party, compute, settings.port, settings.records())
+        self._host = PartyHost(
+            settings.identity(), settings.party, compute, settings.port, settings.records(), Path(settings.directory)
+        )
         return {"address": list(self._host.address)}
 
     def configure(self, description: dict[str, Any]) -> dict[str, Any]:
@@ -296,6 +304,12 @@ class PartyActor(_ActorBase):
 
     def forget(self, analyst: str) -> None:
         self._host.forget(analyst)
+
+    def save(self, analyst: str, name: str, digests: list[str]) -> None:
+        self._host.save(analyst, name, digests)
+
+    def restore(self, analyst: str, name: str, current: bool) -> None:
+        self._host.restore(analyst, name, current)
 
     def cancel(self, job_id: str) -> None:
         self._host.cancel(job_id)

@@ -57,6 +57,18 @@ class GatewayBackend(Backend):
     def forget_kept(self) -> None:
         self._client.forget_kept()
 
+    def save(self, body: bytes, signature: bytes) -> None:
+        self._client.save(body, signature)
+
+    def load(self, name: str) -> list[dict[str, Any]]:
+        return self._client.load(name)
+
+    def saved(self) -> list[str]:
+        return self._client.saved()
+
+    def forget_saved(self, name: str) -> bool:
+        return self._client.forget_saved(name)
+
     def close(self) -> None:
         self.forget_kept()
         self._client.close()

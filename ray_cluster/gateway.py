@@ -147,6 +147,35 @@ def create_application(host: InstitutionHost) -> FastAPI:
         await run_in_threadpool(host.forget, caller_key(request))
         return {"forgotten": True}
 
+    @application.get("/saved", summary="The names of the caller's saved frames")
+    async def saved(request: Request) -> list[str]:
+        return await run_in_threadpool(lambda: host.shelf.names(caller_key(request)))
+
+    @application.post("/saved", summary="Save a signed frame", openapi_extra=_PLAN_BODY, response_model=None)
+    async def save(
+        request: Request, x_secureframe_signature: Annotated[str, Header(description="Ed25519 signature, base64")]
+    ) -> JSONResponse:
+        verify_key = caller_key(request)
+        body = await read_body(request)
+        try:
+            signature = base64.b64decode(x_secureframe_signature, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise HTTPException(400, "the signature is not base64") from error
+
+        def work() -> dict[str, Any]:
+            host.save(body, signature, verify_key)
+            return {"saved": True}
+
+        return await _told(host, work)
+
+    @application.get("/saved/{name}", summary="A saved frame, whose kept shares the party takes up again", response_model=None)
+    async def load(request: Request, name: str) -> JSONResponse:
+        return await _told(host, lambda: host.load(name, caller_key(request)))
+
+    @application.delete("/saved/{name}", summary="Remove a saved frame", response_model=None)
+    async def remove(request: Request, name: str) -> JSONResponse:
+        return await _told(host, lambda: {"removed": host.shelf.forget(caller_key(request), name)})
+
     @application.post("/analysts", summary="Admit another analyst; in a simulation, by who started it", response_model=None)
     async def invite(
         request: Request, x_secureframe_signature: Annotated[str, Header(description="Ed25519 signature, base64")]
@@ -222,6 +251,17 @@ def create_application(host: InstitutionHost) -> FastAPI:
         return JSONResponse({"taken": True})
 
     return application
+
+
+async def _told(host: InstitutionHost, work: Callable[[], dict[str, Any]]) -> JSONResponse:
+    """Answer with what some work returns; of a failure no more than an error of SecureFrame says."""
+    try:
+        return JSONResponse(await run_in_threadpool(work))
+    except SecureFrameError as error:
+        return refusal(403 if isinstance(error, PolicyError) else 422, error)
+    except Exception as error:  # noqa: BLE001  # what it says stays in the institution's log
+        _log.exception("a saved frame could not be served")
+        return refusal(500, SecureFrameError(f"an internal error ({type(error).__name__})", institution=host.name))
 
 
 async def _lines(events: asyncio.Queue[dict[str, Any]]) -> AsyncIterator[bytes]:

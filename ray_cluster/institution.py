@@ -19,7 +19,10 @@ from ray_cluster.guests import Guests
 from ray_cluster.identities import ProcessIdentity, key_text
 from ray_cluster.job_run import Emit, JobRun, PartyHandle, PartyLost
 from ray_cluster.links import Dialer
-from secureframe.errors import PartyUnavailable, PolicyError
+from secureframe.engine.catalog import Catalog
+from secureframe.engine.saved import SavedFrames, storage_key
+from secureframe.engine.shelf import Shelf
+from secureframe.errors import PartyUnavailable, PlanError, PolicyError
 from secureframe.governance.identity import InstitutionIdentity, verify
 
 if TYPE_CHECKING:
@@ -55,6 +58,7 @@ class InstitutionHost:
         self._runs: dict[str, tuple[str, JobRun]] = {}
         self._admitting = 0
         self.guests: Guests | None = None
+        self._directory = directory
         self._courier: Courier | None = None
         self._lock = threading.Lock()
         if directory is not None:
@@ -112,6 +116,27 @@ class InstitutionHost:
         if self.guests is None:
             raise PolicyError("this institution says itself who may ask", institution=self.name)
         self.guests.invite(body, signature, verify_key)
+
+    @property
+    def shelf(self) -> Shelf:
+        """The frames that analysts have saved here."""
+        if self._directory is None or self._description is None:
+            raise PlanError(f"{self.name} saves no frames", institution=self.name)
+        entries = {m.name: self._description.catalog[m.name] for m in self._description.members}
+        return Shelf(SavedFrames(self._directory, storage_key(self._identity.key)), lambda: Catalog.from_entries(entries))
+
+    def save(self, body: bytes, signature: bytes, verify_key: str) -> None:
+        """Keep a frame that its analyst has signed, and have the party keep its part."""
+        keepsake = self.shelf.save(body, signature, verify_key)
+        if self._party is not None:
+            self._party.save(verify_key, keepsake.name, list(keepsake.kept))
+
+    def load(self, name: str, verify_key: str) -> dict[str, Any]:
+        """Return a saved frame, and have the party take up its part again."""
+        record, current = self.shelf.load(verify_key, name)
+        if self._party is not None:
+            self._party.restore(verify_key, name, current)
+        return record
 
     def kept(self, verify_key: str) -> dict[str, str]:
         """Return what the institution's party keeps of an analyst's earlier statements: for each digest the job it comes from."""

@@ -26,6 +26,8 @@ from ray_cluster.links import Caller, Dialer, Link, LinkFailed, Listener, OpenSo
 from ray_cluster.records import save_payloads
 from ray_cluster.tls_channel import TlsChannel
 from secureframe.engine.kept import KeptShares
+from secureframe.engine.saved import SavedFrames, storage_key
+from secureframe.engine.shelf import restore_shares, save_shares
 from secureframe.mpc.channel import Recorder
 from secureframe.mpc.randomness import PartyKeys
 
@@ -69,6 +71,8 @@ class PartyHost:
         Where to accept links; 0 for any free port.
     records : Path, optional
         Where to keep what was sent above TLS, a file a job; for the leak tests only.
+    directory : Path, optional
+        The institution's private directory, in which analysts' saved frames lie; without one none are saved.
     """
 
     def __init__(
@@ -78,7 +82,9 @@ class PartyHost:
         compute: Callable[[AdmittedJob, int, TlsChannel, PartyKeys, dict[str, bytes], KeptShares], PartyJob],
         port: int,
         records: Path | None = None,
+        directory: Path | None = None,
     ) -> None:
+        self._saved = None if directory is None else SavedFrames(directory, storage_key(identity.key))
         self.index = index
         self._compute = compute
         self._identity = identity
@@ -141,6 +147,16 @@ class PartyHost:
     def forget(self, analyst: str) -> None:
         """Drop what is kept of an analyst's statements."""
         self._kept.forget(analyst)
+
+    def save(self, analyst: str, name: str, digests: list[str]) -> None:
+        """Write down this party's part of a saved frame, encrypted."""
+        if self._saved is not None:
+            save_shares(self._saved, self._kept, analyst, name, digests)
+
+    def restore(self, analyst: str, name: str, current: bool) -> None:
+        """Take up this party's part of a saved frame again, or drop it where data or policies have changed."""
+        if self._saved is not None:
+            restore_shares(self._saved, self._kept, analyst, name, current=current)
 
     def cancel(self, job_id: str) -> None:
         """Close a job's links, which aborts it here and at the other parties; from any thread, and also before it is opened."""

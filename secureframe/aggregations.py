@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from secureframe import releases
+from secureframe import distinct, releases
 from secureframe.errors import DisclosureError, PlanError
 from secureframe.groupby import EXTREME, RELEASED
 from secureframe.operands import Source, added
@@ -15,9 +15,9 @@ from secureframe.pending import Pending
 from secureframe.plan.expressions import Expr
 from secureframe.plan.nodes import Summarise
 from secureframe.results.forms import Form
-from secureframe.results.shape import column_series, dtype_of, matrix
+from secureframe.results.shape import chosen_frame, column_series
 
-OFFERED = tuple(kind for kind in RELEASED if kind != "size")
+OFFERED = tuple(kind for kind in RELEASED if kind not in ("size", "nunique"))
 
 
 def kind_of(how: Any) -> str:
@@ -34,6 +34,8 @@ def kind_of(how: Any) -> str:
         raise PlanError("Python functions cannot run on hidden rows", hint=", ".join(map(repr, OFFERED)))
     if how in OFFERED:
         return how
+    if how == "nunique":
+        raise PlanError("nunique is made of tables of its own, not beside other statistics", hint="df['stage'].nunique()")
     if how in EXTREME:
         raise DisclosureError(f"{how} shows single persons' values", hint="'median', or df['age'].robust_range()")
     raise PlanError(f"{how!r} is not offered in agg", hint=", ".join(map(repr, OFFERED)))
@@ -53,6 +55,8 @@ def kinds_of(func: Any) -> list[str]:
 
 def of_column(source: Source, label: str | None, expr: Expr, func: Any) -> Pending[Any]:
     """One statistic of a column as a number, several as a Series."""
+    if func == "nunique":
+        return distinct.of_column(source, label, expr)
     if isinstance(func, str):
         return releases.of_column(source, label, expr, kind_of(func))
     kinds = kinds_of(func)
@@ -74,8 +78,10 @@ def of_frame(source: Source, func: Any) -> Pending[Any]:
     asked for is missing, as in pandas.
     """
     schema = source.node.schema
+    if func == "nunique":
+        return distinct.of_columns(source, distinct.countable(schema, [source.node.person_key or ""]))
     if isinstance(func, str):
-        return releases.of_columns(source, releases.suitable(kind_of(func), schema), func)
+        return releases.of_columns(source, releases.suitable(kind_of(func), schema), kind_of(func))
     if not isinstance(func, Mapping):
         kinds = kinds_of(func)
         names = releases.suitable("mean" if set(kinds) - {"count"} else "count", schema)
@@ -103,14 +109,5 @@ def of_frame(source: Source, func: Any) -> Pending[Any]:
 def _table(source: Source, asked: Mapping[str, Sequence[str]], rows: Sequence[str]) -> Pending[pd.DataFrame]:
     pairs = [(name, kind) for name, kinds in asked.items() for kind in kinds]
     release = Summarise(source.node, (), tuple(releases.statistic(kind, name) for name, kind in pairs))
-
-    def shape(tables: Sequence[Any]) -> pd.DataFrame:
-        (table,) = tables
-        found = {
-            pair: (values[0], dtype_of(statistic, table.node))
-            for pair, statistic, values in zip(pairs, table.node.statistics, table.values, strict=True)
-        }
-        cells = [[found.get((name, row), (None, found[name, kinds[0]][1])) for row in rows] for name, kinds in asked.items()]
-        return matrix(tables, pd.Index(list(rows)), pd.Index(list(asked)), cells)
-
-    return Pending(source.session, [release], source.parameters, shape, f"{len(pairs)} statistics")
+    form = Form(chosen_frame, rows, list(asked.items()))
+    return Pending(source.session, [release], source.parameters, form, f"{len(pairs)} statistics")

@@ -127,5 +127,21 @@ class Backend(ABC):
         """Have all parties drop what they keep of this analyst's earlier statements."""
 
     @abstractmethod
+    def save(self, body: bytes, signature: bytes) -> None:
+        """Have every institution keep a signed frame, and every party its part of what is kept of it."""
+
+    @abstractmethod
+    def load(self, name: str) -> list[dict[str, Any]]:
+        """Return a saved frame as each institution has it (body, signature, current); parties take up their parts again."""
+
+    @abstractmethod
+    def saved(self) -> list[str]:
+        """Return the names of this analyst's saved frames."""
+
+    @abstractmethod
+    def forget_saved(self, name: str) -> bool:
+        """Remove a saved frame everywhere; return whether there was one."""
+
+    @abstractmethod
     def close(self) -> None:
         """End everything that the backend started; calling it twice is harmless."""

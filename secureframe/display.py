@@ -100,14 +100,8 @@ def series_html(node: Node, expr: Expr, name: str | None) -> str:
     return f'<div class="secureframe"><p>{"<br>".join(escape(line) for line in _series_facts(node, expr, name))}</p></div>'
 
 
-def lineage_text(node: Node, depth: int = 0) -> str:
-    """Return how a frame was made, the last step first, inputs indented below it."""
-    lines = ["  " * depth + _step(node)]
-    lines += [lineage_text(child, depth + 1) for child in node.inputs]
-    return "\n".join(lines)
-
-
-def _step(node: Node) -> str:
+def step(node: Node) -> str:
+    """Return one step of a frame as people read it."""
     match node:
         case Table(table=table):
             return f"table {table.owner}.{table.name}"

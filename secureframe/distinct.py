@@ -14,14 +14,12 @@ import pandas as pd
 from secureframe.errors import PlanError
 from secureframe.operands import Source, added
 from secureframe.pending import Pending
-from secureframe.plan.expressions import Expr
+from secureframe.plan.expressions import ColumnRef, Expr
 from secureframe.plan.nodes import Node, Statistic, Summarise
 from secureframe.releases import Columns, statistic
-from secureframe.results.distinct import LEVELS, levels_that_occur
-from secureframe.results.numbers import Number, number
-from secureframe.results.record import cell, combine, warn_if_withheld
-from secureframe.results.released import SUPPRESSED, Cell, ReleasedTable
-from secureframe.results.shape import array_of, attach, dtype_of, key_index, matrix
+from secureframe.results.distinct import levels_by, levels_frame, levels_number, levels_series
+from secureframe.results.forms import Form
+from secureframe.results.numbers import Number
 from secureframe.schema.table import Schema, Use
 from secureframe.schema.types import Kind
 
@@ -47,27 +45,22 @@ def countable(schema: Schema, without: Sequence[str] = ()) -> list[str]:
 def of_column(source: Source, label: str | None, expr: Expr) -> Pending[Number]:
     """How many levels of one column occur."""
     node, (name,) = added(source, [(label, expr)])
-
-    def shape(tables: Sequence[ReleasedTable]) -> Number:
-        (found,) = levels_that_occur(tables[0])
-        record = combine(tables, [cell(None, f"nunique of {label}")] if found is SUPPRESSED else (), notes=_notes([found]))
-        warn_if_withheld(record)
-        return number(found, record)
-
-    return Pending(source.session, [_frequencies(node, (), name)], source.parameters, shape, f"nunique of {label or 'a column'}")
+    nodes = [_frequencies(node, (), name)]
+    return Pending(source.session, nodes, source.parameters, Form(levels_number, label), f"nunique of {label or 'a column'}")
 
 
 def of_columns(source: Source, names: Sequence[str]) -> Pending[Any]:
     """The same for several columns, as a Series."""
-
-    def shape(tables: Sequence[ReleasedTable]) -> Any:
-        found = [levels_that_occur(table)[0] for table in tables]
-        result = pd.Series(array_of(found, "Int64"), index=pd.Index(list(names)))
-        withheld = [cell(name, None) for name, value in zip(names, found, strict=True) if value is SUPPRESSED]
-        return attach(result, tables, withheld, _notes(found))
-
     nodes = [_frequencies(source.node, (), name) for name in names]
-    return Pending(source.session, nodes, source.parameters, shape, f"nunique of {len(names)} columns")
+    return Pending(source.session, nodes, source.parameters, Form(levels_series, names), f"nunique of {len(names)} columns")
+
+
+def by_groups(source: Source, keys: Columns, name: str) -> Pending[Any]:
+    """The same for one column in every group, as a Series."""
+    node, found = added(source, [*keys, (name, ColumnRef(name))])
+    labels = [label for label, _ in keys]
+    nodes = [_frequencies(node, found[:-1], found[-1])]
+    return Pending(source.session, nodes, source.parameters, Form(levels_by, name, labels), f"nunique of {name}")
 
 
 def grouped(
@@ -85,32 +78,8 @@ def grouped(
     nodes = [Summarise(node, by, tuple(dict.fromkeys(plain)))] if plain else []
     nodes += [_frequencies(node, by, name) for kind, name in asked if kind == "nunique"]
     labels = [label for label, _ in keys]
-
-    def shape(tables: Sequence[ReleasedTable]) -> pd.DataFrame:
-        released = dict(zip(tables[0].node.statistics, tables[0].values, strict=True)) if plain else {}
-        counted = iter(tables[1:] if plain else tables)
-        cells: list[list[tuple[Cell, str]]] = []
-        for kind, name in asked:
-            if kind == "nunique":
-                cells.append([(value, "Int64") for value in levels_that_occur(next(counted))])
-            else:
-                wanted = statistic(kind, *([name] if name else []))
-                cells.append([(value, dtype_of(wanted, tables[0].node)) for value in released[wanted]])
-        index = key_index(Summarise(node, by, (Statistic(kind="size"),)), labels)
-        return matrix(tables, index, columns, cells, _notes([value for column in cells for value, _ in column]))
-
+    shape = Form(levels_frame, asked, columns, labels)
     return Pending(source.session, nodes, source.parameters, shape, f"{len(asked)} statistics by {', '.join(by)}")
-
-
-def series_of(pending: Pending[pd.DataFrame], name: str | None) -> Pending[Any]:
-    """The only column of a grouped release, as a Series with its record."""
-
-    def only(frame: pd.DataFrame) -> Any:
-        result = frame.iloc[:, 0].rename(name)
-        result.attrs.update(frame.attrs)
-        return result
-
-    return pending.map(only, pending.title)
 
 
 def _frequencies(node: Node, by: tuple[str, ...], name: str) -> Summarise:
@@ -122,6 +91,3 @@ def _frequencies(node: Node, by: tuple[str, ...], name: str) -> Summarise:
         )
     return Summarise(node, (*by, name), (Statistic(kind="size"),))
 
-
-def _notes(found: Sequence[Cell]) -> Sequence[str]:
-    return [LEVELS] if any(value is SUPPRESSED for value in found) else ()

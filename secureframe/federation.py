@@ -18,12 +18,12 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from secureframe import tickets
 from secureframe.backend import NEUTRAL, PARTIES, Backend, Member, Outcome
 from secureframe.combine import stacked
 from secureframe.disclosure.policy import ANALYST, Policy, preset, require_recipient
@@ -33,9 +33,12 @@ from secureframe.errors import Busy, KeptLost, PartyUnavailable, PlanError, Prot
 from secureframe.frame import SecureFrame
 from secureframe.governance.identity import AnalystIdentity
 from secureframe.jobs import JobReport
-from secureframe.plan.envelope import Plan, job_id, new_plan
+from secureframe.mpc.program import Program
+from secureframe.plan.envelope import Plan, job_id, new_plan, parameters_of
+from secureframe.plan.keepsake import require_name
 from secureframe.plan.nodes import Node, Summarise
 from secureframe.plan.nodes import Table as TableNode
+from secureframe.plan.places import added_up
 from secureframe.plan.shown import Shown
 from secureframe.planner.compile import Compiled, compile_plan
 from secureframe.planner.explain import explain_frame, explain_plan
@@ -43,9 +46,11 @@ from secureframe.planner.prediction import sealed_bytes
 from secureframe.results.opening import open_released
 from secureframe.results.receipt import Receipt
 from secureframe.results.released import ReleasedTable
+from secureframe.saving import keepsake_of, kept_of, opened
 from secureframe.schema.declare import NAME, Table
 from secureframe.schema.table import TableSchema
 from secureframe.schema.types import Scalar
+from secureframe.tickets import Ticket
 
 Start = Callable[..., Backend]
 Connect = Callable[[Path], tuple[Backend, AnalystIdentity, str]]
@@ -54,29 +59,6 @@ Connect = Callable[[Path], tuple[Backend, AnalystIdentity, str]]
 T = TypeVar("T")
 QUEUE_SECONDS = 300.0
 """How long a statement waits for its turn where institutions are busy with others."""
-
-
-class _Ticket:
-    """What a thread that awaits nobody's answer any more has to know: which job it runs, and that it is to run none."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._job: str | None = None
-        self._dropped = False
-
-    def take(self, job: str) -> None:
-        with self._lock:
-            if self._dropped:
-                raise ProtocolAborted("the statement was cancelled before it ran; nothing was released")
-            self._job = job
-
-    def drop(self) -> str | None:
-        with self._lock:
-            self._dropped = True
-            return self._job
-
-
-_ticket: ContextVar[_Ticket | None] = ContextVar("ticket", default=None)
 
 
 class CatalogView:
@@ -270,7 +252,7 @@ class Federation:
         anew: bool = False,
     ) -> tuple[Plan, Compiled]:
         """The plan and its program; it starts from what all parties keep of earlier statements, unless it is to start anew."""
-        held = {} if anew or all(len(n.owners) == 1 for n in nodes) else self._backend.kept()
+        held = {} if anew or all(added_up(n.frame) for n in nodes) else self._backend.kept()
         plan = self._plan(nodes, parameters, recipient, results, held)
         compiled = self._compiled(plan)
         # A request names what it starts from and nothing else; the program is the same.
@@ -328,7 +310,7 @@ class Federation:
     def _send(self, plan: Plan) -> tuple[str, Outcome]:
         """Sign a plan, run it, and return the job's identifier and what came back."""
         request = plan.to_bytes()
-        job, ticket = job_id(request), _ticket.get()
+        job, ticket = job_id(request), tickets.current.get()
         line = ProgressLine(enabled=False if self._quiet else None)
         with self._lock:
             if ticket is not None:
@@ -371,8 +353,8 @@ class Federation:
 
     async def _aside(self, work: Callable[[], T]) -> T:
         """Work in another thread; whoever stops waiting for it cancels its job at every party."""
-        ticket = _Ticket()
-        token = _ticket.set(ticket)
+        ticket = Ticket()
+        token = tickets.current.set(ticket)
         try:
             return await asyncio.to_thread(work)
         except asyncio.CancelledError:
@@ -381,7 +363,7 @@ class Federation:
                 self._backend.cancel(job)
             raise
         finally:
-            _ticket.reset(token)
+            tickets.current.reset(token)
 
     def explain(
         self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar] | None = None, recipient: str | None = None
@@ -393,6 +375,62 @@ class Federation:
     def explain_frame(self, node: Node) -> str:
         """Say where a frame lies and what each of its columns is."""
         return explain_frame(node)
+
+    def save(self, name: str, node: Node, parameters: Mapping[str, Scalar]) -> None:
+        """Save a frame under a name: its plan at every institution, and at the parties what is kept of its joins.
+
+        Both are encrypted where they lie, and outlive this notebook; a frame of the same name is replaced.
+        """
+        require_name(name)
+        held = self._backend.kept() if len(node.owners) > 1 else {}
+
+        def program(probe: Sequence[Summarise]) -> Program:
+            return self._compiled(self._plan(probe, {p: parameters[p] for p in parameters_of(node)}, kept=held)).program
+
+        keepsake = keepsake_of(name, node, parameters, self._catalog, kept_of(node, program) if held else {})
+        body = keepsake.to_bytes()
+        self._backend.save(body, self._analyst.sign(body))
+
+    def load(self, name: str) -> SecureFrame:
+        """Return a frame that was saved under a name, with what is still kept of its joins.
+
+        Raises
+        ------
+        PlanError
+            If none was, or its tables do not have its columns any more.
+
+        Warns
+        -----
+        UserWarning
+            If the frame is computed anew from its plan: data or policies have changed, or a party has lost its part.
+        """
+        require_name(name)
+        copies = self._backend.load(name)
+        keepsake = opened(copies, name, self._analyst.public()["verify_key"], self._catalog)
+        if not all(c["current"] for c in copies):
+            why = "the data, or a policy, have changed since it was saved"
+            warnings.warn(f"{name!r} is computed anew from its plan: {why}", UserWarning, stacklevel=2)
+        elif keepsake.kept and keepsake.kept.items() - self._backend.kept().items():
+            why = "a party has lost its part of what was kept"
+            warnings.warn(f"{name!r} is computed anew from its plan: {why}", UserWarning, stacklevel=2)
+        return SecureFrame(self, keepsake.frame, keepsake.parameters)
+
+    @property
+    def saved(self) -> list[str]:
+        """The names of this analyst's saved frames, sorted."""
+        return self._backend.saved()
+
+    def forget(self, name: str) -> None:
+        """Remove a saved frame, with what is kept of it on the disks of the parties.
+
+        Raises
+        ------
+        PlanError
+            If there is none of that name.
+        """
+        require_name(name)
+        if not self._backend.forget_saved(name):
+            raise PlanError(f"no frame was saved as {name!r}", hint="fed.saved lists those that were")
 
     def invite(self, name: str, *, affiliation: str | None = None, directory: str | os.PathLike[str] | None = None) -> Path:
         """Let another analyst ask, in a notebook of their own; of a simulation, by who started it.

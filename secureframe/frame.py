@@ -14,6 +14,7 @@ from secureframe.combine import merged
 from secureframe.errors import DisclosureError, PlanError
 from secureframe.frame_statistics import FrameStatistics
 from secureframe.groupby import PersonGroupBy, ReleaseGroupBy
+from secureframe.lineage import Lineage
 from secureframe.operands import BoundParameter, Source, constant, joint, onto, refuse_vector
 from secureframe.pending import Session, merge_parameters, release
 from secureframe.plan.combining import Distinct
@@ -83,11 +84,16 @@ class SecureFrame(FrameStatistics):
         """Say where the frame lies, what would be sent and what each role would learn. Runs nothing."""
         return self._source.session.explain_frame(self.node)
 
-    def lineage(self) -> str:
-        """Say step by step how the frame was made of tables. Runs nothing."""
-        from secureframe.display import lineage_text
+    def lineage(self) -> Lineage:
+        """Say step by step how the frame was made of tables: where each step is computed, and its digest. Runs nothing."""
+        return Lineage(self.node)
 
-        return lineage_text(self.node)
+    def save(self, name: str) -> None:
+        """Save the frame under a name of this analyst's own, for `fed.load(name)` in a later notebook.
+
+        Institutions keep its plan, parties what is kept of its joins, all of it encrypted. No row is computed for it.
+        """
+        self._source.session.save(name, self.node, self._source.parameters)
 
     def __repr__(self) -> str:
         from secureframe.display import frame_text
@@ -288,20 +294,21 @@ class SecureFrame(FrameStatistics):
             raise PlanError("frames are merged on columns by name", hint="left.merge(right, on=['practice', 'number'])")
         return names[0], names[1]
 
-    def drop_duplicates(self, subset: str | Sequence[str] | None = None, *, keep: str = "first") -> SecureFrame:
-        """Return the first of all rows that agree in some columns.
+    def drop_duplicates(self, subset: str | Sequence[str] | None = None, *, keep: str | bool = "first") -> SecureFrame:
+        """Return one of all rows that agree in some columns.
 
         Parameters
         ----------
         subset : str or list of str, optional
             The columns; all by default. Missing values agree with each other, as in pandas.
-        keep : str
-            Only ``"first"``: in the order of the table, or of the frames that were stacked.
+        keep : str or bool
+            ``"first"`` or ``"last"``, in the order of the table, of the frames that were stacked, or of ``sort_values``; False
+            for none of rows that are not the only one.
         """
-        if keep != "first":
-            raise PlanError(f"drop_duplicates(keep={keep!r}) is not offered", hint="keep='first'")
+        if keep not in ("first", "last", False):
+            raise PlanError(f"drop_duplicates(keep={keep!r}) is not offered", hint="keep='first', 'last' or False")
         names = list(self.node.schema) if subset is None else [subset] if isinstance(subset, str) else list(subset)
-        return self._at(Distinct(self.node, tuple(names)))
+        return self._at(Distinct(self.node, tuple(names), str(keep) if keep else "none"))
 
     def groupby(self, by: Any, *, observed: bool = False, **options: Any) -> Any:
         """Group rows: by the person key a frame with one row a person, by public keys a release.

@@ -15,13 +15,14 @@ from secureframe import releases
 from secureframe.combine import stacked
 from secureframe.errors import DisclosureError, PlanError
 from secureframe.frame import SecureFrame
-from secureframe.operands import added, align, exact, hinted, joint, onto, refuse_vector, unwrapped
+from secureframe.operands import added, align, constants, exact, hinted, joint, onto, refuse_vector, unwrapped
 from secureframe.pending import Pending, release
-from secureframe.plan.expressions import ColumnRef, Cut
+from secureframe.plan.expressions import Binary, ColumnRef, Cut, Expr, Literal
 from secureframe.plan.nodes import Statistic, Summarise
 from secureframe.results.forms import Form
 from secureframe.results.shape import Normalize
 from secureframe.results.summaries import crossed
+from secureframe.schema.calendar import EPOCH, as_days, as_timestamp
 from secureframe.schema.types import ColumnType
 from secureframe.series import SecureSeries, where
 
@@ -67,13 +68,13 @@ def concat(
 def cut(
     x: SecureSeries, bins: Sequence[Any], labels: Any = None, right: bool = True, include_lowest: bool = False
 ) -> SecureSeries:
-    """Return bands of numbers between public edges: a category that tables can be grouped by.
+    """Return bands of numbers or dates between public edges: a category that tables can be grouped by.
 
     Parameters
     ----------
     x : SecureSeries
-        Numbers.
-    bins : sequence of numbers
+        Numbers, dates or time stamps.
+    bins : sequence of numbers or dates
         Edges, increasing; infinite ones stand for the ends of the column's range. Missing outside of them.
     labels : sequence of str, optional
         One a band; by default pandas' intervals, ``"(18, 50]"``.
@@ -93,13 +94,27 @@ def cut(
     if labels is False:
         raise PlanError("bands have labels, not numbers", hint="labels=['young', 'old'], or leave out labels=")
     type_ = x._field.type
-    shown = [float(unwrapped(e)) if isinstance(unwrapped(e), float) else e for e in bins]
-    edges = _edges(shown, type_)
+    if type_.is_time:
+        bands, edges = days_since_epoch(x._expr), tuple(as_days(e) for e in constants(bins, type_))
+        shown: list[Any] = [pd.Timestamp(as_timestamp(e)) for e in edges]
+    else:
+        bands, shown = x._expr, _shown(bins)
+        edges = _edges(shown, type_)
     names = interval_labels(shown, right=right, include_lowest=include_lowest) if labels is None else tuple(labels)
     if not all(isinstance(name, str) for name in names):
         raise PlanError("labels are text", hint="labels=['young', 'old']")
     with hinted():
-        return SecureSeries(x._source, Cut(x._expr, edges, names, right, include_lowest), x.name)
+        return SecureSeries(x._source, Cut(bands, edges, names, right, include_lowest), x.name)
+
+
+def days_since_epoch(expr: Expr) -> Expr:
+    """Dates as numbers of days, of which bands are made."""
+    return Binary("-", expr, Literal(EPOCH))
+
+
+def _shown(bins: Sequence[Any]) -> list[Any]:
+    """Edges as pandas would show them in labels."""
+    return [float(unwrapped(e)) if isinstance(unwrapped(e), float) else e for e in bins]
 
 
 def _edges(shown: Sequence[Any], type_: ColumnType) -> tuple[Fraction, ...]:
@@ -117,7 +132,8 @@ def interval_labels(edges: Sequence[Any], *, right: bool, include_lowest: bool) 
     if len(edges) < 2 or any(a >= b for a, b in pairwise(edges)):
         raise PlanError("the edges of cut must increase", hint="sf.cut(df['age'], [18, 50, 65, 120])")
     whole = all(isinstance(unwrapped(e), int) for e in edges)
-    of_what = pd.Series([], dtype="int64" if whole else "float64")
+    dates = isinstance(edges[0], pd.Timestamp)
+    of_what = pd.Series([], dtype="datetime64[us]" if dates else "int64" if whole else "float64")
     return tuple(map(str, pd.cut(of_what, list(edges), right=right, include_lowest=include_lowest).cat.categories))
 
 

@@ -15,6 +15,7 @@ from secureframe import distinct, matrices, releases
 from secureframe.errors import DisclosureError, PlanError
 from secureframe.operands import Source
 from secureframe.pending import Pending, release
+from secureframe.plan.combining import Distinct
 from secureframe.plan.expressions import ColumnRef, Expr
 from secureframe.plan.nodes import HOWS, Aggregation, GroupPersons, Statistic, Summarise
 from secureframe.results.forms import Form
@@ -168,6 +169,8 @@ class PersonGroupBy(_Grouped):
     def _reduced(self, asked: Sequence[tuple[str, str, str]]) -> SecureFrame:
         from secureframe.frame import SecureFrame
 
+        if any(how == "nunique" for _, _, how in asked):
+            return self._different(asked)
         aggregations = tuple(Aggregation(name=new, column=column, how=how) for new, column, how in asked)
         return SecureFrame.of(replace(self._source, node=GroupPersons(self._source.node, self._key, aggregations)))
 
@@ -178,6 +181,25 @@ class PersonGroupBy(_Grouped):
     def count(self) -> SecureFrame:
         """A person's values that are there, counted."""
         return self.agg("count")
+
+    def _different(self, asked: Sequence[tuple[str, str, str]]) -> SecureFrame:
+        """Different values of one column: its values, counted where each of them stands once a person."""
+        from secureframe.frame import SecureFrame
+
+        columns = {column for _, column, _ in asked}
+        if len(columns) != 1 or any(how != "nunique" for _, _, how in asked):
+            raise PlanError(
+                "different values are counted of one column at a time, and nothing else with them",
+                hint=f"df.groupby({self._key!r})['test'].nunique(), then merge it to the rest",
+            )
+        (column,) = columns
+        once = Distinct(self._source.node, (self._key, column))
+        counted = tuple(Aggregation(name=new, column=column, how="count") for new, _, _ in asked)
+        return SecureFrame.of(replace(self._source, node=GroupPersons(once, self._key, counted)))
+
+    def nunique(self) -> SecureFrame:
+        """How many different values a person has in the chosen column; missing ones do not count."""
+        return self.agg("nunique")
 
     def sum(self) -> SecureFrame:
         """Sums of a person's values."""
@@ -337,8 +359,7 @@ class ReleaseGroupBy(_Grouped):
             return self._frame([(name, kind) for name in columns], pd.Index(columns))
         name = self._chosen[0] if self._single and self._chosen else None
         if kind == "nunique" and name is not None:
-            asked = distinct.grouped(self._source, self._keys, [(self._column(name), kind)], pd.Index([name]))
-            return self._out(distinct.series_of(asked, name))
+            return self._out(distinct.by_groups(self._source, self._keys, name))
         statistic = (None if kind == "size" or name is None else self._column(name), kind)
         node, by, found = releases.grouped_statistics(self._source, self._keys, [statistic])
         return self._release([Summarise(node, by, found)], Form(grouped_series, name, self._labels), kind)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from secureframe.engine.catalog import Catalog
-from secureframe.errors import PlanError
+from secureframe.errors import PlanError, SecureFrameError
 from secureframe.federation import MemberView
 from secureframe.governance.identity import InstitutionIdentity
 from secureframe.governance.kept import KeptResult, kept
@@ -166,8 +166,11 @@ def received(institution: str | Path | MemberView) -> Results:
     ------
     PlanError
         If there is no such directory.
-    SecureFrameError
-        If a file in it is no result, or cannot be read.
+
+    Warns
+    -----
+    UserWarning
+        Of every file that is no result, or cannot be read; it is left out.
 
     Examples
     --------
@@ -179,4 +182,10 @@ def received(institution: str | Path | MemberView) -> Results:
             f"{'this member' if given is None else given} is no private directory of an institution on this machine",
             hint="sf.received('directory'), with the directory that holds identity.pem",
         )
-    return Results([SealedResult(KeptResult.load(path), given) for path in kept(given)])
+    found = []
+    for path in kept(given):
+        try:
+            found.append(SealedResult(KeptResult.load(path), given))
+        except (SecureFrameError, ValueError, LookupError, TypeError) as error:
+            warnings.warn(f"{path.name} is no result that can be read ({type(error).__name__})", UserWarning, stacklevel=2)
+    return Results(found)

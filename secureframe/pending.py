@@ -52,6 +52,10 @@ class Session(Protocol):
         """Say where releases would be computed, what would be sent and what each role would learn."""
         ...
 
+    def save(self, name: str, node: Node, parameters: Mapping[str, Scalar]) -> None:
+        """Save a frame under a name."""
+        ...
+
     def explain_frame(self, node: Node) -> str:
         """Say where a frame lies and what each of its columns is."""
         ...

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -18,10 +18,21 @@ from secureframe.operands import Source, joint, onto, refuse_vector
 from secureframe.pending import Pending
 from secureframe.plan.expressions import ColumnRef, Expr
 from secureframe.plan.nodes import Summarise
-from secureframe.results.pivot import Entry, Layout, pivoted
+from secureframe.results.forms import Form
+from secureframe.results.pivot import pivoted
 from secureframe.series import SecureSeries
 
 OFFERED = ("count", "size", "sum", "mean", "var", "std", "sem", "median", "skew", "kurtosis")
+
+
+class Asked(NamedTuple):
+    """One statistic of a pivot table: its function as it was typed, its kind, and its column (None where rows are counted)."""
+
+    how: str
+    kind: str
+    column: str | None
+
+
 ADDED_UP = ("count", "size", "sum")
 HINT = "df.pivot_table(values='sbp', index='stage', columns='male', aggfunc='mean')"
 
@@ -52,20 +63,14 @@ def pivot_table(
         (None if e.column is None or e.kind == "size" else (e.column, ColumnRef(e.column)), e.kind) for e in entries
     ]
     node, by, statistics = releases.grouped_statistics(source, keys, about)
-    layout = Layout(
-        entries=tuple(entries),
-        statistics=statistics,
-        labels=tuple(label for label, _ in keys),
-        down=width,
-        hows_head=hows_head,
-        values_head=values_head,
-        margins=margins_name if margins else None,
-    )
+    distinct = list(dict.fromkeys(statistics))
+    shown = [(e.how, e.column, distinct.index(s)) for e, s in zip(entries, statistics, strict=True)]
+    labels = [label for label, _ in keys]
     return Pending(
         source.session,
-        [Summarise(node, by, tuple(dict.fromkeys(statistics)))],
+        [Summarise(node, by, tuple(distinct))],
         source.parameters,
-        lambda tables: pivoted(tables, layout),
+        Form(pivoted, shown, labels, width, hows_head, values_head, margins_name if margins else None),
         f"pivot table by {', '.join(by)}",
     )
 
@@ -93,22 +98,22 @@ def _keys(source: Source, index: Any, columns: Any) -> tuple[Source, list[tuple[
     return source, keys, len(groups[0])
 
 
-def _asked(source: Source, values: Any, aggfunc: Any, taken: Sequence[str]) -> tuple[list[Entry], bool, bool]:
+def _asked(source: Source, values: Any, aggfunc: Any, taken: Sequence[str]) -> tuple[list[Asked], bool, bool]:
     """The statistics in the order of the columns; whether their functions and their columns head them, as in pandas."""
     if isinstance(aggfunc, Mapping):
         if values is not None or not all(isinstance(how, str) for how in aggfunc.values()):
             raise PlanError("aggfunc= as a mapping names one function a column", hint="aggfunc={'age': 'mean', 'bmi': 'std'}")
-        return [Entry(str(how), _kind(how), str(name)) for name, how in sorted(aggfunc.items())], False, True
+        return [Asked(str(how), _kind(how), str(name)) for name, how in sorted(aggfunc.items())], False, True
     many = isinstance(aggfunc, list | tuple)
     hows = [(str(how), _kind(how)) for how in (aggfunc if many else [aggfunc])]
     if not many and hows[0][1] == "size":
-        return [Entry("size", "size", None)], False, False
+        return [Asked("size", "size", None)], False, False
     if values is None:
         suits = "mean" if {kind for _, kind in hows} - {"count", "size"} else "count"
         names = sorted(releases.suitable(suits, source.node.schema, taken))
     else:
         names = [values] if isinstance(values, str) else sorted(values)
-    return [Entry(how, kind, name) for how, kind in hows for name in names], many, not isinstance(values, str)
+    return [Asked(how, kind, name) for how, kind in hows for name in names], many, not isinstance(values, str)
 
 
 def _kind(how: Any) -> str:

@@ -19,11 +19,12 @@ from secureframe.plan.expressions import ColumnRef, Cut, Expr, infer
 from secureframe.plan.nodes import Node, Statistic, Summarise
 from secureframe.plan.statistics import MOMENTS
 from secureframe.results.forms import Form
-from secureframe.results.histogram import Histogram, histogram_of
+from secureframe.results.histogram import Histogram, histogram_of, histograms_of
 from secureframe.results.numbers import Number
 from secureframe.results.shape import (
     column_series,
     grouped_frame,
+    numbers,
     one_number,
     statistics_frame,
 )
@@ -147,7 +148,7 @@ def quantiles_of_columns(source: Source, names: Sequence[str], q: Any, labels: S
     return Pending(source.session, [release], source.parameters, form, f"quantiles of {len(names)} columns")
 
 
-def robust_range(source: Source, label: str | None, expr: Expr) -> Pending[tuple[Number, Number]]:
+def robust_range(source: Source, label: str | None, expr: Expr) -> Pending[Any]:
     """The 5th and the 95th percentile of one column, as two numbers."""
     node, (name,) = added(source, [(label, expr)])
     asked = [Summarise(node, (), (statistic("quantile", name, q=q),)) for q in ROBUST]
@@ -155,7 +156,7 @@ def robust_range(source: Source, label: str | None, expr: Expr) -> Pending[tuple
         source.session,
         asked,
         source.parameters,
-        lambda tables: (one_number(tables[:1]), one_number(tables[1:])),
+        Form(numbers),
         f"robust range of {label or 'a column'}",
     )
 
@@ -251,6 +252,18 @@ def of_pair(source: Source, left: tuple[str | None, Expr], right: tuple[str | No
 
 def histogram(source: Source, label: str | None, expr: Expr, bins: Any) -> Pending[Histogram]:
     """Counts between public edges; every bin is ``[left, right)`` and the last one holds its right edge, as in numpy."""
+    release, edges = _histogram(source, label, expr, bins)
+    return Pending(
+        source.session,
+        [release],
+        source.parameters,
+        Form(histogram_of, edges, label),
+        f"histogram of {label or 'a column'}",
+    )
+
+
+def _histogram(source: Source, label: str | None, expr: Expr, bins: Any) -> tuple[Summarise, tuple[float, ...]]:
+    """The release of a histogram, and the edges that it shows."""
     node, (name,) = added(source, [(label, expr)])
     type_ = infer(ColumnRef(name), node.schema).type
     if not type_.is_numeric:
@@ -261,25 +274,17 @@ def histogram(source: Source, label: str | None, expr: Expr, bins: Any) -> Pendi
     labels = tuple(f"bin {i}" for i in range(1, len(edges)))
     cut = Cut(ColumnRef(name), (*edges[:-1], last), labels, False, False)
     node, (binned,) = added(Source(session=source.session, node=node), [(f"{name}_bin", cut)])
-    release = Summarise(node, (binned,), (Statistic(kind="size"),))
-    shown = tuple(float(e) for e in edges)
-    return Pending(
-        source.session,
-        [release],
-        source.parameters,
-        Form(histogram_of, shown, label),
-        f"histogram of {label or 'a column'}",
-    )
+    return Summarise(node, (binned,), (Statistic(kind="size"),)), tuple(float(e) for e in edges)
 
 
 def histograms(source: Source, names: Sequence[str], bins: Any) -> Pending[dict[str, Histogram]]:
     """Histograms of several columns, by name; one job."""
-    parts = [histogram(source, name, ColumnRef(name), bins) for name in names]
+    parts = [_histogram(source, name, ColumnRef(name), bins) for name in names]
     return Pending(
         source.session,
-        [part.nodes[0] for part in parts],
+        [release for release, _ in parts],
         source.parameters,
-        lambda tables: {name: part.shape([table]) for name, part, table in zip(names, parts, tables, strict=True)},
+        Form(histograms_of, [edges for _, edges in parts], names),
         f"histograms of {len(names)} columns",
     )
 

@@ -19,6 +19,8 @@ from secureframe.operands import Source
 from secureframe.pending import Pending, release
 from secureframe.plan.expressions import Binary, ColumnRef, Cut, Expr, Literal
 from secureframe.plan.nodes import MAX_CELLS
+from secureframe.results.forms import Form
+from secureframe.results.periods import in_periods
 from secureframe.schema.calendar import EPOCH
 from secureframe.schema.types import ColumnType
 
@@ -51,12 +53,11 @@ def resampled(source: Source, rule: Any, on: Any) -> Resampler:
     type_ = source.node.schema[on].type
     if not type_.is_time:
         raise PlanError(f"resample needs dates, and {on} is of kind {type_.kind}", hint="sf.cut makes bands of numbers")
-    expr, periods = period_of(ColumnRef(on), type_, rule)
-    return Resampler(source, ((on, expr),), rule=rule, periods=periods)
+    return Resampler(source, ((on, period_of(ColumnRef(on), type_, rule)),), rule=rule)
 
 
-def period_of(operand: Expr, type_: ColumnType, rule: str) -> tuple[Expr, pd.DatetimeIndex]:
-    """Return the period of a date or time stamp as bands of days since the epoch, and the labels of the periods in order."""
+def period_of(operand: Expr, type_: ColumnType, rule: str) -> Expr:
+    """Return the period of a date or time stamp: bands of days since the epoch, named by the dates that stand for them."""
     unit, end = RULES[rule]
     first, last = (EPOCH + datetime.timedelta(days=math.floor(end * type_.step)) for end in (type_.low, type_.high))
     periods = pd.period_range(pd.Period(first, unit), pd.Period(last, unit), freq=unit)
@@ -68,15 +69,14 @@ def period_of(operand: Expr, type_: ColumnType, rule: str) -> tuple[Expr, pd.Dat
     starts = [period.start_time.date() for period in periods]
     starts.append((periods[-1] + 1).start_time.date())
     edges = tuple(Fraction((start - EPOCH).days) for start in starts)
-    labels = pd.DatetimeIndex(periods.to_timestamp(how=end).normalize()).as_unit("s")
-    names = tuple(label.date().isoformat() for label in labels)
-    return Cut(Binary("-", operand, Literal(EPOCH)), edges, names, False, False), labels
+    names = tuple(label.date().isoformat() for label in periods.to_timestamp(how=end))
+    return Cut(Binary("-", operand, Literal(EPOCH)), edges, names, False, False)
 
 
 class Resampler(ReleaseGroupBy):
     """Rows by calendar period: what a group-by offers, indexed by dates."""
 
-    __slots__ = ("_periods", "_rule")
+    __slots__ = ("_rule",)
 
     def __init__(
         self,
@@ -86,25 +86,14 @@ class Resampler(ReleaseGroupBy):
         *,
         single: bool = False,
         rule: str,
-        periods: pd.DatetimeIndex,
     ) -> None:
         super().__init__(source, keys, chosen, single=single)
         self._rule = rule
-        self._periods = periods
 
     def _choose(self, chosen: tuple[str, ...], single: bool) -> Resampler:
-        return Resampler(self._source, self._keys, chosen, single=single, rule=self._rule, periods=self._periods)
+        return Resampler(self._source, self._keys, chosen, single=single, rule=self._rule)
 
     def _out(self, pending: Pending[Any]) -> Any:
-        return release(pending.map(self._dated, pending.title))
-
-    def _dated(self, result: Any) -> Any:
-        """The same table with dates in place of the names of periods."""
         (name,) = self._labels
-        index: pd.Index[Any] = pd.DatetimeIndex(self._periods, freq=self._rule, name=name)
-        if isinstance(result.index, pd.MultiIndex):
-            inner = result.index.levels[1]
-            index = pd.MultiIndex.from_product([self._periods, inner], names=[name, *result.index.names[1:]])
-        dated = result.set_axis(index, axis=0)
-        dated.attrs.update(result.attrs)
-        return dated
+        shape = Form(in_periods, pending.shape, self._rule, name)
+        return release(Pending(pending.session, pending.nodes, pending.parameters, shape, pending.title))

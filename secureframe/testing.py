@@ -23,9 +23,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from secureframe.backend import Backend, Outcome, Progress, common, members_for
 from secureframe.disclosure.policy import preset
+from secureframe.engine.catalog import Catalog
 from secureframe.engine.institution import AdmittedJob, Institution
 from secureframe.engine.kept import KeptShares
 from secureframe.engine.party_job import PartyJob
+from secureframe.engine.saved import SavedFrames, storage_key
+from secureframe.engine.shelf import Shelf, restore_shares, save_shares
 from secureframe.errors import KeptLost, ProtocolAborted
 from secureframe.governance.identity import AnalystIdentity, InstitutionIdentity
 from secureframe.mpc.channel import Channel, LinkClosed, MemoryChannel, Recorder
@@ -89,6 +92,12 @@ class InMemoryBackend(Backend):
             institution.set_catalog(entries)
             institution.trust(analyst.public())
         self.stores = [KeptShares() for _ in range(3)]
+        self._shelves = {}
+        for m in self.members:
+            assert m.directory is not None
+            place = SavedFrames(m.directory, storage_key(identities[m.name].signing_key))
+            self._shelves[m.name] = (place, Shelf(place, lambda: Catalog.from_entries(self._entries)))
+        self._entries = entries
         self._analyst = analyst
         self._visiting = False
         self._running: tuple[str, list[Channel]] = ("", [])
@@ -111,11 +120,39 @@ class InMemoryBackend(Backend):
             channel.close()
 
     def kept(self) -> dict[str, str]:
-        return common([store.held(self._analyst.public()["verify_key"]) for store in self.stores])
+        return common([store.held(self._verify_key) for store in self.stores])
 
     def forget_kept(self) -> None:
         for store in self.stores:
-            store.forget(self._analyst.public()["verify_key"])
+            store.forget(self._verify_key)
+
+    def save(self, body: bytes, signature: bytes) -> None:
+        for member in self.members:
+            place, shelf = self._shelves[member.name]
+            keepsake = shelf.save(body, signature, self._verify_key)
+            if member.party is not None:
+                save_shares(place, self.stores[member.party], self._verify_key, keepsake.name, list(keepsake.kept))
+
+    def load(self, name: str) -> list[dict[str, Any]]:
+        found = []
+        for member in self.members:
+            place, shelf = self._shelves[member.name]
+            record, current = shelf.load(self._verify_key, name)
+            if member.party is not None:
+                restore_shares(place, self.stores[member.party], self._verify_key, name, current=current)
+            found.append(record)
+        return found
+
+    def saved(self) -> list[str]:
+        return sorted({name for _, shelf in self._shelves.values() for name in shelf.names(self._verify_key)})
+
+    def forget_saved(self, name: str) -> bool:
+        found = [shelf.forget(self._verify_key, name) for _, shelf in self._shelves.values()]
+        return any(found)
+
+    @property
+    def _verify_key(self) -> str:
+        return str(self._analyst.public()["verify_key"])
 
     def run(self, request: bytes, signature: bytes, progress: Progress) -> Outcome:
         with self._lock:

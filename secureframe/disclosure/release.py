@@ -184,13 +184,14 @@ class Rules:
         if not any(least):
             return []
         persons = [self.parts[p.persons] for p in pieces]
-        limits = [limit for limit in least for _ in range(self.node.cells)]
-        hi = max(p.hi for p in persons)
+        cells, hi = self.node.cells, max(p.hi for p in persons)
+        limits = [limit for limit in least for _ in range(cells)]
         found = [closing.below(b, b.concat([p.value for p in persons]), limits, hi)]
-        others = [p.others for p in persons if p.others is not None]
-        if others:
+        if any(p.others is not None for p in persons):
             # What the recipient has itself it takes away; where nobody else is left, the statistic tells nothing of others.
-            found.append(closing.small(b, b.concat(others), limits, hi))
+            left = [p.value if p.others is None else p.others for p in persons]
+            asked = [0 if p.others is None else limit for p, limit in zip(persons, least, strict=True) for _ in range(cells)]
+            found.append(closing.small(b, b.concat(left), asked, hi))
         return found
 
     def _verdicts(self, piece: Piece) -> list[Value]:
@@ -200,6 +201,8 @@ class Rules:
         evidence = dict.fromkeys((Count(), piece.persons, *piece.sides))
         verdicts = [self._pattern(e) for e in evidence]
         verdicts += [self._two_sided(one, other) for one, other in opposites(piece.sides)]
+        verdicts += [self._of_tails(part) for part in piece.parts if isinstance(part, Quantile) and self.parts[part].tails]
+        verdicts += [self._of_merged(count, piece.persons) for count in piece.merged]
         if self.policy.sensitive_zeros:
             verdicts += [empty for counts in self._classes(piece) for empty in self._empty(counts, persons)]
         if piece.statistic.kind in ("size", "count") and self.policy.rounding and piece.persons != Count():
@@ -274,6 +277,23 @@ class Rules:
                 primary = self._sensitive(primary, view, self._reach(counts), pooled=number == 0)
         sizes = [len(levels) for levels in self.node.levels]
         return self._closed(counts, primary, sizes[0], math.prod(sizes[1:]))
+
+    def _of_tails(self, quantile: Quantile) -> Value:
+        """Cells whose quantile has too few values on one side, once an owner leaves its own out: it would see an extreme."""
+        b, n = self.b, self.node.cells
+        tails = self.parts[quantile].tails
+        found = closing.small(b, b.concat(list(tails)), self.policy.tail, self.breakdown.frame.length)
+        return b.any_plane(b.rows([b.cut(found, i * n, (i + 1) * n) for i in range(len(tails))]))
+
+    def _of_merged(self, count: Count, persons: Count) -> Value:
+        """Cells with too few right rows that several persons share, closed like those with too few persons."""
+        b = self.b
+        merged = self.parts[count]
+        few = closing.small(b, merged.value, self.policy.threshold, merged.hi)
+        if self.node.cells == 1:
+            return few
+        sizes = [len(levels) for levels in self.node.levels]
+        return self._closed(self.parts[persons], b.or_(few, self._pattern(persons)), sizes[0], math.prod(sizes[1:]))
 
     def _closed(self, counts: Ranged, primary: Value, rows: int, columns: int) -> Value:
         """A pattern that is closed for everybody, and for each owner of rows, who subtracts its own from every margin."""

@@ -31,7 +31,8 @@ class Ranged:
 
     Of a count of persons over rows of several owners also, in the order of the owners, what remains when the rows of each are
     left out (``rest``), and how many persons have rows at each (``own``); and where the recipient is one of them, what remains
-    without its rows (``others``).
+    without its rows (``others``). Of a quantile the values that are left without each owner's rows: up to it, and from it on
+    (``tails``).
     """
 
     value: Value
@@ -40,6 +41,7 @@ class Ranged:
     rest: tuple[Value, ...] = ()
     own: tuple[Value, ...] = ()
     others: Value | None = None
+    tails: tuple[Value, ...] = ()
 
 
 @lru_cache(maxsize=64)

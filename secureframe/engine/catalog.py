@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from secureframe.disclosure.policy import Policy
-from secureframe.plan.nodes import Summarise, Table, walk_nodes
+from secureframe.plan.nodes import Node, Summarise, Table, walk_nodes
 from secureframe.schema.table import TableSchema
 
 
@@ -39,7 +39,11 @@ class Catalog:
 
     def versions(self, releases: Sequence[Summarise]) -> dict[str, str]:
         """Return the data version of every table that some releases read, as ``owner.table``."""
-        read = {(n.table.owner, n.table.name) for r in releases for n in walk_nodes(r) if isinstance(n, Table)}
+        return self.versions_of(*releases)
+
+    def versions_of(self, *nodes: Node) -> dict[str, str]:
+        """Return the data version of every table beneath some nodes, as ``owner.table``."""
+        read = {(n.table.owner, n.table.name) for r in nodes for n in walk_nodes(r) if isinstance(n, Table)}
         return {f"{owner}.{name}": self.tables[(owner, name)].version for owner, name in sorted(read)}
 
 

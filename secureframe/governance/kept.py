@@ -99,16 +99,15 @@ class KeptResult:
                 packages=(first, second, third),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise SecureFrameError(
-                f"{path.name} cannot be read as a result ({type(error).__name__})",
-                hint="sf.received(directory) lists those that can",
-            ) from None
+            raise SecureFrameError(f"{path.name} cannot be read as a result ({type(error).__name__})") from None
 
 
 def kept(directory: Path) -> list[Path]:
     """Return the files of kept results within an institution's private directory, the oldest first."""
     folder = directory / RESULTS
-    return sorted(folder.glob("*" + SUFFIX), key=lambda path: (path.stat().st_mtime_ns, path.name)) if folder.is_dir() else []
+    # What begins with a dot is still being written, or was never finished.
+    found = [path for path in folder.glob("*" + SUFFIX) if not path.name.startswith(".")] if folder.is_dir() else []
+    return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
 def _text(raw: bytes) -> str:

@@ -152,10 +152,12 @@ class _Match:
         return self.sides[number].most > 1 or number in self.checked
 
     def _standing(self) -> list[int]:
-        """The order of sides among the rows of a key: heavy payload next to the hub, keys that may repeat at the ends."""
-        weight = {each.right: (each.planes.rows if each.planes else 0) + 64 * len(each.ariths) for each in self.lookups}
+        """The order of sides among the rows of a key: around the hub, keys that may repeat at the ends.
+
+        Whatever is moved: so that a later program with other columns finds the rows in the same order (``keeping.py``).
+        """
         others = [number for number in range(len(self.sides)) if number != self.hub]
-        firm = sorted((n for n in others if not self._loose(n)), key=lambda n: -weight.get(n, 0))
+        firm = [n for n in others if not self._loose(n)]
         loose = [n for n in others if self._loose(n)]
         both = self.sides[self.hub].most == 1
         if len(loose) > (2 if both else 1):

@@ -59,8 +59,8 @@ def select_ranks(b: Builder, planes: Value, mask: Value, ranks: Value) -> Value:
     return b.combine(b.rows(digits), [1 << plane for plane in reversed(range(planes.rows))])
 
 
-def ranks_in_histogram(b: Builder, histogram: Value, ranks: Value, bound: int) -> Value:
-    """The bin in which the element of given rank lies: how many bins the elements up to it fill.
+def bins_before(b: Builder, histogram: Value, ranks: Value, bound: int) -> Value:
+    """The bins before the one in which the element of given rank lies: those that the elements up to it fill.
 
     Parameters
     ----------
@@ -75,12 +75,12 @@ def ranks_in_histogram(b: Builder, histogram: Value, ranks: Value, bound: int) -
 
     Returns
     -------
-    arith ``(1, groups * q)``: 0 to bins; bins where a group has no element of that rank.
+    bits ``(groups * q, bins)``; all bins where a group has no element of that rank.
 
     Leakage
         None.
     Rounds and bytes
-        One comparison of ``log2 bound + 2`` bits a bin and rank, all at once, and one count of bits.
+        One comparison of ``log2 bound + 2`` bits a bin and rank, all at once.
     """
     groups, bins = histogram.rows, histogram.n
     if ranks.rows != 1 or ranks.n % groups:
@@ -91,7 +91,15 @@ def ranks_in_histogram(b: Builder, histogram: Value, ranks: Value, bound: int) -
     # Running sums that begin at minus the rank: negative or zero until the bin of the element is passed.
     running = b.cut(b.prefix_sum(b.concat([lowered, repeated])), 1, bins + 1)
     filled = b.is_negative(b.add_public(b.reshape(running, 1), [-1]), bit_length(-bound - 2, bound + 1))
-    return b.count_bits(b.reshape(filled, ranks.n), ranks.limbs)
+    return b.reshape(filled, ranks.n)
+
+
+def ranks_in_histogram(b: Builder, histogram: Value, ranks: Value, bound: int) -> Value:
+    """The bin in which the element of given rank lies, arith ``(1, groups * q)``: 0 to bins.
+
+    Parameters, leakage, rounds and bytes as ``bins_before``, and one count of bits.
+    """
+    return b.count_bits(bins_before(b, histogram, ranks, bound), ranks.limbs)
 
 
 def ranks_lower(b: Builder, counts: Value, q: Sequence[Fraction], bound: int) -> Value:

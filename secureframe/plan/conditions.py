@@ -83,6 +83,14 @@ def inner_conditions(frame: Node, column: str) -> list[Condition]:
     return _unique(_found(frame, column, lambda expr, root: (p for e in walk(expr) for p in _split(e, root.schema))))
 
 
+def level_conditions(frame: Node, column: str) -> list[Condition]:
+    """Return the levels of whole quotients, remainders, maps and parts of dates inside a column's definition.
+
+    They divide persons by the values that are added up; whether there is a value they do not touch.
+    """
+    return _unique(_found(frame, column, lambda expr, root: (p for e in walk(expr) for p in _level_split(e, root.schema))))
+
+
 def hidden_frequencies(frame: Node, column: str) -> list[Condition]:
     """Return conditions that a column is arithmetic on: two values, scaled or added to others, are still a frequency."""
     return _unique(_found(frame, column, lambda expr, root: _two_valued(expr, root, whole=True)))
@@ -105,6 +113,7 @@ def counts_persons(frame: Node, column: str) -> bool:
                     a.how == "count"
                     or has_two_values(below.schema[a.column].type)
                     or inner_conditions(below, a.column)
+                    or level_conditions(below, a.column)
                     or hidden_frequencies(below, a.column)
                     or counts_persons(below, a.column)
                 ):
@@ -256,23 +265,32 @@ def _split(expr: Expr, schema: Schema) -> list[Expr]:
             if type_.high - type_.low < min(ROUNDED_LEVELS, finer.high - finer.low):
                 return [Binary("==", expr, Literal(i * type_.step)) for i in range(type_.low, type_.high + 1)]
             return []
+        case MapValues():
+            return [IsNull(expr)] if infer(expr, schema).type.nullable else []
+        case Text(how=how):
+            return [expr] if how in TESTS else []
+        case _:
+            return []
+
+
+def _level_split(expr: Expr, schema: Schema) -> list[Expr]:
+    """Levels of a value that is made of others: every one up to ``MAX_LEVELS``, beyond that whether it is zero."""
+    match expr:
         case FloorDivide() | Modulo() | DatePart():
             return _levels(expr, schema)
         case Divide():
             type_ = infer(expr, schema).type
             return _levels(expr, schema) if type_.high - type_.low < ROUNDED_LEVELS else []
         case MapValues():
-            type_ = infer(expr, schema).type
-            unmapped: list[Expr] = [IsNull(expr)] if type_.nullable else []
-            values = mapped_values(expr)
+            type_, values = infer(expr, schema).type, mapped_values(expr)
             if type_.kind is Kind.CATEGORY:
                 # A category is counted, never added up; what is compared with it is a condition of its own.
-                return unmapped
+                return []
             if len(values) > MAX_LEVELS:
-                return unmapped + _not_zero(expr, type_)
-            return unmapped + ([expr] if type_.kind is Kind.BOOL else [Binary("==", expr, Literal(v)) for v in values])
-        case Text(how=how):
-            return [expr] if how in TESTS else _levels(expr, schema) if how == "len" else []
+                return _not_zero(expr, type_)
+            return [expr] if type_.kind is Kind.BOOL else [Binary("==", expr, Literal(v)) for v in values]
+        case Text(how="len"):
+            return _levels(expr, schema)
         case _:
             return []
 

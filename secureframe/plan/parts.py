@@ -11,7 +11,15 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
-from secureframe.plan.conditions import counts_persons, has_two_values, hidden_frequencies, inner_conditions, with_columns
+from secureframe.plan.broadcasts import made_of, repeating, with_keys
+from secureframe.plan.conditions import (
+    counts_persons,
+    has_two_values,
+    hidden_frequencies,
+    inner_conditions,
+    level_conditions,
+    with_columns,
+)
 from secureframe.plan.expressions import Binary, ColumnRef, Expr, Literal, Not
 from secureframe.plan.nodes import PREDICATE, Node, Statistic, Summarise, hash_once
 from secureframe.plan.statistics import KINDS
@@ -37,6 +45,8 @@ class Count:
         A predicate over columns of the frame; where it is missing the row does not count.
     of : Node or None
         Another frame that is meant: one that was reduced or merged in on the way.
+    keys : tuple of str
+        Columns whose different values are counted in place of persons, where none of them is missing.
     """
 
     scope: str = "cell"
@@ -44,6 +54,7 @@ class Count:
     columns: tuple[str, ...] = ()
     where: Expr | None = None
     of: Node | None = None
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +91,15 @@ class Piece:
     """What one statistic is made of: the count of persons it is about, further evidence, and the parts it is computed from.
 
     ``sides`` are counts of which each must be 0 or at least the threshold: both sides of every predicate inside an
-    aggregated column, and persons with a contribution that is not zero.
+    aggregated column, and persons with a contribution that is not zero. ``merged`` are counts of right rows that several persons
+    of the cell may share, which must be 0 or at least the threshold too.
     """
 
     statistic: Statistic
     persons: Count
     sides: tuple[Count, ...]
     parts: tuple[Part, ...]
+    merged: tuple[Count, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +127,7 @@ class Breakdown:
                 ordered[evidence] = None
                 if self.node.by:
                     ordered[replace(evidence, scope="frame")] = None
-            for part in piece.parts:
+            for part in (*piece.merged, *piece.parts):
                 ordered[part] = None
         return tuple(ordered)
 
@@ -149,10 +162,18 @@ def breakdown(node: Summarise) -> Breakdown:
     columns = sorted({c for s in node.statistics for c in s.columns})
     asked_for_values = {c for s in node.statistics for c in s.columns if s.kind != "count"}
     found = {column: inner_conditions(node.frame, column) for column in columns}
-    hidden = {column: hidden_frequencies(node.frame, column) if column in asked_for_values else [] for column in columns}
+    hidden = {
+        column: [c for look in (level_conditions, hidden_frequencies) for c in look(node.frame, column)]
+        if column in asked_for_values
+        else []
+        for column in columns
+    }
     distinct = {condition.key: condition for group in (*found.values(), *hidden.values()) for condition in group}
     names = {key: f"{PREDICATE}{i}" for i, key in enumerate(distinct)}
-    frame = with_columns(node.frame, {names[key]: condition for key, condition in distinct.items()})
+    merges = repeating(node.frame)
+    carrying, keys = with_keys(node.frame, merges)
+    brought = [made_of(node.frame, merge) for merge in merges]
+    frame = with_columns(carrying, {names[key]: condition for key, condition in distinct.items()})
     pieces = []
     for statistic in node.statistics:
         sides: dict[Count, None] = {}
@@ -168,6 +189,11 @@ def breakdown(node: Summarise) -> Breakdown:
                 persons=Count(columns=nullable_columns(node.frame, statistic.columns)),
                 sides=tuple(sides),
                 parts=_parts(node, statistic),
+                merged=tuple(
+                    Count(columns=nullable_columns(node.frame, statistic.columns), keys=names)
+                    for names, (columns, chosen) in zip(keys, brought, strict=True)
+                    if chosen or columns & {*statistic.columns, *node.by}
+                ),
             )
         )
     return Breakdown(node=node, frame=frame, pieces=tuple(pieces))

@@ -22,6 +22,7 @@ from secureframe.planner.frames import RELEASE, STAGES, FrameCompiler, Local, No
 from secureframe.planner.identity import Identities
 from secureframe.planner.placement import AT_OWNERS, OnShares
 from secureframe.planner.summaries import emit_parts, register_persons
+from secureframe.planner.widths import require_owners_can
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,7 @@ def _compile(plan: Plan, policies: Mapping[str, Policy], everything_on_shares: b
         with compiler.builder.stage(RELEASE):
             pieces = release(compiler.builder, found, parts, policy, violated)
         releases.append(CompiledRelease(breakdown=found, policy=policy, pieces=pieces))
+    require_owners_can(compiler.locals, plan.parameters)
     program, locals_ = _resumed(compiler.builder.program(), compiler.locals, plan)
     return Compiled(program=program, locals=locals_, releases=tuple(releases))
 

@@ -36,6 +36,7 @@ from secureframe.plan.forms import PRESENT, TRUTH, Encoding, Form, arith, key_en
 from secureframe.plan.nodes import Node
 from secureframe.plan.operations import DatePart, FloorDivide, MapValues, Modulo
 from secureframe.planner import operations
+from secureframe.planner.calendar import date_onehot, date_part
 from secureframe.planner.quotients import QuotientShape, constant_grid, rounded_quotient
 from secureframe.schema.types import ColumnType, Kind
 
@@ -316,7 +317,7 @@ def _number(c: FrameCompiler, node: Node, expr: Expr, limbs: int) -> Value:
         case FloorDivide() | Modulo():
             return finish(operations.whole_quotient(c, node, expr, limbs), 0)
         case DatePart():
-            return finish(operations.date_part(c, node, expr, limbs), 0)
+            return finish(date_part(c, node, expr, limbs), 0)
         case MapValues():
             return operations.map_number(c, node, expr, type_, limbs)
         case _:
@@ -404,7 +405,7 @@ def _onehot(c: FrameCompiler, node: Node, expr: Expr) -> Value:
         return _cut(c, node, expr)
     if isinstance(expr, MapValues):
         return operations.map_onehot(c, node, expr, type_)
-    if isinstance(expr, DatePart) and (planes := operations.date_onehot(c, node, expr)) is not None:
+    if isinstance(expr, DatePart) and (planes := date_onehot(c, node, expr)) is not None:
         return planes
     assert type_.levels is not None
     number = c.value(node, expr, arith())

@@ -18,6 +18,7 @@ from secureframe.plan.places import place
 from secureframe.planner.compile import Compiled
 from secureframe.planner.frames import LocalPart, LocalValue
 from secureframe.planner.prediction import Prediction, predict
+from secureframe.planner.remainders import owners_of
 
 _FORMS = {
     Form.VALID: "one bit a row: still in the cohort",
@@ -111,6 +112,9 @@ def explain_plan(plan: Plan, compiled: Compiled, hosts: Mapping[int, str]) -> st
     lines.append(f"  compute parties: random-looking shares{opened}")
     policies = ", ".join(sorted({f"{r.policy.name} (threshold {r.policy.threshold})" for r in compiled.releases}))
     lines.append(f"  {plan.recipient['name']}: the cells that pass {policies}, and which do not")
+    own = plan.recipient.get("affiliation")
+    if any(own in owners_of(r.frame) and len(owners_of(r.frame)) > 1 for r in plan.releases):
+        lines.append(f"  rows of {own} are the recipient's own: they count towards no threshold")
     return "\n".join(lines)
 
 

@@ -1,36 +1,26 @@
-"""Whole quotients, remainders, maps and parts of dates, row by row on shares.
+"""Whole quotients, remainders and maps, row by row on shares.
 
-Ranges are public, so a whole quotient is a floored division of a number that is never negative, a map is a sum over the planes
-that say which entry a row has, and a calendar is a list of public boundaries that a day has passed or not.
+Ranges are public, so a whole quotient is a floored division of a number that is never negative, and a map is a sum over the
+planes that say which entry a row has.
 """
 
 from __future__ import annotations
 
-import datetime
-import itertools
 import math
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from secureframe.mpc.numeric import divide, floor_divide_public
-from secureframe.mpc.program import Value, bit_length, limbs_for
+from secureframe.mpc.program import Builder, Value, bit_length, limbs_for
 from secureframe.plan.expressions import Binary, Expr, Literal, infer
-from secureframe.plan.forms import ONEHOT, PRESENT, TRUTH, arith
+from secureframe.plan.forms import ONEHOT, TRUTH, arith
 from secureframe.plan.nodes import Node
-from secureframe.plan.operations import DatePart, FloorDivide, MapValues, Modulo
+from secureframe.plan.operations import FloorDivide, MapValues, Modulo
 from secureframe.planner.quotients import constant_grid
-from secureframe.schema.calendar import EPOCH, PERIODS, TIMES_OF_DAY, first_of_month, first_period
 from secureframe.schema.types import ColumnType, Scalar
 
 if TYPE_CHECKING:
     from secureframe.planner.frames import FrameCompiler
-
-_BEFORE_MONTH = (31, 61, 92, 122, 153, 184, 214, 245, 275, 306, 337)
-"""Days of a year that begins in March, before its second to twelfth month; a leap day is its last, and moves none of them."""
-_DAY_OF_EPOCH = 3
-"""1970-01-01 was a Thursday."""
-
 
 # -- whole quotients -------------------------------------------------------------------------------------------------------
 
@@ -72,9 +62,8 @@ def whole_quotient(c: FrameCompiler, node: Node, expr: FloorDivide | Modulo, lim
     return b.narrow(result, limbs) if result.limbs > limbs else result
 
 
-def _floor(c: FrameCompiler, x: Value, lo: int, hi: int, factor: int, divisor: int) -> Value:
+def scaled_floor(b: Builder, x: Value, lo: int, hi: int, factor: int, divisor: int) -> Value:
     """``floor(x * factor / divisor)`` for ``lo <= x <= hi`` by public numbers; in the ring of ``x``, which holds the products."""
-    b = c.builder
     common = math.gcd(factor, divisor)
     factor, divisor = factor // common, divisor // common
     least = lo * factor // divisor
@@ -151,133 +140,3 @@ def map_number(c: FrameCompiler, node: Node, expr: MapValues, type_: ColumnType,
         assert point is not None
         weights.append(int(point) - type_.centre)
     return b.combine(b.to_arith(b.rows([plane for plane, _ in entries]), limbs), weights)
-
-
-# -- parts of dates --------------------------------------------------------------------------------------------------------
-
-
-class _Calendar:
-    """Time stamps on shares, and which public boundaries they have reached.
-
-    Parameters
-    ----------
-    expr : DatePart
-        Whose operand is looked at; missing values lie at the centre of the range, whatever they give is left out later.
-    """
-
-    def __init__(self, c: FrameCompiler, node: Node, expr: DatePart, limbs: int) -> None:
-        self.c, self.b, self.node, self.limbs = c, c.builder, node, limbs
-        self.own = infer(expr.operand, node.schema).type
-        self.per_day = int(1 / self.own.step)
-        # The widest numbers are the value itself, some 400 days, and a day's rest times its seconds.
-        widest = max(abs(self.own.low), abs(self.own.high)) + max(800, 86_400) * self.per_day
-        self.wide = max(limbs, limbs_for(bit_length(-2 * widest, 2 * widest)))
-        self.value = self.b.add_public(c.value(node, expr.operand, arith(self.wide)), [self.own.centre])
-        self.low, self.high = self.own.low, self.own.high
-
-    def reached(self, x: Value, lo: int, hi: int, bounds: Sequence[int]) -> list[Value]:
-        """One plane a boundary: ``x >= bound``; 2 + log2 width rounds for all of them."""
-        b = self.b
-        planes = []
-        for bound in bounds:
-            if bound <= lo or bound > hi:
-                planes.append(b.ones_bits(1, x.n) if bound <= lo else b.zeros("bits", 1, x.n))
-            else:
-                planes.append(b.invert(b.is_negative(b.add_public(x, [-bound]), bit_length(lo - bound, hi - bound))))
-        return planes
-
-    def weighted(self, planes: Sequence[Value], weights: Sequence[int], constant: int) -> Value:
-        """``constant`` plus the weights of planes that are set."""
-        if not planes:
-            return self.b.constant([constant] * self.node.length, limbs=self.wide)
-        total = self.b.combine(self.b.to_arith(self.b.rows(list(planes)), self.wide), list(weights))
-        return self.b.add_public(total, [constant]) if constant else total
-
-    def since(self, starts: Sequence[int]) -> tuple[Value, int]:
-        """What is left since the last of some increasing starts (in days) that was reached, and its largest value."""
-        grid = [start * self.per_day for start in starts if start * self.per_day <= self.high]
-        while len(grid) > 1 and grid[1] <= self.low:
-            del grid[0]
-        planes = self.reached(self.value, self.low, self.high, grid[1:])
-        begun = self.weighted(planes, [b - a for a, b in itertools.pairwise(grid)], grid[0])
-        longest = max(b - a for a, b in zip(grid, [*grid[1:], self.high + 1], strict=True))
-        return self.b.subtract(self.value, begun), longest - 1
-
-    def part(self, part: str) -> Value:
-        """A part as a number: a year, a month, days since 1970-01-01 (``date``), or the code of a period."""
-        first, last = (EPOCH + datetime.timedelta(days=end // self.per_day) for end in (self.low, self.high))
-        if part == "year" or part.startswith("period"):
-            planes = self.boundaries(part)
-            return self.weighted(planes, [1] * len(planes), first.year if part == "year" else 0)
-        if part in ("date", "dayofweek"):
-            days = _floor(self.c, self.value, self.low, self.high, 1, self.per_day)
-            lo, hi = self.low // self.per_day, self.high // self.per_day
-            if part == "date":
-                return days
-            return self._modulo(self.b.add_public(days, [_DAY_OF_EPOCH]), lo + _DAY_OF_EPOCH, hi + _DAY_OF_EPOCH, 7)
-        if part in TIMES_OF_DAY:
-            return self._time_of_day(part)
-        years = range(first.year, last.year + 1)
-        if part == "dayofyear":
-            rest, longest = self.since([(datetime.date(y, 1, 1) - EPOCH).days for y in years])
-            return self.b.add_public(_floor(self.c, rest, 0, longest, 1, self.per_day), [1])
-        rest, longest = self.since([_first_of_march(y) for y in range(first.year - 1, last.year + 1)])
-        planes = self.reached(rest, 0, longest, [days * self.per_day for days in _BEFORE_MONTH])
-        match part:
-            case "month":
-                return self.weighted(planes, [1] * 9 + [-11, 1], 3)
-            case "quarter":
-                return self.weighted([planes[i] for i in (0, 3, 6, 9)], [1, 1, 1, -3], 1)
-            case _:
-                steps = [b - a for a, b in zip((0, *_BEFORE_MONTH), _BEFORE_MONTH, strict=False)]
-                begun = self.weighted(planes, [days * self.per_day for days in steps], 0)
-                day = _floor(self.c, self.b.subtract(rest, begun), 0, 31 * self.per_day - 1, 1, self.per_day)
-                return self.b.add_public(day, [1])
-
-    def _modulo(self, x: Value, lo: int, hi: int, divisor: int) -> Value:
-        """``x % divisor`` for ``lo <= x <= hi`` by a public number."""
-        return self.b.subtract(x, self.b.multiply_public(_floor(self.c, x, lo, hi, 1, divisor), [divisor]))
-
-    def _time_of_day(self, part: str) -> Value:
-        lo, hi = self.low, self.high
-        days = _floor(self.c, self.value, lo, hi, 1, self.per_day)
-        rest = self.b.subtract(self.value, self.b.multiply_public(days, [self.per_day]))
-        per_day = {"hour": 24, "minute": 1440, "second": 86_400}[part]
-        found = _floor(self.c, rest, 0, self.per_day - 1, per_day, self.per_day)
-        return found if part == "hour" else self._modulo(found, 0, per_day - 1, TIMES_OF_DAY[part])
-
-    def boundaries(self, part: str) -> list[Value]:
-        """Planes of the boundaries between the years or periods of the range that were reached, in order."""
-        months = PERIODS["Y" if part == "year" else part[7:-1]]
-        low, high = (Fraction(end) * self.own.step for end in (self.low, self.high))
-        numbers = range(first_period(_FREQUENCY[months], low) + 1, first_period(_FREQUENCY[months], high) + 1)
-        starts = [(first_of_month(number * months) - EPOCH).days * self.per_day for number in numbers]
-        return self.reached(self.value, self.low, self.high, starts)
-
-
-_FREQUENCY = {months: name for name, months in PERIODS.items()}
-
-
-def _first_of_march(year: int) -> int:
-    """Days from 1970-01-01 to the first of March; of the year 0 too, which Python's calendar leaves out."""
-    return (datetime.date(year, 3, 1) - EPOCH).days if year else (datetime.date(1, 3, 1) - EPOCH).days - 365
-
-
-def date_part(c: FrameCompiler, node: Node, expr: DatePart, limbs: int) -> Value:
-    """The grid value of a part of a date."""
-    calendar = _Calendar(c, node, expr, limbs)
-    found = calendar.part(expr.part)
-    return c.builder.narrow(found, limbs) if found.limbs > limbs else found
-
-
-def date_onehot(c: FrameCompiler, node: Node, expr: DatePart) -> Value | None:
-    """One plane a year or period, from the boundaries alone; None for parts that come round again."""
-    if expr.part != "year" and not expr.part.startswith("period"):
-        return None
-    b = c.builder
-    calendar = _Calendar(c, node, expr, 1)
-    reached = [b.ones_bits(1, node.length), *calendar.boundaries(expr.part)]
-    planes = [*(b.xor(now, following) for now, following in itertools.pairwise(reached)), reached[-1]]
-    found = b.rows(planes)
-    return b.and_(found, c.value(node, expr.operand, PRESENT)) if calendar.own.nullable else found
-

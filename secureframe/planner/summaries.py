@@ -12,9 +12,9 @@ from dataclasses import replace
 
 from secureframe.disclosure.rounding import Ranged
 from secureframe.errors import RangeError
-from secureframe.mpc.group_quantile import select_ranks_apart
+from secureframe.mpc.group_quantile import folded, select_ranks_apart
 from secureframe.mpc.program import Value, bit_length, limbs_for
-from secureframe.mpc.quantile import ranks_in_histogram, ranks_lower, select_ranks
+from secureframe.mpc.quantile import bins_before, ranks_lower, select_ranks
 from secureframe.plan.expressions import ColumnRef, Expr
 from secureframe.plan.forms import PLANES, PRESENT, TRUTH, VALID, arith
 from secureframe.plan.nodes import Node, Statistic, Summarise
@@ -23,11 +23,14 @@ from secureframe.plan.parts import breakdown as break_down
 from secureframe.plan.rosters import unfiltered
 from secureframe.planner.cells import Cells
 from secureframe.planner.frames import AGGREGATE, FrameCompiler, LocalPart
+from secureframe.planner.grouping import first_of_keys
 from secureframe.planner.remainders import Contribution, at_owner, mingles, owners_of, segments, summed, without_owner
 from secureframe.schema.types import ColumnType
 
 MAX_BITS = 512
 """Widest aggregate; wider ones are refused before anything runs."""
+FEW_CELLS = 8
+"""Up to so many cells are counted plane by plane, more through ``Cells``."""
 MAX_HISTOGRAM = 1 << 18
 """Most grid points, over all cells and quantiles, that are searched in a histogram; beyond that the rows are shared."""
 
@@ -47,8 +50,8 @@ def part_range(breakdown: Breakdown, part: Part) -> tuple[int, int]:
     """Public range of a part, from types and declared sizes."""
     frame = breakdown.frame
     match part:
-        case Count(unit=unit):
-            return 0, persons_bound(frame) if unit == "persons" else frame.length
+        case Count(unit=unit, keys=keys):
+            return 0, persons_bound(frame) if unit == "persons" and not keys else frame.length
         case Quantile(column=column):
             type_ = frame.schema[column].type
             return type_.low, type_.high
@@ -220,6 +223,7 @@ class _Parts:
             for number in range(len(self.frame.branches))
         ]
         self._shared: dict[Node, _SharedParts] = {}
+        self._keyed: dict[Count, Value] = {}
 
     def _histograms(self) -> tuple[str, ...]:
         """Columns whose quantiles are read from histograms that the owners deal."""
@@ -242,7 +246,7 @@ class _Parts:
 
     def _counts_persons(self, part: Part, breakdown: Breakdown) -> bool:
         """Whether a part counts persons by rows on shares of whom one person may have several."""
-        if not isinstance(part, Count) or part.unit == "rows" or part.scope == "base":
+        if not isinstance(part, Count) or part.unit == "rows" or part.scope == "base" or part.keys:
             return False
         return breakdown.frame.rows_per_person > 1 and not self.c.placement.totals(breakdown.frame)
 
@@ -278,13 +282,26 @@ class _Parts:
             case Count(scope="base") if not self.frame.apart or not all(map(self.c.placement.totals, self.frame.branches)):
                 return replace(_frame_count(self.c, self.frame, "base"), lo=lo, hi=hi)
             case Quantile():
-                return Ranged(value=self._quantile(part), lo=lo, hi=hi)
+                value, tails = self._quantile(part)
+                return Ranged(value=value, lo=lo, hi=hi, tails=tails)
+            case Count(keys=keys) if keys and not self.c.placement.totals(self.frame):
+                return Ranged(value=self._different(part), lo=lo, hi=hi)
             case Count() if not self.frame.apart and self._counts_persons(part, self.breakdown):
                 found = [self._persons_between(part)]
             case _:
                 found = [c for breakdown in self.branches for c in self._of_branch(part, breakdown)]
         value, rest, own = summed(self.b, found, self.owners if isinstance(part, Count) else ())
         return Ranged(value=value, lo=lo, hi=hi, rest=rest, own=own)
+
+    def _different(self, part: Count) -> Value:
+        """Different values of keys that several persons may share; one sort a key serves all statistics."""
+        if part not in self._keyed:
+            shared = self._on_shares(self.breakdown)
+            same_keys = [p for p in self.breakdown.parts if isinstance(p, Count) and p.keys == part.keys]
+            flags = {p: shared.flags(p) for p in same_keys}
+            for each, found in first_of_keys(self.c, self.frame, part.keys, flags).items():
+                self._keyed[each] = self.b.count_bits(found)
+        return self._keyed[part]
 
     def _persons_between(self, part: Count) -> Contribution:
         """Persons who may be at several owners."""
@@ -304,50 +321,77 @@ class _Parts:
             return [Contribution.of(owner, dealt, self.owners)]
         shared = self._on_shares(breakdown)
         if not isinstance(part, Count) or len(self.owners) == 1:
-            flagged = isinstance(part, Count) and self._counts_persons(part, breakdown)
-            first = self.c.persons.first(frame, (breakdown, part, None)) if flagged else None
-            return [Contribution(value=shared.emit(part) if first is None else self.b.count_bits(first))]
+            if isinstance(part, Count) and self._counts_persons(part, breakdown):
+                return [Contribution(value=shared.tally(part, self.c.persons.first(frame, (breakdown, part, None))))]
+            return [Contribution(value=shared.emit(part))]
         if mingles(frame):
             flags = shared.flags(part)
-            return [_viewed(_views(self.c, frame), lambda view: self.b.count_bits(_seen(self.c, frame, flags, view)))]
+            return [_viewed(_views(self.c, frame), lambda view: shared.tally(part, _seen(self.c, frame, flags, view)))]
         found = []
         if self._counts_persons(part, breakdown):
             # Where nobody is at two owners, no rows were moved: they are still in the order of owners.
             flags = self.c.persons.first(frame, (breakdown, part, None))
-            found = [(owner, self.b.count_bits(self.b.cut(flags, start, stop))) for owner, start, stop in segments(frame)]
+            found = [(owner, shared.tally(part, flags, start, stop)) for owner, start, stop in segments(frame)]
         else:
             found = [(owner, shared.count(part, start, stop)) for owner, start, stop in segments(frame)]
         return [Contribution.of(owner, value, self.owners) for owner, value in found]
 
-    def _quantile(self, part: Quantile) -> Value:
+    def _quantile(self, part: Quantile) -> tuple[Value, tuple[Value, ...]]:
+        """A quantile, and what is on either side of it without the rows of each of several owners."""
         if part.column in self.branches[0].histograms:
-            return self._from_histograms(part)
-        if self.c.placement.totals(self.frame):
-            return self._of_branch(part, self.breakdown)[0].value
-        return self._on_shares(self.breakdown).emit(part)
+            found, sides = self._from_histograms(part.column)
+        elif self.c.placement.totals(self.frame):
+            return self._of_branch(part, self.breakdown)[0].value, ()
+        else:
+            shared = self._on_shares(self.breakdown)
+            found = shared.quantiles(part.column)
+            sides = shared.sides(part.column, self.owners)
+        wanted = self._wanted(part.column)
+        index = [g * len(wanted) + wanted.index(part) for g in range(self.breakdown.node.cells)]
+        return self.b.take(found, index), tuple(self.b.take(side, index) for side in sides)
 
-    def _from_histograms(self, part: Quantile) -> Value:
-        """A quantile over rows of several owners, of whose histograms the sum is searched."""
-        type_ = self.frame.schema[part.column].type
+    def _wanted(self, column: str) -> list[Quantile]:
+        return [p for p in self.breakdown.parts if isinstance(p, Quantile) and p.column == column]
+
+    def _from_histograms(self, column: str) -> tuple[Value, tuple[Value, ...]]:
+        """All quantiles of a column over rows of several owners, of whose histograms the sum is searched."""
+        b = self.b
+        type_ = self.frame.schema[column].type
         points, cells = type_.high - type_.low + 1, self.breakdown.node.cells
-        key = (self.breakdown, part.column)
-        wanted = [p for p in self.breakdown.parts if isinstance(p, Quantile) and p.column == part.column]
+        key = (self.breakdown, column)
         if key not in self.c.histograms:
-            total: Value | None = None
+            quantiles = [p.q for p in self._wanted(column)]
+            dealt: dict[str, Value] = {}
             for breakdown in self.branches:
                 (owner,) = breakdown.frame.owners
-                values = cells * points
-                local = LocalPart(owner=owner, breakdown=breakdown, part=Histogram(column=part.column), values=values)
-                value = self.c.deal(local, "arith", 1, values, 1)
-                total = value if total is None else self.b.add(total, value)
+                local = LocalPart(owner=owner, breakdown=breakdown, part=Histogram(column=column), values=cells * points)
+                value = b.reshape(self.c.deal(local, "arith", 1, cells * points, 1), cells)
+                dealt[owner] = b.add(dealt[owner], value) if owner in dealt else value
+            total = None
+            for value in dealt.values():
+                total = value if total is None else b.add(total, value)
             assert total is not None
             bound = self.frame.length
-            histogram = self.b.reshape(total, cells)
-            ranks = ranks_lower(self.b, self.b.sum(histogram), [p.q for p in wanted], bound)
-            found = ranks_in_histogram(self.b, histogram, ranks, bound)
-            self.c.histograms[key] = self.b.add_public(found, [type_.low])
-        at, width = wanted.index(part), len(wanted)
-        return self.b.take(self.c.histograms[key], [g * width + at for g in range(cells)])
+            ranks = ranks_lower(b, b.sum(total), quantiles, bound)
+            before = bins_before(b, total, ranks, bound)
+            found = b.add_public(b.count_bits(before, ranks.limbs), [type_.low])
+            others = [b.subtract(total, value) for value in dealt.values()] if len(dealt) > 1 else []
+            self.c.histograms[key] = found, self._beside(before, others, len(quantiles))
+        return self.c.histograms[key]
+
+    def _beside(self, before: Value, others: Sequence[Value], each: int) -> tuple[Value, ...]:
+        """Of some histograms, how much lies up to the points whose bins before are given, and from there on."""
+        b = self.b
+        if not others:
+            return ()
+        first = b.ones_bits(before.rows, 1)
+        upto = b.to_arith(b.concat([first, b.cut(before, 0, before.n - 1)]) if before.n > 1 else first)
+        from_on = b.to_arith(b.invert(before))
+        found = []
+        for histogram in others:
+            repeated = b.pick_rows(histogram, [cell for cell in range(histogram.rows) for _ in range(each)])
+            found += [b.reshape(b.sum(b.multiply(mask, repeated)), 1) for mask in (upto, from_on)]
+        return tuple(found)
 
 
 class _SharedParts:
@@ -366,6 +410,7 @@ class _SharedParts:
         self._products: dict[tuple[tuple[str, ...], tuple[str, ...], int], Value] = {}
         self._emitted: dict[Part, Value] = {}
         self._quantiles: dict[str, Value] = {}
+        self._sides: dict[str, tuple[Value, ...]] = {}
         self._limbs: dict[str, int] = {}
 
     def prepare(self, moments: list[Moment]) -> None:
@@ -389,7 +434,7 @@ class _SharedParts:
             case Moment():
                 return self._moment(part)
             case Quantile():
-                return self._quantile(part)
+                raise TypeError("quantiles of a column are found together")
 
     def count(self, part: Count, start: int, stop: int) -> Value:
         """A count of rows over some of the rows, those of one owner."""
@@ -404,6 +449,13 @@ class _SharedParts:
         mask = self._mask(part.columns, part.where)
         levels = self.cells.planes() if part.scope == "cell" else None
         return mask if levels is None else self.b.and_(levels, mask)
+
+    def tally(self, part: Count, flags: Value, start: int = 0, stop: int | None = None) -> Value:
+        """How many of these flags of the rows that a count is about are set, or of those of some of the rows; in every cell."""
+        if part.scope != "cell" or self.node.cells <= FEW_CELLS:
+            return self.b.count_bits(flags if stop is None else self.b.cut(flags, start, stop))
+        # A row is in one cell at most, so that one bit says whether its flag is set there.
+        return self.cells.sums(self.cells.weights(folded(self.b, flags, 1), 1), start, stop)
 
     def _column(self, name: str) -> tuple[Expr, ColumnType]:
         return ColumnRef(name), self.frame.schema[name].type
@@ -448,19 +500,19 @@ class _SharedParts:
             self._products[key] = self.b.multiply(rows, self.c.value(self.frame, expr, arith(limbs)))
         return self._products[key]
 
-    def _quantile(self, part: Quantile) -> Value:
-        """All quantiles of a column in one descent."""
-        wanted = [p for p in self.breakdown.parts if isinstance(p, Quantile) and p.column == part.column]
-        if part.column not in self._quantiles:
-            expr, type_ = self._column(part.column)
-            if part_limbs(self.breakdown, part) > 1:
+    def quantiles(self, column: str) -> Value:
+        """All quantiles of a column in one descent, cell by cell."""
+        if column not in self._quantiles:
+            expr, type_ = self._column(column)
+            wanted = [p for p in self.breakdown.parts if isinstance(p, Quantile) and p.column == column]
+            if part_limbs(self.breakdown, wanted[0]) > 1:
                 raise RangeError(
-                    f"{part.column} is too wide for quantiles over several institutions",
+                    f"{column} is too wide for quantiles over several institutions",
                     hint="coarser grids (astype) or narrower ranges (clip)",
                 )
             unit = "rows" if self.frame.rows_per_person > 1 else "persons"
-            count = self.emit(Count(columns=nullable_columns(self.frame, (part.column,)), unit=unit))
-            mask = self._mask((part.column,), None)
+            count = self.emit(Count(columns=nullable_columns(self.frame, (column,)), unit=unit))
+            mask = self._mask((column,), None)
             groups = self.cells.planes()
             ranks = ranks_lower(self.b, count, [p.q for p in wanted], self.frame.length)
             planes = self.c.value(self.frame, expr, PLANES)
@@ -468,6 +520,32 @@ class _SharedParts:
                 found = select_ranks(self.b, planes, mask, ranks)
             else:
                 found = select_ranks_apart(self.b, planes, mask, groups, self.cells.counts, ranks)
-            self._quantiles[part.column] = self.b.add_public(found, [type_.low])
-        at, width = wanted.index(part), len(wanted)
-        return self.b.take(self._quantiles[part.column], [g * width + at for g in range(self.node.cells)])
+            self._quantiles[column] = self.b.add_public(found, [type_.low])
+        return self._quantiles[column]
+
+    def sides(self, column: str, owners: Sequence[str]) -> tuple[Value, ...]:
+        """For all quantiles of a column, how many values lie up to it and from it on, without the rows of each owner."""
+        if len(owners) < 2:
+            return ()
+        if column not in self._sides:
+            b = self.b
+            expr, type_ = self._column(column)
+            groups, mask = self.cells.planes(), self._mask((column,), None)
+            members = mask if groups is None else b.and_(groups, mask)
+            found, cells = self.quantiles(column), self.node.cells
+            each = found.n // cells
+            rows = b.add_public(self.c.value(self.frame, expr, arith(1)), [type_.centre])
+            weights = None if groups is None else b.to_arith(groups)
+            sides: list[list[Value]] = [[] for _ in range(2 * len(owners))]
+            for at in range(each):
+                spread = b.take(found, [g * each + at for g in range(cells) for _ in range(self.frame.length)], rows=cells)
+                own = spread if weights is None else b.combine(b.multiply(weights, spread), [1] * cells)
+                width = bit_length(2 * min(type_.low, 0) - 1, 2 * max(type_.high, 0) + 1) + 1
+                above, below = (b.is_negative(x, width) for x in (b.subtract(own, rows), b.subtract(rows, own)))
+                for number, owner in enumerate(owners):
+                    left = without_owner(self.c, self.frame, members, owner)
+                    for side, out in enumerate((above, below)):
+                        sides[2 * number + side].append(b.count_bits(b.and_(left, b.invert(out))))
+            index = [at * cells + g for g in range(cells) for at in range(each)]
+            self._sides[column] = tuple(b.take(b.concat(found_), index) for found_ in sides)
+        return self._sides[column]

@@ -16,8 +16,9 @@ from secureframe.errors import ProtocolAborted
 from secureframe.mpc.program import Value
 from secureframe.mpc.sharing import InconsistentShares, SharingError, deserialise, reconstruct, word_count
 from secureframe.plan.envelope import Plan
-from secureframe.plan.nodes import Summarise
+from secureframe.plan.nodes import Node, Summarise
 from secureframe.planner.compile import Compiled, CompiledRelease
+from secureframe.planner.remainders import owners_of
 from secureframe.results import formulas
 from secureframe.results.released import SUPPRESSED, Cell, ReleasedTable
 from secureframe.schema.types import ColumnType
@@ -134,7 +135,7 @@ def _record(release: CompiledRelease, columns: Sequence[Sequence[Cell]], plan: P
         "policy": policy.name,
         "threshold": policy.threshold,
         "rounding": rounding_text(policy),
-        "rules": rules_text(policy),
+        "rules": rules_text(policy) + own_rows_text(node.frame, plan),
         "suppressed": suppressed,
         "numeric_error": NUMERIC_ERROR,
         "recipients": [plan.recipient["name"]],
@@ -175,3 +176,9 @@ def rules_text(policy: Policy) -> list[str]:
     return rules
 
 
+def own_rows_text(frame: Node, plan: Plan) -> list[str]:
+    """What held because some of the rows are the recipient's own, in words."""
+    own, owners = plan.recipient.get("affiliation"), owners_of(frame)
+    if own not in owners or len(owners) == 1:
+        return []
+    return [f"every other statistic is about as many persons without the rows of {own}, the recipient's own, or nobody else"]

@@ -13,13 +13,18 @@ import pandas as pd
 
 from secureframe.errors import PlanError
 from secureframe.plan.codec import decode_scalar, encode_scalar
-from secureframe.results.histogram import histogram_of
+from secureframe.results.distinct import levels_by, levels_frame, levels_number, levels_series
+from secureframe.results.histogram import histogram_of, histograms_of
 from secureframe.results.matrices import grouped_pairs, pair_matrix
+from secureframe.results.periods import in_periods
+from secureframe.results.pivot import pivoted
 from secureframe.results.released import ReleasedTable
 from secureframe.results.shape import (
+    chosen_frame,
     column_series,
     grouped_frame,
     grouped_series,
+    numbers,
     one_number,
     stacked_quantiles,
     statistics_frame,
@@ -29,6 +34,7 @@ from secureframe.results.summaries import counted, crossed, described, described
 FORMS: Mapping[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
+        chosen_frame,
         column_series,
         counted,
         crossed,
@@ -38,8 +44,16 @@ FORMS: Mapping[str, Callable[..., Any]] = {
         grouped_pairs,
         grouped_series,
         histogram_of,
+        histograms_of,
+        in_periods,
+        levels_by,
+        levels_frame,
+        levels_number,
+        levels_series,
+        numbers,
         one_number,
         pair_matrix,
+        pivoted,
         stacked_quantiles,
         statistics_frame,
         table_one_frame,
@@ -58,7 +72,7 @@ class Form:
     function : callable
         One of `FORMS`.
     *arguments, **named
-        Text, numbers, truth values, None, indexes, and sequences of them.
+        Text, numbers, truth values, None, indexes, other forms, and sequences of them.
     """
 
     __slots__ = ("arguments", "function", "named")
@@ -104,6 +118,11 @@ class Form:
 def _encode(value: Any) -> dict[str, Any]:
     if isinstance(value, float):
         return {"type": "float", "value": repr(float(value))}
+    if isinstance(value, Form):
+        inner = value.to_json()
+        if inner is None:
+            raise PlanError("a form within a form cannot travel")
+        return {"type": "form", "value": inner}
     if isinstance(value, list | tuple):
         return {"type": "sequence", "value": [_encode(v) for v in value]}
     if type(value) in (pd.Index, pd.MultiIndex) and all(name is None for name in value.names):
@@ -117,6 +136,10 @@ def _decode(record: Any) -> Any:
     if not isinstance(record, dict) or set(record) != {"type", "value"}:
         raise PlanError("the form of a result is malformed")
     kind, value = record["type"], record["value"]
+    if kind == "form":
+        if not isinstance(value, dict):
+            raise PlanError("the form of a result is malformed")
+        return Form.from_json(value)
     if kind in ("sequence", "index"):
         if not isinstance(value, list):
             raise PlanError("the form of a result is malformed")

@@ -129,6 +129,14 @@ def histogram_of(tables: Sequence[ReleasedTable], edges: Sequence[float], name: 
     return Histogram.of(tables, edges, name)
 
 
+def histograms_of(
+    tables: Sequence[ReleasedTable], edges: Sequence[Sequence[float]], names: Sequence[str]
+) -> dict[str, Histogram]:
+    """Return histograms of several columns, by name; one a release."""
+    found = zip(tables, edges, names, strict=True)
+    return {name: Histogram.of([table], ends, name) for table, ends, name in found}
+
+
 def interval(left: float, right: float, closed: bool) -> str:
     """Return a bin in words of mathematics."""
     return f"[{left:g}, {right:g}{']' if closed else ')'}"

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from secureframe.plan.nodes import Statistic
 from secureframe.results.record import cell
 from secureframe.results.released import SUPPRESSED, Cell, ReleasedTable
 from secureframe.results.shape import array_of, attach, common_dtype, dtype_of, levels_index
@@ -17,11 +16,11 @@ from secureframe.results.summaries import TOTALS, total_of
 
 
 class Entry(NamedTuple):
-    """One statistic of a pivot table: its function as it was typed, its kind, and its column (None where rows are counted)."""
+    """One statistic of a pivot table: its function as it was typed, its column (None where rows are counted), its number."""
 
     how: str
-    kind: str
     column: str | None
+    number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +29,8 @@ class Layout:
 
     Parameters
     ----------
-    entries, statistics : tuple
-        What is shown, and the statistics of the release that hold it, in the same order.
+    entries : tuple of Entry
+        What is shown.
     labels : tuple of str or None
         Names of the keys, those that go downwards first.
     down : int
@@ -43,7 +42,6 @@ class Layout:
     """
 
     entries: tuple[Entry, ...]
-    statistics: tuple[Statistic, ...]
     labels: tuple[str | None, ...]
     down: int
     hows_head: bool
@@ -51,22 +49,44 @@ class Layout:
     margins: str | None = None
 
 
-def pivoted(tables: Sequence[ReleasedTable], layout: Layout) -> pd.DataFrame:
-    """Return a pivot table."""
+def pivoted(
+    tables: Sequence[ReleasedTable],
+    entries: Sequence[Sequence[Any]],
+    labels: Sequence[str | None],
+    down: int,
+    hows_head: bool,
+    values_head: bool,
+    margins: str | None,
+) -> pd.DataFrame:
+    """Return a pivot table.
+
+    Parameters
+    ----------
+    entries : sequence of (str, str or None, int)
+        For every shown statistic its function as it was typed, its column, and the number of the release's statistic.
+    labels, down, hows_head, values_head, margins
+        As `Layout` has them.
+    """
     (table,) = tables
-    dtypes = [dtype_of(statistic, table.node) for statistic in table.node.statistics]
-    released = dict(zip(table.node.statistics, zip(table.values, dtypes, strict=True), strict=True))
+    layout = Layout(
+        entries=tuple(Entry(*entry) for entry in entries),
+        labels=tuple(labels),
+        down=down,
+        hows_head=hows_head,
+        values_head=values_head,
+        margins=margins,
+    )
     levels = [levels_index(table.node.schema[key].type, None) for key in table.node.by]
-    down, right = levels[: layout.down], levels[layout.down :]
+    lines, right = levels[:down], levels[down:]
     width = math.prod(len(level) for level in right)
     columns: list[tuple[tuple[Any, ...], list[Cell], str]] = []
-    for entry, statistic in zip(layout.entries, layout.statistics, strict=True):
-        values, dtype = released[statistic]
+    for entry in layout.entries:
+        values, dtype = table.values[entry.number], dtype_of(table.node.statistics[entry.number], table.node)
         for at, shown in enumerate(_product(right)):
             columns.append((_head(layout, entry) + shown, list(values[at::width]), dtype))
     if layout.down == 0:
         return _of_values(tables, layout, columns, right)
-    rows = _index(down, layout.labels[: layout.down])
+    rows = _index(lines, layout.labels[: layout.down])
     notes: list[str] = []
     if layout.margins is not None:
         rows, columns = _with_totals(rows, columns, layout.margins)

@@ -110,6 +110,11 @@ def one_number(tables: Sequence[ReleasedTable]) -> Number:
     return number(value, record)
 
 
+def numbers(tables: Sequence[ReleasedTable]) -> tuple[Number, ...]:
+    """Return the only cell of every release."""
+    return tuple(one_number([table]) for table in tables)
+
+
 def column_series(
     tables: Sequence[ReleasedTable], labels: Sequence[str] | Sequence[float], name: str | float | None = None
 ) -> pd.Series[Any]:
@@ -150,6 +155,20 @@ def statistics_frame(
     ]
     cells = [found[i * len(rows) : (i + 1) * len(rows)] for i in range(len(columns))]
     return matrix(tables, pd.Index(list(rows)), pd.Index(list(columns)), cells)
+
+
+def chosen_frame(
+    tables: Sequence[ReleasedTable], rows: Sequence[str], asked: Sequence[tuple[str, Sequence[str]]]
+) -> pd.DataFrame:
+    """Return an ungrouped release as a DataFrame: for every column the statistics asked of it; what was not asked is missing."""
+    (table,) = tables
+    pairs = [(name, kind) for name, kinds in asked for kind in kinds]
+    found = {
+        pair: (values[0], dtype_of(statistic, table.node))
+        for pair, statistic, values in zip(pairs, table.node.statistics, table.values, strict=True)
+    }
+    cells = [[found.get((name, row), (None, found[name, kinds[0]][1])) for row in rows] for name, kinds in asked]
+    return matrix(tables, pd.Index(list(rows)), pd.Index([name for name, _ in asked]), cells)
 
 
 def grouped_frame(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import secureframe as sf
-from secureframe.plan.conditions import inner_conditions
+from secureframe.plan.conditions import level_conditions
 from tests.disclosure.federations import Frames, federation, is_withheld, people
 
 pytestmark = pytest.mark.filterwarnings("ignore::secureframe.errors.SuppressedWarning")
@@ -84,8 +84,24 @@ def test_levels_over_columns_of_two_institutions(fed: sf.Federation) -> None:
     assert not is_withheld(((merged["w"] + merged["male"]) % 2).sum())
 
 
+def test_whether_there_is_a_value_is_no_matter_of_levels(fed: sf.Federation) -> None:
+    """How many values there are says nothing about their levels; how many a map has left out does."""
+    patients = fed["hospital.patients"]
+    with sf.defer():
+        asked = (patients["age"] // 99).count(), (patients["age"] % 7).count(), patients["age"].map({99: 1}).count()
+    assert [is_withheld(number) for number in sf.collect(*asked)] == [False, False, True]
+
+
+def test_a_mask_by_levels_below_a_reduction(fed: sf.Federation) -> None:
+    labs = fed["laboratory.labs"]
+    rare, dense = (labs["test"].map({"u": 0, "v": 0, "w": 0, "rare": 0, "dense": 0} | {word: 1}) for word in ("rare", "v"))
+    for flag, hidden in ((rare, True), (dense, False)):
+        reduced = labs.assign(y=flag * labs["value"]).groupby("id").agg(total=("y", "sum"), number=("y", "count"))
+        assert is_withheld(reduced["total"].sum()) == hidden
+
+
 def test_every_level_counts_up_to_sixty_four(fed: sf.Federation) -> None:
     patients = fed["hospital.patients"]
     for levels, conditions in ((2, 2), (64, 64), (65, 1)):
         frame = patients.assign(made=patients["x"] % levels)
-        assert len(inner_conditions(frame.node, "made")) == conditions
+        assert len(level_conditions(frame.node, "made")) == conditions

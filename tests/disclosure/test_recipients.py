@@ -106,6 +106,9 @@ def test_own_rows_do_not_help_a_statistic_over_its_minimum(joined: bool, statist
                         frame["x"].quantile(0.95)
             (number,) = received(fed, OWN, study)
             assert is_withheld(number) == (more == 0)
+            assert f"without the rows of {OWN}" in number.release["rules"][-1]  # type: ignore[attr-defined]
+            assert f"rows of {OWN} are the recipient's own" in fed.explain(study.pending[0].nodes, recipient=OWN)
+            assert "recipient's own" not in fed.explain(study.pending[0].nodes, recipient="registry")
             for nobody in ("registry", OTHER):
                 assert not is_withheld(received(fed, nobody, study)[0]), "it can take away no small remainder"
             assert not is_withheld(sf.collect(*study.pending)[0])

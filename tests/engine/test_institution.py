@@ -15,8 +15,9 @@ import pytest
 from secureframe.disclosure.policy import Policy
 from secureframe.engine import institution as engine
 from secureframe.engine.institution import AdmittedJob, Institution
-from secureframe.errors import PlanError, PolicyError, SecureFrameError
+from secureframe.errors import PlanError, PolicyError, ProtocolAborted, SecureFrameError
 from secureframe.governance.identity import AnalystIdentity
+from secureframe.governance.kept import PACKAGE_OVERHEAD
 from secureframe.mpc.sharing import receive, reconstruct
 from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
@@ -83,6 +84,37 @@ def asking(case: Case, changes: dict[str, Any]) -> Plan:
     return replace(case.plan, analyst=changed, recipient=changed)
 
 
+def member(case: Case, name: str) -> dict[str, Any]:
+    """The identity under which a member receives results."""
+    (found,) = (m.identity for m in case.study.backend.members if m.name == name)
+    assert found is not None
+    return dict(found)
+
+
+def test_a_member_may_receive(case: Case) -> None:
+    """Everybody is told which one; only that one waits for packages."""
+    plan = replace(case.plan, recipient=member(case, "register"))
+    jobs = [case.admit(plan, at=name) for name in ("clinic", "labor", "register")]
+    assert {(j.recipient, j.recipient_key) for j in jobs} == {("register", plan.recipient["sealing_key"])}
+    package = bytes(jobs[0].released_bytes + PACKAGE_OVERHEAD)
+    for name in ("clinic", "labor", "register"):
+        receiving = case.study.backend.institutions[name].receiving
+        assert receiving is not None
+        if name == "register":
+            receiving.receive(jobs[0].job_id, 0, package)
+        else:
+            with pytest.raises(ProtocolAborted, match="expects no result"):
+                receiving.receive(jobs[0].job_id, 0, package)
+
+
+def test_a_catalog_has_every_member_under_its_own_name(case: Case) -> None:
+    entries = {name: i.describe() for name, i in case.study.backend.institutions.items()}
+    for change in ({"name": "labor"}, {"affiliation": "labor"}, {"affiliation": None}):
+        entry = entries["register"] | {"identity": entries["register"]["identity"] | change}
+        with pytest.raises(ValueError, match="under its own name"):
+            case.clinic.set_catalog(entries | {"register": entry})
+
+
 def shifted(plan: Plan, by: datetime.timedelta) -> str:
     return (datetime.datetime.fromisoformat(plan.created) + by).isoformat()
 
@@ -108,6 +140,21 @@ CHANGES: dict[str, tuple[Callable[[Case], Plan], type[SecureFrameError], str]] =
         lambda c: replace(c.plan, recipient=c.plan.analyst | {"sealing_key": STRANGER.public()["sealing_key"]}),
         PolicyError,
         "the analyst who asks",
+    ),
+    "a member under another key": (
+        lambda c: replace(c.plan, recipient=member(c, "register") | {"sealing_key": STRANGER.public()["sealing_key"]}),
+        PolicyError,
+        "under its own key",
+    ),
+    "a member without its affiliation": (
+        lambda c: replace(c.plan, recipient=member(c, "labor") | {"affiliation": None}),
+        PolicyError,
+        "under its own key",
+    ),
+    "a member under the name of another": (
+        lambda c: replace(c.plan, recipient=member(c, "labor") | {"name": "register", "affiliation": "register"}),
+        PolicyError,
+        "under its own key",
     ),
     "no key to seal to": (
         lambda c: asking(c, {"sealing_key": None}),
@@ -267,7 +314,7 @@ def test_what_fails_at_the_owner_carries_no_value(case: Case, monkeypatch: pytes
     def failing(*_: Any) -> Any:
         raise pl.exceptions.ComputeError("conversion of `secret 43.21` failed")
 
-    monkeypatch.setattr(engine, "lower", failing)
+    monkeypatch.setattr(engine, "compute", failing)
     with pytest.raises(PlanError, match="clinic could not compute its part") as failed:
         case.clinic.deal(case.admit())
     assert "43.21" not in str(failed.value)

@@ -46,6 +46,18 @@ def test_three_packages_are_a_result(receiving: Receiving, tmp_path: Path) -> No
     assert (found.request, found.signature, found.catalog) == (b"request", b"signature", {"registry": {"tables": []}})
 
 
+def test_what_was_never_finished_is_no_result(receiving: Receiving, tmp_path: Path) -> None:
+    receiving.expect(JOB, b"", b"", SIZE)
+    for party in range(3):
+        receiving.receive(JOB, party, package())
+    (path,) = kept(tmp_path)
+    draft = path.with_name("." + path.name)
+    draft.write_bytes(path.read_bytes()[:100])
+    assert kept(tmp_path) == [path]
+    KeptResult.load(path).save(path.parent)
+    assert not draft.exists() and kept(tmp_path) == [path]
+
+
 def test_what_is_not_expected_is_refused(receiving: Receiving, tmp_path: Path) -> None:
     with pytest.raises(ProtocolAborted, match="expects no result"):
         receiving.receive(JOB, 0, package())

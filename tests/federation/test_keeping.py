@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +12,8 @@ import pandas as pd
 import pytest
 
 import secureframe as sf
+from secureframe import federation
+from secureframe.errors import Busy, PartyUnavailable
 from secureframe.federation import Federation
 from secureframe.governance.identity import AnalystIdentity
 from secureframe.mpc.channel import Recorder
@@ -194,3 +198,60 @@ def test_later_statements_have_transcripts_of_one_shape() -> None:
         shapes.append(shape_of(recorder.payloads))
     assert shapes[0] == shapes[1]
     assert all(declared == () for *_, declared in shapes[0]), "nothing is opened any more"
+
+
+def test_a_stopped_statement_leaves_nothing_and_the_next_one_runs() -> None:
+    """As the stop button does it: the interrupt arrives while the main thread waits for the parties."""
+    fed = session()
+    wanted = joined(session())["w"].mean()
+    backend = in_memory(fed)
+    run = backend.run
+
+    def stopped(request: bytes, signature: bytes, progress: Any) -> Any:
+        return run(request, signature, lambda *stage: signal.raise_signal(signal.SIGINT))
+
+    backend.run = stopped  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        joined(fed)["w"].mean()
+    assert [s.held(VERIFY) for s in stores(fed)] == [{}, {}, {}]
+    backend.run = run  # type: ignore[method-assign]
+    assert joined(fed)["w"].mean() == wanted
+
+
+def test_whoever_stops_waiting_cancels_the_job() -> None:
+    fed = session()
+    with sf.defer():
+        pending = joined(fed)["w"].mean()
+
+    async def given_up() -> None:
+        task = asyncio.create_task(sf.collect_async(pending))
+        while not in_memory(fed)._running[0]:
+            await asyncio.sleep(0.001)
+        task.cancel()
+        await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(given_up())
+    assert not pending.done and fed._backend.kept() == {}
+    assert pending.result() == joined(session())["w"].mean()
+
+
+def test_a_statement_waits_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    fed = session()
+    backend, turns = in_memory(fed), [0, 0, 0]
+    run = backend.run
+
+    def busy(request: bytes, signature: bytes, progress: Any) -> Any:
+        if turns:
+            turns.pop()
+            raise Busy("as many statements as there may be", institution="hospital")
+        return run(request, signature, progress)
+
+    monkeypatch.setattr(backend, "run", busy)
+    monkeypatch.setattr(federation.time, "sleep", lambda seconds: None)
+    assert joined(fed)["w"].mean() == joined(session())["w"].mean() and turns == []
+    turns += [0] * 10
+    monkeypatch.setattr(federation, "QUEUE_SECONDS", -1.0)
+    with pytest.raises(PartyUnavailable, match="no place for this statement") as caught:
+        joined(fed)["w"].mean()
+    assert caught.value.institution == "hospital"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -262,25 +265,27 @@ def test_another_institutions_key_opens_nothing(two: sf.Federation, kept: Path, 
         sf.received(stolen)[0].open()
 
 
-@pytest.mark.parametrize("change", ["package", "request", "job", "nothing left"])
-def test_a_changed_file_is_refused(kept: Path, change: str) -> None:
-    record = json.loads(kept.read_text())
-    match change:
-        case "package":
-            record["packages"] = [record["packages"][0], record["packages"][2], record["packages"][1]]
-        case "request":
-            record["request"] = record["signature"]
-        case "job":
-            record["job"] = "0" * 32
-        case _:
-            record = {}
-    original = kept.read_text()
-    kept.write_text(json.dumps(record))
-    try:
-        with pytest.raises(SecureFrameError):
-            sf.received(kept.parent.parent)[-1].open()
-    finally:
-        kept.write_text(original)
+def changed(path: Path, **changes: Any) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_packages_in_another_order_are_refused(kept: Path) -> None:
+    first, second, third = json.loads(kept.read_text())["packages"]
+    changed(kept, packages=[first, third, second])
+    with pytest.raises(ProtocolAborted, match="cannot be opened"):
+        sf.received(kept.parent.parent)[kept.stem].open()
+    kept.unlink()
+
+
+@pytest.mark.parametrize(
+    "change", [{"request": "AAAA"}, {"job": "0" * 32}, {"recipient": "east"}, {"catalog": {}}, {"version": "0"}]
+)
+def test_a_file_that_is_no_result_is_left_out(two: sf.Federation, kept: Path, change: dict[str, Any]) -> None:
+    others = len(sf.received(two["north"])) - 1
+    changed(kept, **change)
+    with pytest.warns(UserWarning, match=f"{kept.name} is no result"):
+        assert len(sf.received(two["north"])) == others
+    kept.unlink()
 
 
 def test_results_are_listed_without_being_opened(two: sf.Federation, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,3 +349,29 @@ def test_institutions_check_the_recipient_themselves(monkeypatch: pytest.MonkeyP
         with pytest.raises(PolicyError, match="north does not allow"):
             study.collect()
         assert not sf.received(fed["east"])
+
+
+# -- real processes ------------------------------------------------------------------------------------------------------------
+
+
+def process_of(directory: Path) -> int:
+    """The process that writes an institution's log."""
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):
+            if link.readlink() == directory / "institution.log":
+                return int(link.parts[2])
+    raise AssertionError("no process writes there")
+
+
+@pytest.mark.ray
+def test_results_outlive_the_process_that_received_them(five_processes: sf.Federation) -> None:
+    """The restarted institution has the same key: it opens what came before, and receives again."""
+    with sf.defer(recipient="centre") as study:
+        five_processes["people"]["age"].mean()
+    before = study.collect()
+    directory = five_processes["centre"].directory
+    assert directory is not None
+    os.kill(process_of(directory), signal.SIGKILL)
+    after = study.collect()
+    found = sf.received(directory)
+    assert found[before.job].open() == found[after.job].open() == pytest.approx(pooled(5)["age"].mean())

@@ -169,6 +169,23 @@ def test_tables(placed: Placed) -> None:
     assert_frame_equal(shown, wanted.loc[shown.index], check_freq=False, **LAYOUT)
 
 
+def test_what_an_owner_cannot_compute_exactly_is_refused_before_anything_runs(fed: sf.Federation) -> None:
+    """In columns, in conditions and in reductions, wherever the rest of the statement is computed."""
+    labs = fed["lab.labs"]
+    assert np.isfinite((labs["cost"] * 2**80).mean())
+    before = fed.last_job
+    wide = labs["cost"] * 2**80
+    for statement in (
+        lambda: (wide * 2**10).mean(),
+        lambda: labs[wide * labs["cost"] > 3]["cost"].mean(),
+        lambda: fed["north.patients"].merge(labs.assign(w=wide * 2**10), on="id")["w"].std(),
+        lambda: (labs["cost"] + 1)[labs["high"] & (wide * wide > 1)].mean(),
+    ):
+        with pytest.raises(sf.RangeError, match="126 bits") as caught:
+            statement()
+        assert "Hint:" in str(caught.value) and fed.last_job is before
+
+
 def test_aggregates_that_no_ring_holds_are_refused_before_anything_runs(fed: sf.Federation) -> None:
     frame = fed["north.patients"].merge(fed["lab.labs"], on="id")
     wide = frame.assign(wide=frame["cost"] * 2**80 * frame["age"])["wide"]

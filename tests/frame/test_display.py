@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import types
 from typing import Any
@@ -33,11 +34,11 @@ inner merge on id
   columns id, stage, cost
     rows where ((age >= 50) & (male == 1))
       with band = cut(age, [18, 50, 98])
-        table hospital.patients
+        table hospital.patients, data VERSION
   one row a id: sbp = mean(value)
     rows where (test == 'sbp')
       sorted by days
-        table laboratory.labs"""
+        table laboratory.labs, data VERSION"""
 
 SERIES = """\
 SecureSeries bmi: decimal 20.0 to 140.0 by 0.1, nullable
@@ -63,10 +64,36 @@ def test_text_of_a_frame(study: Study) -> None:
 
 
 def test_lineage(study: Study) -> None:
-    assert cohort(study).lineage() == LINEAGE
+    found = cohort(study).lineage()
+    head, *lines = found.splitlines()
+    assert head.split() == ["step", "place", "digest"]
+    steps = [re.sub("data .*", "data VERSION", re.split("  +", line.strip())[0]) for line in lines]
+    assert steps == [line.strip() for line in LINEAGE.splitlines()]
+    assert [len(line) - len(line.lstrip()) for line in lines] == [len(t) - len(t.lstrip()) for t in LINEAGE.splitlines()]
+    places = [re.split("  +", line.strip())[1] for line in lines]
+    assert places[0] == "shared(hospital, laboratory)"
+    assert set(places[1:5]) == {"local(hospital)"} and set(places[5:]) == {"local(laboratory)"}
     dropped = study.patients.drop(columns=["note", "cost"]).rename(columns={"age": "years"})
-    assert dropped.lineage().splitlines()[0] == "with years = age; without age"
-    assert dropped.lineage().splitlines()[1].strip() == "without cost, note"
+    assert dropped.lineage().splitlines()[1].startswith("with years = age; without age ")
+    assert dropped.lineage().splitlines()[2].startswith("  without cost, note ")
+
+
+def test_lineage_names_a_frame_by_its_digest(study: Study) -> None:
+    def named(frame: sf.SecureFrame) -> list[str]:
+        return [line.split()[-1] for line in frame.lineage().splitlines()[1:]]
+
+    assert named(cohort(study)) == named(cohort(study))
+    old, young = study.patients[study.patients["age"] > 60], study.patients[study.patients["age"] > 61]
+    assert named(old)[0] != named(young)[0] and named(old)[1:] == named(young)[1:] == named(study.patients)
+    assert len(set(named(cohort(study)))) == len(named(cohort(study)))
+
+
+def test_lineage_in_a_notebook(study: Study) -> None:
+    found = study.patients[study.patients["age"] > 60].lineage()
+    html = found._repr_html_()
+    assert repr(found) == str(found)
+    assert html.count("<tr>") == 3 and "(age &gt; 60)" in html and "local(hospital)" in html
+    assert all(line.split()[-1] in html for line in found.splitlines()[1:])
 
 
 def test_html_of_a_frame(study: Study) -> None:

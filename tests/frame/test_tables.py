@@ -203,3 +203,12 @@ def test_what_cannot_be_resampled(patients: sf.SecureFrame) -> None:
         with pytest.raises(PlanError) as caught:
             patients.resample(rule, on=on).size()
         assert "Hint:" in str(caught.value)
+
+
+def test_levels_in_agg(patients: sf.SecureFrame) -> None:
+    kept = patients[patients["stage"] != "moderate"]
+    assert kept["stage"].agg("nunique") == 2
+    assert kept[["male", "stage"]].agg("nunique").to_dict() == {"male": 2, "stage": 2}
+    with pytest.raises(PlanError, match="tables of its own"):
+        kept["male"].agg(["mean", "nunique"])
+    assert kept["age"].agg(["mean", "sem", "skew", "kurtosis"]).notna().all()

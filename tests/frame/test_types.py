@@ -30,11 +30,9 @@ def holes(values: Any, generator: np.random.Generator) -> Any:
     return column.mask(pd.Series(generator.random(len(column)) < 0.1))
 
 
-def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
-    generator = np.random.default_rng(11)
-    ids = np.arange(1, PERSONS + 1)
+def left_table(generator: np.random.Generator, ids: Any) -> pd.DataFrame:
     born = pd.Series(pd.Timestamp(FIRST) + pd.to_timedelta(generator.integers(0, 1096, PERSONS), unit="D"))
-    left = pd.DataFrame(
+    return pd.DataFrame(
         {
             "id": pd.array(ids, dtype="Int64"),
             "n": holes(pd.array(generator.integers(-20, 30, PERSONS), dtype="Int64"), generator),
@@ -46,6 +44,12 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
             "note": holes(pd.array(generator.choice(["abc", "Abd", " x-y ", ""], PERSONS), dtype="string"), generator),
         }
     )
+
+
+def tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    generator = np.random.default_rng(11)
+    ids = np.arange(1, PERSONS + 1)
+    left, more = left_table(generator, ids), left_table(generator, ids + PERSONS)
     moments = pd.Series(pd.Timestamp(SINCE) + pd.to_timedelta(generator.integers(0, 35 * 86_400, PERSONS), unit="s"))
     right = pd.DataFrame(
         {
@@ -56,30 +60,27 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
             "tone": pd.Categorical(generator.choice(WORDS, PERSONS), categories=WORDS),
         }
     )
-    return left, right
+    return left, right, more
 
 
 @pytest.fixture(scope="module")
 def both() -> Iterator[dict[str, Frames]]:
-    """The left table at one owner, and both merged; with the same in pandas."""
-    left, right = tables()
+    """The left table at one owner, two such tables stacked, and left and right merged; with the same in pandas."""
+    left, right, more = tables()
     stamps = {"seen": sf.timestamp(SINCE, UNTIL, nullable=False)}
+    columns = {
+        "id": sf.key(low=1, high=2 * PERSONS),
+        "n": sf.integer(-20, 29),
+        "few": sf.integer(0, 3),
+        "cost": sf.decimal(-50, 900, 2),
+        "color": sf.category(WORDS),
+        "born": sf.date(FIRST, LAST),
+        "note": sf.string(),
+    }
+    whole: dict[str, Any] = {"columns": columns, "roster_size": PERSONS, "rows_per_person": 1, "disjoint": True}
     declared = {
-        "hospital": {
-            "left": sf.Table(
-                left,
-                columns={
-                    "n": sf.integer(-20, 29),
-                    "few": sf.integer(0, 3),
-                    "cost": sf.decimal(-50, 900, 2),
-                    "color": sf.category(WORDS),
-                    "born": sf.date(FIRST, LAST),
-                    "note": sf.string(),
-                },
-                roster_size=PERSONS,
-                rows_per_person=1,
-            )
-        },
+        "hospital": {"left": sf.Table(left, **whole)},
+        "clinic": {"left": sf.Table(more, **whole)},
         "registry": {
             "right": sf.Table(
                 right,
@@ -95,6 +96,7 @@ def both() -> Iterator[dict[str, Frames]]:
         secret = fed["hospital.left"]
         yield {
             "one owner": (secret, left),
+            "stacked": (sf.concat([secret, fed["clinic.left"]]), pd.concat([left, more], ignore_index=True)),
             "two owners": (secret.merge(fed["registry.right"], on="id"), left.merge(right, on="id")),
         }
 
@@ -147,12 +149,23 @@ def is_clear(frame: Any) -> bool:
     return isinstance(frame, pd.DataFrame)
 
 
+BANDS = ["1985-03-01", "1986-01-01", "1986-06-30", "1988-02-29"]
+STAMPS = ["2019-12-30", "2020-01-10 12:00", "2020-02-01"]
+
+
+def banded(dates: pd.Series, *, right: bool) -> pd.Series:
+    """pandas' bands by name."""
+    found = pd.cut(dates, list(pd.to_datetime(BANDS if right else STAMPS, format="mixed")), right=right)
+    return found.astype(str).where(found.notna(), None)
+
+
 def moved(d: Any) -> Any:
     """A day of one owner, moved by days of the other."""
     return d["born"] + (pd.to_timedelta(d["k"], unit="D") if is_clear(d) else d["k"])
 
 
-CASES = [("one owner", name, s) for name, s in ONE_OWNER.items()] + [("two owners", name, s) for name, s in TWO_OWNERS.items()]
+CASES = [(place, name, s) for place in ("one owner", "stacked") for name, s in ONE_OWNER.items()]
+CASES += [("two owners", name, s) for name, s in TWO_OWNERS.items()]
 
 
 @pytest.mark.parametrize(("place", "statement"), [(p, s) for p, _, s in CASES], ids=[f"{p}, {n}" for p, n, _ in CASES])
@@ -210,6 +223,12 @@ KEYS: dict[str, tuple[str, Statement, Statement]] = {
         "two owners", lambda d: moved(d).dt.to_period("Y"), lambda d: moved(d).dt.to_period("Y").astype(str)
     ),
     "remainder": ("two owners", lambda d: (d["n"] + d["k"]) % 5, lambda d: (d["n"] + d["k"]) % 5),
+    "bands of days": (
+        "one owner", lambda d: sf.cut(d["born"], pd.to_datetime(BANDS)), lambda d: banded(d["born"], right=True)
+    ),
+    "bands of time stamps": (
+        "two owners", lambda d: sf.cut(d["seen"], STAMPS, right=False), lambda d: banded(d["seen"], right=False)
+    ),
 }  # fmt: skip
 
 
@@ -245,7 +264,7 @@ def test_a_quotient_is_rounded_once(both: dict[str, Frames]) -> None:
     """``round`` and ``astype`` say where a quotient lands; halves go to the even neighbour of the exact quotient."""
     for place in both:
         secret, clear = both[place]
-        divisor = "few" if place == "one owner" else "k"
+        divisor = "k" if place == "two owners" else "few"
         found = (secret["n"] / (secret[divisor] + 1)).round(1).sum()
         exact = [Decimal(int(a)) / Decimal(int(b) + 1) for a, b in zip(clear["n"], clear[divisor], strict=True) if a is not pd.NA]
         assert same(found, sum(x.quantize(Decimal("0.1")) for x in exact))

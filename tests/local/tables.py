@@ -25,6 +25,7 @@ from secureframe.plan.nodes import Table as TableNode
 from secureframe.schema import declare as d
 from secureframe.schema.types import ColumnType, Kind
 
+FIRST_MOMENT, LAST_MOMENT = datetime.datetime(1969, 12, 30, 22, 58, 57), datetime.datetime(1970, 2, 2, 1, 2, 3)
 FIRST_DAY, LAST_DAY = datetime.date(1969, 12, 20), datetime.date(1970, 1, 20)
 
 COLUMNS: dict[str, d.ColumnDeclaration] = {
@@ -40,10 +41,11 @@ COLUMNS: dict[str, d.ColumnDeclaration] = {
     "k": d.category(["red", "green", "blue"], nullable=True),
     "day": d.date(FIRST_DAY, LAST_DAY, nullable=True),
     "s": d.string(nullable=True),
+    "at": d.timestamp(FIRST_MOMENT, LAST_MOMENT, "s", nullable=True),
 }
 TYPES: dict[str, Any] = {
     "id": pl.Int64, "other": pl.Int64, "word": pl.String, "n": pl.Int64, "m": pl.Int64, "x": pl.Float64, "y": pl.Float64,
-    "c": pl.Float64, "b": pl.Boolean, "k": pl.String, "day": pl.Date, "s": pl.String,
+    "c": pl.Float64, "b": pl.Boolean, "k": pl.String, "day": pl.Date, "s": pl.String, "at": pl.Datetime("us"),
 }  # fmt: skip
 
 
@@ -79,7 +81,8 @@ def values_of(column: str) -> st.SearchStrategy[Any]:
         "b": st.booleans(),
         "k": st.sampled_from(["red", "green", "blue"]),
         "day": st.dates(FIRST_DAY, LAST_DAY),
-        "s": st.sampled_from(["p", "q", ""]),
+        "s": st.sampled_from(["p", "q", "", " Pq-x ", "äö p"]),
+        "at": st.datetimes(FIRST_MOMENT, LAST_MOMENT).map(lambda t: t.replace(microsecond=0)),
     }
     return present[column] if column in ("id", "m") else st.none() | present[column]
 
@@ -99,7 +102,8 @@ def many_rows(count: int, seed: int = 1) -> list[dict[str, Any]]:
         "b": [None, True, False],
         "k": [None, "red", "green", "blue"],
         "day": [None, *(FIRST_DAY + datetime.timedelta(days=i) for i in range((LAST_DAY - FIRST_DAY).days + 1))],
-        "s": [None, "p", "q", ""],
+        "s": [None, "p", "q", "", " Pq-x ", "äö p"],
+        "at": [None, FIRST_MOMENT, LAST_MOMENT, *(FIRST_MOMENT + datetime.timedelta(seconds=7919 * i) for i in range(1, 360))],
     }
     return [{name: values[generator.integers(len(values))] for name, values in choices.items()} for _ in range(count)]
 
@@ -321,6 +325,22 @@ def pandas_value(expr: e.Expr, frame: pd.DataFrame) -> pd.Series:
             numbers = pandas_value(operand, frame).astype("Float64").to_numpy(dtype=float, na_value=np.nan)
             bands = pd.cut(numbers, [float(x) for x in edges], right=right, include_lowest=include_lowest, labels=list(labels))
             return pd.Series(bands)
+        case o.FloorDivide(left, right) | o.Modulo(left, right):
+            a, b = _operands(left, right, frame, "//")
+            return a // b if isinstance(expr, o.FloorDivide) else a % b
+        case o.MapValues(operand, keys, values):
+            shown = [float(v) if isinstance(v, Fraction) else v for v in values]
+            return pandas_value(operand, frame).astype(object).map(dict(zip(keys, shown, strict=True)))
+        case o.DatePart(operand, part):
+            dates = pandas_value(operand, frame).dt
+            if part.startswith("period"):
+                periods = dates.to_period(part[7:-1])
+                return periods.astype(str).where(periods.notna(), None)
+            found = getattr(dates, {"dayofweek": "day_of_week", "dayofyear": "day_of_year"}.get(part, part))
+            return pd.to_datetime(found) if part == "date" else found
+        case o.Text(operand, how, arguments):
+            options = {"regex": False} if how in ("contains", "replace") else {}
+            return getattr(pandas_value(operand, frame).str, how)(*arguments, **options)
         case _:
             raise AssertionError(expr)
 

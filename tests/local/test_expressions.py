@@ -18,6 +18,7 @@ from secureframe.local.integers import divide_half_even
 from secureframe.local.register import RegisteredTable
 from secureframe.local.values import natural_values
 from secureframe.plan import expressions as e
+from secureframe.plan import operations as o
 from secureframe.schema.table import ALL_USES, Field
 from secureframe.schema.types import ColumnType, Kind, number_type
 from tests.local import tables
@@ -115,6 +116,7 @@ def test_an_expression_equals_pandas(expr: e.Expr, registered: RegisteredTable) 
 # -- trees of every shape --------------------------------------------------------------------------------------------------
 
 STEPS = st.sampled_from([Fraction(1, 128), Fraction(1, 10), Fraction(1), Fraction(4)])
+DIVISORS = st.sampled_from([ref("m"), lit(7), lit(-2), lit(0.25), binary("-", lit(0.5), ref("m"))])
 CONSTANTS = st.sampled_from([lit(v) for v in (0, 1, -3, 0.5, 0.1, 2.75, 1000)])
 
 
@@ -132,6 +134,10 @@ def numeric(depth: int) -> st.SearchStrategy[e.Expr]:
         st.builds(lambda x, a, b: e.Clip(x, min(a, b), max(a, b)), below, STEPS, STEPS),
         st.builds(e.Where, conditions, below, below | st.just(lit(None))),
         st.just(binary("-", ref("day"), lit(datetime.date(1970, 1, 1)))),
+        st.builds(lambda make, x, y: make(x, y), st.sampled_from((o.FloorDivide, o.Modulo)), below, DIVISORS),
+        st.builds(lambda x: o.MapValues(x, (0, 1, -3, 2.75), (5, None, -2.5, 0)), below),
+        st.builds(o.DatePart, st.sampled_from([ref("day"), ref("at")]), st.sampled_from(o.PARTS[:1] + o.PARTS[2:10])),
+        st.just(o.Text(ref("s"), "len")),
     )
 
 

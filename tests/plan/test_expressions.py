@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from secureframe.errors import DisclosureError, PlanError, RangeError, SecureFrameError
 from secureframe.plan import expressions as e
+from secureframe.plan import operations as o
+from secureframe.schema.calendar import as_days
 from secureframe.schema.table import ALL_USES, Field, Schema, Use
-from secureframe.schema.types import ColumnType, Kind, bool_type, number_type
+from secureframe.schema.types import ColumnType, Kind, bool_type, number_type, time_type
 from tests.local.tables import exact
 from tests.planner.rows import grid_of, value_of, with_values
 from tests.planner.strategies import Expressions
@@ -113,6 +115,27 @@ ONE, NONE = e.Literal(1), e.Literal(None)
 
 REFUSED: list[tuple[e.Expr, type[SecureFrameError], str]] = [
     (e.ColumnRef("m"), PlanError, "columns are n, x, t"),
+    (o.FloorDivide(N, N), RangeError, "clip(lower=1)"),
+    (o.Modulo(N, e.Literal(0)), RangeError, "clip(lower=1)"),
+    (o.FloorDivide(D, ONE), PlanError, "sf.cut"),
+    (o.Modulo(W, ONE), PlanError, "sf.cut"),
+    (o.MapValues(K, (1,), (2,)), DisclosureError, "in common"),
+    (o.MapValues(W, ("none",), (2,)), PlanError, ""),
+    (o.MapValues(S, (1,), (2,)), PlanError, ""),
+    (o.MapValues(N, (datetime.date(2020, 1, 1),), (2,)), PlanError, ""),
+    (o.MapValues(D, (1,), (2,)), PlanError, ""),
+    (o.MapValues(N, (1, 2), (2, "two")), PlanError, "'m': 1"),
+    (o.MapValues(N, (1, 2), (2, True)), PlanError, "'m': 1"),
+    (o.MapValues(N, (1,), (None,)), PlanError, ""),
+    (o.DatePart(N, "year"), PlanError, "sf.date"),
+    (o.Text(N, "lower"), PlanError, "sf.string"),
+    (o.Text(W, "lower"), PlanError, "sf.string"),
+    (o.Text(K, "len"), DisclosureError, "in common"),
+    (e.Binary("+", D, D), PlanError, "isin"),
+    (e.Binary("+", D, T), PlanError, "isin"),
+    (e.Binary("-", N, D), PlanError, "isin"),
+    (e.Binary("+", D, e.Literal(10**8)), RangeError, "clip"),
+    (e.Binary("+", D, e.Literal(Fraction(1, 7))), RangeError, "round"),
     (e.Binary("+", W, ONE), PlanError, "isin"),
     (e.Binary("*", D, ONE), PlanError, "isin"),
     (e.Binary("*", S, S), PlanError, "isin"),
@@ -177,6 +200,18 @@ def test_what_has_no_type_is_refused(expr: e.Expr, error: type[SecureFrameError]
     [
         lambda: e.Literal(datetime.datetime(2020, 1, 31, tzinfo=datetime.UTC)),
         lambda: e.Literal([1, 2]),  # type: ignore[arg-type]
+        lambda: o.MapValues(N, (), ()),
+        lambda: o.MapValues(N, (1, 1), (2, 3)),
+        lambda: o.MapValues(N, (1, 2), (2,)),
+        lambda: o.MapValues(N, (None,), (2,)),
+        lambda: o.MapValues(N, tuple(range(1001)), tuple(range(1001))),
+        lambda: o.DatePart(D, "century"),
+        lambda: o.DatePart(D, "__class__"),
+        lambda: o.Text(S, "eval", ("1",)),
+        lambda: o.Text(S, "contains"),
+        lambda: o.Text(S, "slice", (0, -1)),
+        lambda: o.Text(S, "slice", (True, 2)),
+        lambda: o.Text(S, "replace", ("", "x")),
         lambda: e.Literal(float("nan")),
         lambda: e.Literal(float("inf")),
         lambda: e.IsIn(N, (float("nan"),)),
@@ -227,11 +262,71 @@ def test_bands_are_missing_only_where_values_may_lie_outside(
     assert any(exact(cut, {"n": Fraction(i)}) is None for i in range(10)) == nullable
 
 
+def dates(low: datetime.date, high: datetime.date, step: Fraction = Fraction(1)) -> Schema:
+    """A date or time stamp from one day to another."""
+    ends = [int(as_days(day) / step) for day in (low, high)]
+    return {"d": field(time_type(*ends, step, False))}
+
+
+DAY = datetime.date
+YEARS = dates(DAY(1999, 12, 31), DAY(2002, 3, 1))
+HOURS = dates(datetime.datetime(2020, 1, 31, 22), datetime.datetime(2020, 2, 1, 3), Fraction(1, 24))
+RANGES: list[tuple[e.Expr, Schema, tuple[int, int], Fraction]] = [
+    (o.FloorDivide(N, e.Literal(4)), {"n": field(number_type(-9, 9, Fraction(1), False))}, (-3, 2), Fraction(1)),
+    (o.FloorDivide(N, e.Literal(-4)), {"n": field(number_type(-9, 9, Fraction(1), False))}, (-3, 2), Fraction(1)),
+    (o.FloorDivide(N, e.Literal(0.3)), {"n": field(number_type(0, 9, Fraction(1, 10), False))}, (0, 3), Fraction(1)),
+    (o.Modulo(N, e.Literal(4)), {"n": field(number_type(-9, 9, Fraction(1), False))}, (0, 3), Fraction(1)),
+    (o.Modulo(N, e.Literal(-4)), {"n": field(number_type(-9, 9, Fraction(1), False))}, (-3, 0), Fraction(1)),
+    (o.Modulo(N, e.Literal(20)), {"n": field(number_type(5, 9, Fraction(1), False))}, (5, 9), Fraction(1)),
+    (o.Modulo(N, e.Literal(-20)), {"n": field(number_type(-9, -5, Fraction(1), False))}, (-9, -5), Fraction(1)),
+    (o.Modulo(N, e.Literal(8)), {"n": field(number_type(0, 9, Fraction(1), False))}, (0, 7), Fraction(1)),
+    (o.Modulo(N, e.Literal(0.25)), {"n": field(number_type(-9, 9, Fraction(1, 10), False))}, (0, 4), Fraction(1, 20)),
+    (o.DatePart(D, "year"), YEARS, (1999, 2002), Fraction(1)),
+    (o.DatePart(D, "month"), YEARS, (1, 12), Fraction(1)),
+    (o.DatePart(D, "month"), dates(DAY(2020, 2, 3), DAY(2020, 5, 1)), (2, 5), Fraction(1)),
+    (o.DatePart(D, "quarter"), dates(DAY(2020, 2, 3), DAY(2020, 5, 1)), (1, 2), Fraction(1)),
+    (o.DatePart(D, "day"), dates(DAY(2020, 2, 3), DAY(2020, 2, 9)), (3, 9), Fraction(1)),
+    (o.DatePart(D, "day"), dates(DAY(2020, 2, 3), DAY(2020, 3, 9)), (1, 31), Fraction(1)),
+    (o.DatePart(D, "dayofweek"), dates(DAY(2020, 2, 3), DAY(2020, 2, 3)), (0, 0), Fraction(1)),
+    (o.DatePart(D, "dayofyear"), dates(DAY(2020, 2, 3), DAY(2020, 3, 1)), (34, 61), Fraction(1)),
+    (o.DatePart(D, "hour"), YEARS, (0, 0), Fraction(1)),
+    (o.DatePart(D, "hour"), HOURS, (0, 23), Fraction(1)),
+    (o.DatePart(D, "day"), HOURS, (1, 31), Fraction(1)),
+    (o.DatePart(D, "date"), HOURS, (18292, 18293), Fraction(1)),
+    (o.DatePart(D, "period[Q]"), YEARS, (0, 9), Fraction(1)),
+    (e.Binary("+", D, e.Literal(Fraction(1, 24))), YEARS, (262945, 281929), Fraction(1, 24)),
+    (e.Binary("-", D, e.Literal(DAY(2000, 1, 1))), YEARS, (-1, 790), Fraction(1)),
+]
+
+
+@pytest.mark.parametrize(("expr", "schema", "ends", "step"), RANGES, ids=str)
+def test_ranges_of_quotients_remainders_and_dates(
+    expr: e.Expr, schema: Schema, ends: tuple[int, int], step: Fraction
+) -> None:
+    type_ = e.infer(expr, schema).type
+    assert (type_.low, type_.high, type_.step) == (*ends, step)
+
+
+def test_a_map_is_missing_where_it_says_nothing() -> None:
+    for keys, values, nullable in (
+        (LEVELS, (1, 2, 3), False), (LEVELS, (1, None, 3), True), (LEVELS[:2], (1, 2), True)
+    ):  # fmt: skip
+        w = {"w": field(ColumnType(kind=Kind.CATEGORY, lo=0, hi=2, categories=LEVELS))}
+        assert e.infer(o.MapValues(W, keys, values), w).type.nullable == nullable
+    assert e.infer(o.MapValues(V, ("low", "mid"), ("b", "a")), SCHEMA).type.categories == ("b", "a")
+    assert e.infer(o.MapValues(V, ("low", "mid"), ("b", "b")), SCHEMA).type.categories == ("b",)
+    assert e.infer(o.MapValues(V, ("low", "mid"), (Fraction(1, 2), Fraction(1, 3))), SCHEMA).type.step == Fraction(1, 6)
+
+
 def test_expressions_read_as_they_are_typed() -> None:
     assert e.show(e.Where(e.Not(T), e.Clip(N, Fraction(1), None), e.FillNull(X, e.Literal(0.5)))) == (
         "where(~t, n.clip(lower=1), x.fillna(0.5))"
     )
     assert e.show(e.Binary("&", e.IsNull(S), e.IsIn(W, ("low",)))) == "(s.isna() & w.isin(['low']))"
+    assert e.show(o.Modulo(o.FloorDivide(N, e.Literal(7)), X)) == "((n // 7) % x)"
+    assert e.show(o.MapValues(W, ("low", "mid"), (1, None))) == "w.map({'low': 1, 'mid': None})"
+    assert e.show(o.DatePart(D, "period[Q]")) + e.show(o.DatePart(D, "year")) == "d.dt.to_period('Q')d.dt.year"
+    assert e.show(o.Text(o.Text(S, "lower"), "contains", ("a",))) == "s.str.lower().str.contains('a')"
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))

@@ -139,7 +139,7 @@ REFUSED: dict[str, tuple[Callable[[], n.Node], type[SecureFrameError], str]] = {
     "a table by an identifier": (lambda: release(keys=("id",)), DisclosureError, "band or a category"),
     "a table by another identifier": (lambda: release(keys=("case_id",)), DisclosureError, "band or a category"),
     "a table by an endless domain": (lambda: release(keys=("age",)), PlanError, "sf.cut"),
-    "a table by text": (lambda: release(keys=("note",)), PlanError, "sf.cut"),
+    "a table by text": (lambda: release(keys=("note",)), PlanError, "CategoricalDtype"),
     "a table by what may not group": (lambda: release(keys=("quiet",)), PolicyError, "ask clinic"),
     "an unknown statistic": (lambda: release(stat("max", "age")), PlanError, "size, count"),
     "too many columns": (lambda: release(stat("mean", "age", "stage")), PlanError, ""),

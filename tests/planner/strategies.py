@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from secureframe.errors import SecureFrameError
 from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
+from secureframe.plan import operations as o
 from secureframe.plan.combining import Merge
 from secureframe.plan.statistics import STATISTICS
 from secureframe.schema.table import Schema
@@ -64,8 +65,17 @@ class Expressions:
     def number(self, depth: int) -> e.Expr:
         if depth == 0:
             return self._column("number")
-        kind = self._pick("column", "sum", "sum", "product", "where", "fill", "clip", "truth", "days", "constant")
+        kind = self._pick(
+            "column", "sum", "sum", "product", "where", "fill", "clip", "truth", "days", "constant", "whole", "map", "part"
+        )  # fmt: skip
         match kind:
+            case "whole":
+                divisor = self._pick(e.Literal(self._pick(2, 7, -3, Fraction(1, 2))), e.Clip(self.number(0), Fraction(1), None))
+                return self._pick(o.FloorDivide, o.Modulo)(self.number(depth - 1), divisor)
+            case "map":
+                return self._map(depth - 1, (3, Fraction(-1, 2), None))
+            case "part":
+                return o.DatePart(self.day(depth - 1), self._pick("year", "month", "day", "quarter", "dayofweek", "dayofyear"))
             case "sum":
                 return e.Binary(self._pick("+", "-"), self.number(depth - 1), self._operand(depth - 1))
             case "product":
@@ -106,11 +116,25 @@ class Expressions:
             return self._column("day") if self.draw(st.integers(0, 3)) else literal
         if self.draw(st.booleans()):
             return e.FillNull(self._column("day"), literal)
+        if self.draw(st.booleans()):
+            moved = e.Binary(self._pick("+", "-"), self._column("day"), o.FloorDivide(self.number(0), e.Literal(2)))
+            return moved if accepted(moved, self.schema) else literal
         return e.Where(self.truth(depth - 1), self._column("day"), self._pick(self._column("day"), e.Literal(None), literal))
 
+    def _map(self, depth: int, values: tuple[Any, ...]) -> e.Expr:
+        """A map of words, numbers or truth values; some have no entry."""
+        if self.draw(st.booleans()):
+            return o.MapValues(self.word(depth), LEVELS, self._pick(values, values[::-1]))
+        if self.draw(st.booleans()):
+            return o.MapValues(self.number(depth), (-1, 0, Fraction(3, 2), 5)[: len(values)], values)
+        return o.MapValues(self.truth(depth), (True, False), values[:2])
+
     def word(self, depth: int) -> e.Expr:
-        kind = "column" if depth == 0 else self._pick("column", "cut", "cut", "where", "fill")
+        kind = "column" if depth == 0 else self._pick("column", "cut", "cut", "where", "fill", "map")
         match kind:
+            case "map":
+                # Every level is named, so that the domain is the one of all words.
+                return o.MapValues(self.word(depth - 1), LEVELS[::-1], LEVELS)
             case "cut":
                 edges = sorted(self.draw(st.sets(st.integers(-8, 50), min_size=4, max_size=4)))
                 right, lowest = self.draw(st.booleans()), self.draw(st.booleans())
@@ -126,9 +150,11 @@ class Expressions:
     def truth(self, depth: int) -> e.Expr:
         if depth == 0:
             return self._column("truth")
-        kinds = ("column", "compare", "compare", "dates", "words", "logic", "logic", "not", "null", "in", "fill", "choice")
+        kinds = ("column", "compare", "compare", "dates", "words", "logic", "logic", "not", "null", "in", "fill", "choice", "map")
         kind = self._pick(*kinds)
         match kind:
+            case "map":
+                return self._map(depth - 1, (True, None, False))
             case "compare":
                 operator = self._pick(*e.COMPARISONS)
                 sides = (self.number(depth - 1), self._operand(depth - 1))

@@ -204,10 +204,10 @@ def test_predicted_costs_are_the_measured_ones(data: st.DataObject) -> None:
     predicted, stages, dealt = measured(node)
     assert {owner: sum(sizes) for owner, sizes in predicted.dealt_bytes.items()} == dealt
     assert [stage.name for stage in predicted.stages] == [name for name, _, _ in stages]
-    # A left merge of which nothing is needed is not even sorted.
+    # A left merge of which nothing is needed is not even sorted, and few rows are compared each with each.
     sorting = {i.stage for i in compiled(node).program.instructions if i.operation == "sort"}
     for stage, (_, rounds, sent) in zip(predicted.stages, stages, strict=True):
-        assert stage.estimated == (stage.name in sorting)
+        assert not stage.estimated or stage.name in sorting
         if stage.estimated:
             assert 0.5 * stage.rounds <= rounds <= 2 * stage.rounds
             assert 0.5 * sum(stage.bytes_sent) <= sent <= 2 * sum(stage.bytes_sent)

@@ -16,6 +16,7 @@ from secureframe.plan import operations as o
 from secureframe.plan.combining import Merge
 from secureframe.plan.forms import TRUTH
 from secureframe.schema import declare as d
+from secureframe.schema.types import number_type
 from tests.planner.columns import on_shares
 from tests.planner.study import Study, start
 from tests.planner.test_rows import check
@@ -127,6 +128,13 @@ def test_whole_quotients_and_remainders(study: Study, how: str) -> None:
     check(study, merged(study, how), QUOTIENTS)
 
 
+def test_a_parameter_divides(study: Study) -> None:
+    """Its range is part of the plan and its value is not: one program of another quotient."""
+    by = e.Parameter("by", number_type(2, 40, Fraction(1, 2), False))
+    for value in (1, Fraction(7, 2), 20):
+        check(study, merged(study, "inner"), [make(SUM, by) for make in PAIRS], {"by": value})
+
+
 def mapped(operand: e.Expr, table: dict[Any, Any]) -> e.Expr:
     return o.MapValues(operand, tuple(table), tuple(table.values()))
 
@@ -199,6 +207,22 @@ def test_parts_of_dates(study: Study, how: str) -> None:
 @pytest.mark.parametrize("how", ("inner", "left"))
 def test_days_between_dates_and_dates_moved_by_days(study: Study, how: str) -> None:
     check(study, merged(study, how), MOVED)
+
+
+TWICE = binary(WIDE, "+", literal(1_000_000))
+WIDE_NUMBERS: list[e.Expr] = [
+    *(binary(TWICE, operator, WIDER) for operator in e.COMPARISONS),
+    *(binary(binary(TWICE, "-", WIDER), operator, Fraction(1, 2**19)) for operator in e.COMPARISONS),
+    *(binary(TWICE, operator, WIDER) for operator in e.ARITHMETIC),
+    *(make(binary(TWICE, "-", WIDER), literal(by)) for make in PAIRS for by in (1, 1000, -0.5)),
+    e.Clip(binary(WIDE, "+", WIDER), Fraction(-1, 2**19), Fraction(10**6)),
+    e.Quantise(binary(WIDE, "+", WIDER), Fraction(1, 100)),
+    e.Divide(WIDE, binary(M, "-", K), Fraction(1, 2**19)),
+]
+
+
+def test_numbers_of_forty_bits(study: Study) -> None:
+    check(study, merged(study, "inner"), WIDE_NUMBERS)
 
 
 OF_THE_RIGHT: list[e.Expr] = [

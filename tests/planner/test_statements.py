@@ -15,7 +15,6 @@ from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
 from secureframe.plan.combining import Merge
 from secureframe.plan.envelope import parameters_of
-from secureframe.plan.parts import Piece
 from secureframe.results.released import SUPPRESSED
 from secureframe.schema import declare as d
 from tests.planner.statistics import differences, pooled
@@ -42,8 +41,8 @@ def study(seed: int) -> Study:
 def nothing_withheld(monkeypatch: pytest.MonkeyPatch) -> None:
     """Release every cell, so that the smallest is compared too; the rules have tests of their own."""
 
-    def released(self: Rules, _: Piece) -> Value:
-        return self.b.zeros("bits", 1, self.node.cells)
+    def released(self: Rules) -> Value:
+        return self.b.zeros("bits", 1, self.node.cells * len(self.breakdown.pieces))
 
     monkeypatch.setattr(Rules, "withheld", released)
 

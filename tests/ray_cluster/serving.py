@@ -18,6 +18,7 @@ from ray_cluster.identities import ProcessIdentity
 from ray_cluster.institution import InstitutionHost
 from ray_cluster.job_run import PartyLost
 from ray_cluster.links import bind
+from ray_cluster.presence import Presence
 from secureframe.governance.identity import AnalystIdentity
 from tests.ray_cluster.engine_double import AdmittedJob, Institution
 from tests.ray_cluster.wiring import wiring
@@ -85,7 +86,7 @@ class Served:
 
 
 @contextmanager
-def serving() -> Iterator[Served]:
+def serving(gone_seconds: float = 60.0) -> Iterator[Served]:
     ana, ben = AnalystIdentity.generate("ana"), AnalystIdentity.generate("ben")
     certificates = {each.name: ProcessIdentity.of(each.name, each.signing_key) for each in (ana, ben)}
     party = PartyDouble()
@@ -100,7 +101,8 @@ def serving() -> Iterator[Served]:
         description = FederationDescription(members=(first, *wires.description.members[1:]), catalog={"hospital": entry})
         host.configure(description, party)  # type: ignore[arg-type]  # it takes another record of a job
         clients = [each.certificate for each in certificates.values()]
-        server = GatewayServer(create_application(host), identity, clients, listener)
+        presence = Presence(host.forget, gone_seconds)
+        server = GatewayServer(create_application(host), identity, clients, listener, presence)
         server.start()
         try:
             yield Served(description, ana, ben, certificates, party)

@@ -65,3 +65,11 @@ def test_an_interrupt_at_the_start_cancels(served: Served, monkeypatch: pytest.M
 def test_what_is_no_event_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match=r"no event|Expecting"):
         client_module._read_event(line)
+
+
+def test_packages_come_from_all_parties_or_from_none() -> None:
+    assert client_module._packages(["YQ==", "Yg==", "Yw=="]) == (b"a", b"b", b"c")
+    assert client_module._packages([None, None, None]) is None
+    for some in (["YQ==", None, "Yw=="], ["None", None, None], ["?", "Yg==", "Yw=="]):
+        with pytest.raises(ValueError):  # what is no base64, and what is missing
+            client_module._packages(some)

@@ -45,8 +45,8 @@ def test_health_and_catalog(served: Served) -> None:
 def test_openapi_describes_the_routes(served: Served) -> None:
     with served.client() as client:
         paths = client.get("/openapi.json").json()["paths"]
-    known = {"/health", "/catalog", "/kept", "/analysts", "/jobs", "/jobs/{job_id}", "/packages/{job_id}/{party}"}
-    assert set(paths) == known
+    known = {"/health", "/catalog", "/kept", "/saved", "/saved/{name}", "/analysts", "/jobs", "/jobs/{job_id}"}
+    assert set(paths) == known | {"/packages/{job_id}/{party}"}
     assert "application/json" in paths["/jobs"]["post"]["requestBody"]["content"]
 
 

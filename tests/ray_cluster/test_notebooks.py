@@ -186,3 +186,21 @@ def test_the_identity_is_for_its_owner_alone(fed: Federation, tmp_path: Path) ->
     path.write_text(path.read_text().replace('name = "zoe"', 'name = "ben"'))
     with sf.connect(path, quiet=True, start=connect) as other, pytest.raises(PolicyError, match="does not know"):
         other["patients"]["x"].mean()
+
+
+def test_a_saved_frame_comes_back_in_a_later_notebook_with_its_join(fed: Federation) -> None:
+    path = fed.invite("sam")
+    with sf.connect(path, quiet=True, start=connect) as first:
+        cohort = joined(first)[joined(first)["age"] >= 40]
+        mean = cohort["w"].mean()
+        cohort.save("cohort")
+        assert first.saved == ["cohort"] and fed.saved == []
+    with sf.connect(path, quiet=True, start=connect) as later:
+        assert later._backend.kept() == {}
+        assert later.load("cohort")["w"].mean() == mean
+        assert later.last_job is not None and all(stage.rounds < SORTS for stage in later.last_job.stages)
+        later.forget("cohort")
+        with pytest.raises(PlanError, match="no frame was saved"):
+            later.load("cohort")
+        with pytest.raises(PlanError, match="no frame was saved"):
+            fed.load("cohort")

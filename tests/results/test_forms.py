@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,6 +17,7 @@ from secureframe.errors import PlanError, SuppressedWarning
 from secureframe.plan.codec import canonical, parse
 from secureframe.results.forms import FORMS, Form
 from secureframe.results.histogram import Histogram
+from secureframe.results.periods import in_periods
 from secureframe.results.receipt import asked
 from secureframe.results.shape import column_series, grouped_frame, one_number
 from secureframe.testing import start_in_memory
@@ -37,6 +39,7 @@ def fed() -> Iterator[sf.Federation]:
         }
     )
     rows.loc[:30, "y"] = pd.NA
+    rows["day"] = pd.Timestamp(2020, 1, 1) + pd.to_timedelta(rng.integers(0, 700, 300), unit="D")
     columns = {
         "id": sf.key(low=0, high=999, nullable=False),
         "age": sf.integer(0, 120, nullable=False),
@@ -44,6 +47,7 @@ def fed() -> Iterator[sf.Federation]:
         "y": sf.integer(0, 100, nullable=True),
         "male": sf.integer(0, 1, nullable=False),
         "site": sf.category(["a", "b", "c"], nullable=False),
+        "day": sf.date(datetime.date(2020, 1, 1), datetime.date(2022, 12, 31), nullable=False),
     }
     table = sf.Table(rows, columns=columns, roster_size=300, rows_per_person=1)
     with sf.simulate({"hospital": {"people": table}}, purpose="forms", quiet=True, start=start_in_memory) as found:
@@ -74,9 +78,23 @@ STATEMENTS: dict[str, Statement] = {
     "description by groups": lambda df: df.groupby("site")["age"].describe(),
     "correlations": lambda df: df[["age", "x", "y"]].corr(),
     "correlations by groups": lambda df: df.groupby("site")[["age", "x"]].corr(),
+    "covariances": lambda df: df[["age", "x", "y"]].cov(),
+    "skewness": lambda df: df[["age", "x"]].skew(),
+    "levels": lambda df: df["male"].nunique(),
+    "levels of columns": lambda df: df[["site", "male"]].nunique(),
+    "levels by groups": lambda df: df.groupby("site")["male"].nunique(),
+    "levels beside statistics": lambda df: df.groupby("male").agg(n=("age", "count"), s=("site", "nunique"), m=("x", "median")),
+    "a pivot table": lambda df: df.pivot_table(values=["x", "y"], index="site", columns="male", aggfunc=["mean", "count"]),
+    "a pivot table with totals": lambda df: df.pivot_table(index="site", columns="male", values="x", aggfunc="sum", margins=True),
+    "sizes by period": lambda df: df.resample("YE", on="day").size(),
+    "correlations by period": lambda df: df.resample("YE", on="day")[["age", "x"]].corr(),
+    "quantiles by period": lambda df: df.resample("YE", on="day")["age"].quantile([0.25, 0.75]),
     "a correlation": lambda df: df["age"].corr(df["x"]),
     "a cross table": lambda df: sf.crosstab(df["site"], df["male"] == 1, margins=True),
     "table one": lambda df: sf.table_one(df[["age", "male", "site"]], by="site"),
+    "a range": lambda df: df["age"].robust_range(),
+    "columns and what is asked of each": lambda df: df.agg({"age": ["count", "mean"], "x": ["mean", "std"]}),
+    "histograms": lambda df: df[["age", "x"]].hist(bins=4),
     "a histogram": lambda df: df["age"].hist(bins=[0, 40, 60, 120]),
 }
 
@@ -90,6 +108,10 @@ def same(mine: Any, theirs: Any) -> None:
         assert mine.attrs["release"]["suppressed"] == theirs.attrs["release"]["suppressed"]
     elif isinstance(mine, Histogram):
         assert (mine.edges, mine.counts, mine.name) == (theirs.edges, theirs.counts, theirs.name)
+    elif isinstance(mine, dict):
+        assert list(mine) == list(theirs)
+        for name, one in mine.items():
+            same(one, theirs[name])
     else:
         assert type(mine) is type(theirs)
         assert mine == theirs
@@ -214,3 +236,16 @@ def test_only_functions_of_results_are_forms() -> None:
     with pytest.raises(TypeError, match="no form"):
         Form(print)
     assert Form(one_number).function is FORMS["one_number"]
+
+
+def test_a_form_within_a_form() -> None:
+    inner = Form(grouped_frame, pd.Index(["a"]))
+    written = Form(in_periods, inner, "YE", "day").to_json()
+    assert written is not None
+    read = Form.from_json(json.loads(json.dumps(written))).arguments[0]
+    assert isinstance(read, Form) and read.to_json() == inner.to_json()
+    assert Form(in_periods, Form(grouped_frame, object()), "YE", "day").to_json() is None
+    assert Form(in_periods, lambda tables: tables, "YE", "day").to_json() is None
+    for value in ("text", None, {"function": "print", "arguments": [], "named": {}}):
+        with pytest.raises(PlanError):
+            Form.from_json({"function": "in_periods", "arguments": [{"type": "form", "value": value}], "named": {}})
