@@ -58,18 +58,19 @@ COSTS = """\
     ~v.isna(): one bit a row, 16 rows
     v: one bit a row: not missing, 16 rows
     v: ring elements, 16 rows
-    3 totals computed from its own rows
+    4 totals computed from its own rows
 computed among clinic, labor, register:
   share: N rounds, N bytes
-  join: about N rounds (at most N), about N MB
+  join: N rounds, N MB
   aggregate: N rounds, N bytes
   release: N rounds, N bytes
 sealed for analyst: N bytes, in three packages
-in all: about N rounds (at most N), about N MB
+in all: N rounds, N MB
 learned:
   institutions: the plan; nothing of each other's rows
   compute parties: random-looking shares; comparisons of shuffled rows; declared sizes 16
   analyst: the cells that pass test (threshold 2), and which do not"""
+"""Few rows are compared each with each, so that the sort's cost is known; of many it is an estimate with a bound."""
 
 
 def test_a_plan_reads_as_it_is_placed() -> None:
