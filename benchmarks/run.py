@@ -9,12 +9,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cells, placement, protocols, statements, timeline
+from benchmarks import cells, horizontal, placement, processes, protocols, statements, timeline
 from benchmarks.measuring import load, machine
 from secureframe.errors import SuppressedWarning
 
 LATEST = Path(__file__).parent / "results" / "latest.json"
-PARTS = ("statements", "timeline", "protocols", "placement", "cells")
+PARTS = ("statements", "horizontal", "timeline", "protocols", "processes", "placement", "cells")
 
 
 def arguments() -> argparse.Namespace:
@@ -44,6 +44,10 @@ def main() -> None:
         asked = statements.run(1 if chosen.quick else 3, repeats, progress)
         record["statements"] = asked.to_json()
         tables.append(statements.text(asked))
+    if "horizontal" in parts:
+        described = horizontal.run(horizontal.ROWS // (10 if chosen.quick else 1), repeats, progress)
+        record["horizontal"] = [described.to_json()]
+        tables.append(horizontal.text(described))
     if "timeline" in parts:
         taken = timeline.run(2 * repeats, progress)
         record["timeline"] = [each.to_json() for each in taken]
@@ -60,6 +64,10 @@ def main() -> None:
         filled = cells.run(progress)
         record["cells"] = cells.to_json(filled)
         tables.append(cells.text(filled))
+    if "processes" in parts:
+        linked = processes.run(10 if chosen.quick else 1, repeats, progress)
+        record["processes"] = [each.to_json() for each in linked]
+        tables.append(processes.text(linked))
     record["load_after"] = load()
     path = chosen.json or (LATEST.with_stem("-".join(parts)) if chosen.only else LATEST)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -173,10 +173,10 @@ def compare(statement: Statement) -> None:
                 raise RuntimeError(f"{statement.name}: a released cell is not that of the pooled rows")
 
 
-def started(start: Start | None = None) -> tuple[sf.Federation, float]:
-    """Start the demonstration; return it and the seconds that took."""
+def started(start: Start | None = None, study: str = "nafld") -> tuple[sf.Federation, float]:
+    """Start a demonstration; return it and the seconds that took."""
     began = time.perf_counter()
-    fed = sf.demo("nafld", quiet=True, start=start)
+    fed = sf.demo(study, quiet=True, start=start)
     return fed, time.perf_counter() - began
 
 

@@ -10,7 +10,8 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ import ray_cluster.simulate
 import secureframe as sf
 from benchmarks.marks import DIRECTORY, Mark, around, read
 from benchmarks.measuring import table
-from benchmarks.statements import COLUMNS, ages, cohort_of, started
+from benchmarks.statements import COLUMNS, ages, cohort_of, pressures, started
+from benchmarks.twenty import ages_by_size
 from secureframe.results import opening as kernel
 
 WITHIN = ("health", "compile there", "local part", "deal", "link", "inputs")
@@ -52,41 +54,74 @@ class Timeline:
 
 
 def run(repeats: int, progress: Callable[[str], None]) -> list[Timeline]:
-    """Start a demonstration whose processes leave marks, and take the timeline of two statements."""
-    with tempfile.TemporaryDirectory() as name:
-        os.environ[DIRECTORY] = name
-        institution, party_job = "benchmarks.marked:Institution", "benchmarks.marked:PartyJob"
-        fed, _ = started(functools.partial(ray_cluster.simulate.start, institution=institution, party_job=party_job))
-        with fed:
-            _mark_kernel(fed)
-            found = [
-                _take("local: ages by sex", lambda: ages(fed), 2 * repeats, Path(name)),
-                _take(
-                    "join of all three: Table 1 by case",
-                    lambda: sf.table_one(cohort_of(fed), by="case", columns=COLUMNS),
-                    repeats,
-                    Path(name),
-                ),
-            ]
-        del os.environ[DIRECTORY]
-    for each in found:
-        progress(f"timeline of {each.name}: {each.total:.0f} ms")
+    """Start demonstrations whose processes leave marks, and take the timelines of statements on them."""
+    found: list[Timeline] = []
+
+    def take(fed: sf.Federation, name: str, ask: Callable[[sf.Federation], object], times: int, directory: Path) -> None:
+        found.append(_take(name, lambda: ask(fed), times, directory))
+        progress(f"timeline of {name}: {found[-1].total:.0f} ms")
+
+    with _started("nafld") as (fed, directory):
+        take(fed, "local: ages by sex", ages, 2 * repeats, directory)
+        take(fed, "join of all three, first time: pressure by sex", _anew(pressures), repeats, directory)
+        take(fed, "join of all three, again: pressure by sex", pressures, repeats, directory)
+        take(fed, "join of all three, again: Table 1 by case", _table_one, repeats, directory)
+    with _started("breast-cancer") as (fed, directory):
+        take(fed, "rows at two institutions: ages by size", ages_by_size, 2 * repeats, directory)
     return found
 
 
-def _mark_kernel(fed: sf.Federation) -> None:
-    """Leave marks in this process too: only the objects of this federation, and two functions that open results."""
+@contextmanager
+def _started(study: str) -> Iterator[tuple[sf.Federation, Path]]:
+    """A demonstration whose processes write their marks to a directory."""
+    with tempfile.TemporaryDirectory() as name:
+        os.environ[DIRECTORY] = name
+        institution, party_job = "benchmarks.marked:Institution", "benchmarks.marked:PartyJob"
+        start = functools.partial(ray_cluster.simulate.start, institution=institution, party_job=party_job)
+        fed, _ = started(start, study)
+        try:
+            with fed, _marked_kernel(fed):
+                yield fed, Path(name)
+        finally:
+            del os.environ[DIRECTORY]
+
+
+def _table_one(fed: sf.Federation) -> pd.DataFrame:
+    released: pd.DataFrame = sf.table_one(cohort_of(fed), by="case", columns=COLUMNS)
+    return released
+
+
+def _anew(ask: Callable[[sf.Federation], object]) -> Callable[[sf.Federation], object]:
+    """A statement that uses nothing that earlier ones left at the parties."""
+
+    def asked(fed: sf.Federation) -> object:
+        fed._backend.forget_kept()
+        return ask(fed)
+
+    return asked
+
+
+@contextmanager
+def _marked_kernel(fed: sf.Federation) -> Iterator[None]:
+    """Leave marks in this process too: the objects of this federation, and, for this long, two functions of a module."""
     backend: Any = fed._backend
     around(fed, "run", "statement")
     around(fed, "_plan", "plan")
     around(fed, "_compiled", "compile")
     around(backend, "run", "ask")
+    around(backend._client, "kept", "kept")
     around(backend._client, "wait_ready", "ready?")
+    originals = {name: getattr(kernel, name) for name in ("open_packages", "decode_release")}
     around(kernel, "open_packages", "open packages")
     around(kernel, "decode_release", "decode")
+    try:
+        yield
+    finally:
+        for name, original in originals.items():
+            setattr(kernel, name, original)
 
 
-def _take(name: str, ask: Callable[[], pd.DataFrame], repeats: int, directory: Path) -> Timeline:
+def _take(name: str, ask: Callable[[], object], repeats: int, directory: Path) -> Timeline:
     for _ in range(3):
         ask()
     spans = []
@@ -120,7 +155,8 @@ def _steps(begin: float, end: float, marks: list[Mark]) -> list[tuple[str, str, 
         return max(m.begin if entered else m.end for m in found)
 
     stages = list(dict.fromkeys(m.about for m in sorted(marks, key=lambda m: m.begin) if m.label == "stage"))
-    cuts = [
+    cuts = [("gateways", "what the parties keep", last("kept"))] if any(m.label == "kept" for m in marks) else []
+    cuts += [
         ("kernel", "frame, plan and its schema", last("plan")),
         ("kernel", "compile", last("compile")),
         ("kernel", "canonical JSON, signature", last("ask", entered=True)),

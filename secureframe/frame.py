@@ -315,20 +315,21 @@ class SecureFrame(FrameStatistics, FrameMethods):
             raise PlanError("frames are merged on columns by name", hint="left.merge(right, on=['practice', 'number'])")
         return names[0], names[1]
 
-    def drop_duplicates(self, subset: str | Sequence[str] | None = None, *, keep: str = "first") -> SecureFrame:
-        """Return the first of all rows that agree in some columns.
+    def drop_duplicates(self, subset: str | Sequence[str] | None = None, *, keep: str | bool = "first") -> SecureFrame:
+        """Return one of all rows that agree in some columns.
 
         Parameters
         ----------
         subset : str or list of str, optional
             The columns; all by default. Missing values agree with each other, as in pandas.
-        keep : str
-            Only ``"first"``: in the order of the table, or of the frames that were stacked.
+        keep : str or bool
+            ``"first"`` or ``"last"``, in the order of the table, of the frames that were stacked, or of ``sort_values``; False
+            for none of rows that are not the only one.
         """
-        if keep != "first":
-            raise PlanError(f"drop_duplicates(keep={keep!r}) is not offered", hint="keep='first'")
+        if keep not in ("first", "last", False):
+            raise PlanError(f"drop_duplicates(keep={keep!r}) is not offered", hint="keep='first', 'last' or False")
         names = list(self.node.schema) if subset is None else [subset] if isinstance(subset, str) else list(subset)
-        return self._at(Distinct(self.node, tuple(names)))
+        return self._at(Distinct(self.node, tuple(names), str(keep) if keep else "none"))
 
     def groupby(self, by: Any, *, observed: bool = False, **options: Any) -> Any:
         """Group rows: by the person key a frame with one row a person, by public keys a release.

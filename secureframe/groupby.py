@@ -15,6 +15,7 @@ from secureframe import distinct, matrices, releases
 from secureframe.errors import DisclosureError, PlanError
 from secureframe.operands import Source
 from secureframe.pending import Pending, release
+from secureframe.plan.combining import Distinct
 from secureframe.plan.expressions import ColumnRef, Expr
 from secureframe.plan.nodes import HOWS, Aggregation, GroupPersons, Statistic, Summarise
 from secureframe.results.forms import Form
@@ -170,6 +171,8 @@ class PersonGroupBy(_Grouped):
     def _reduced(self, asked: Sequence[tuple[str, str, str]]) -> SecureFrame:
         from secureframe.frame import SecureFrame
 
+        if any(how == "nunique" for _, _, how in asked):
+            return self._different(asked)
         aggregations = tuple(Aggregation(name=new, column=column, how=how) for new, column, how in asked)
         return SecureFrame.of(replace(self._source, node=GroupPersons(self._source.node, self._key, aggregations)))
 
@@ -180,6 +183,25 @@ class PersonGroupBy(_Grouped):
     def count(self) -> SecureFrame:
         """A person's values that are there, counted."""
         return self.agg("count")
+
+    def _different(self, asked: Sequence[tuple[str, str, str]]) -> SecureFrame:
+        """Different values of one column: its values, counted where each of them stands once a person."""
+        from secureframe.frame import SecureFrame
+
+        columns = {column for _, column, _ in asked}
+        if len(columns) != 1 or any(how != "nunique" for _, _, how in asked):
+            raise PlanError(
+                "different values are counted of one column at a time, and nothing else with them",
+                hint=f"df.groupby({self._key!r})['test'].nunique(), then merge it to the rest",
+            )
+        (column,) = columns
+        once = Distinct(self._source.node, (self._key, column))
+        counted = tuple(Aggregation(name=new, column=column, how="count") for new, _, _ in asked)
+        return SecureFrame.of(replace(self._source, node=GroupPersons(once, self._key, counted)))
+
+    def nunique(self) -> SecureFrame:
+        """How many different values a person has in the chosen column; missing ones do not count."""
+        return self.agg("nunique")
 
     def sum(self) -> SecureFrame:
         """Sums of a person's values."""

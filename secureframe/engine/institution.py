@@ -23,8 +23,8 @@ from secureframe.errors import PlanError, PolicyError, SecureFrameError
 from secureframe.governance.identity import is_sealing_key, verify
 from secureframe.governance.kept import RESULTS
 from secureframe.local.encode import encode
-from secureframe.local.lower import LocalFrame, lower, pad, table_id
-from secureframe.local.parts import local_parts
+from secureframe.local.lower import Computed, LocalFrame, compute, pad, table_id
+from secureframe.local.parts import parts_of
 from secureframe.local.register import RegisteredTable, register
 from secureframe.mpc.program import Program, Value
 from secureframe.mpc.sharing import deal, message_bytes, word_count
@@ -264,8 +264,7 @@ class _Dealer:
     """Computes what one institution deals in one job; every frame and every release once."""
 
     def __init__(self, tables: dict[str, RegisteredTable], plan: Plan) -> None:
-        self._tables = tables
-        self._plan = plan
+        self._done = Computed(tables=tables, parameters=plan.parameters)
         self._frames: dict[Node, LocalFrame] = {}
         self._parts: dict[int, dict[Part | Histogram, list[int]]] = {}
 
@@ -281,8 +280,7 @@ class _Dealer:
 
     def _value(self, local: LocalValue) -> NDArray[Any]:
         if local.frame not in self._frames:
-            frame = lower(local.frame, self._tables, self._plan.parameters)
-            self._frames[local.frame] = pad(frame, local.length)
+            self._frames[local.frame] = pad(compute(local.frame, self._done), local.length)
         encoding = local.encoding
         key = (encoding.low, encoding.width) if encoding.form is Form.KEY else None
         return encode(
@@ -292,10 +290,10 @@ class _Dealer:
             local.frame.schema,
             local.length,
             key=key,
-            parameters=self._plan.parameters,
+            parameters=self._done.parameters,
         )
 
     def _parts_of(self, breakdown: Breakdown) -> dict[Part | Histogram, list[int]]:
         if id(breakdown) not in self._parts:
-            self._parts[id(breakdown)] = local_parts(breakdown, self._tables, self._plan.parameters)
+            self._parts[id(breakdown)] = parts_of(breakdown, self._done)
         return self._parts[id(breakdown)]

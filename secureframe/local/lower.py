@@ -7,7 +7,7 @@ its left side. So the length of what an owner shares says nothing about what was
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import singledispatch
 
@@ -23,7 +23,7 @@ from secureframe.plan.rosters import KEY, roster
 from secureframe.schema.table import TableSchema
 from secureframe.schema.types import ColumnType
 
-__all__ = ["HIDDEN", "LocalFrame", "Tables", "base_table", "lower", "lower_expression", "pad", "table_id"]
+__all__ = ["HIDDEN", "Computed", "LocalFrame", "Tables", "base_table", "compute", "lower", "lower_expression", "pad", "table_id"]
 
 VALID, ROW, PERSON = "__valid", "__row", "__person"
 HIDDEN = (VALID, ROW, PERSON)
@@ -79,6 +79,23 @@ def base_table(node: Table, tables: Tables) -> RegisteredTable:
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Computed:
+    """An owner's tables, and what has been computed of them for one job: its releases and columns have frames in common.
+
+    Parameters
+    ----------
+    tables : mapping of str to RegisteredTable
+        The owner's tables by ``owner.name``.
+    parameters : mapping
+        Natural values of the plan's parameters.
+    """
+
+    tables: Tables
+    parameters: Parameters = field(default_factory=dict)
+    frames: dict[Node, LocalFrame] = field(default_factory=dict)
+
+
 def lower(node: Node, tables: Tables, parameters: Parameters | None = None) -> LocalFrame:
     """Compute a frame whose tables are all at one owner.
 
@@ -96,10 +113,17 @@ def lower(node: Node, tables: Tables, parameters: Parameters | None = None) -> L
     LocalFrame
         As many rows as the base table has (or persons in it, for reductions), whatever the filters.
     """
+    return compute(node, Computed(tables=tables, parameters=parameters or {}))
+
+
+def compute(node: Node, done: Computed) -> LocalFrame:
+    """The same within a job, in which every frame is computed once."""
     if len(node.owners) != 1:
         raise PlanError(f"a frame of {', '.join(sorted(node.owners))} is computed by none of them alone")
-    # The in-memory engine keeps rows in order within groups, which first and last rely on.
-    return LocalFrame(rows=_lower(node, tables, parameters or {}).collect(engine="in-memory"))
+    if node not in done.frames:
+        # The in-memory engine keeps rows in order within groups, which first and last rely on.
+        done.frames[node] = LocalFrame(rows=_lower(node, done).collect(engine="in-memory"))
+    return done.frames[node]
 
 
 def pad(local: LocalFrame, length: int) -> LocalFrame:
@@ -117,13 +141,13 @@ def pad(local: LocalFrame, length: int) -> LocalFrame:
 
 
 @singledispatch
-def _lower(node: Node, tables: Tables, parameters: Parameters) -> pl.LazyFrame:
+def _lower(node: Node, done: Computed) -> pl.LazyFrame:
     raise PlanError(f"{type(node).__name__} cannot be computed by an owner")
 
 
 @_lower.register
-def _(node: Table, tables: Tables, parameters: Parameters) -> pl.LazyFrame:
-    table = base_table(node, tables)
+def _(node: Table, done: Computed) -> pl.LazyFrame:
+    table = base_table(node, done.tables)
     return table.frame.lazy().with_columns(
         pl.lit(True).alias(VALID),
         pl.int_range(pl.len(), dtype=pl.Int64).alias(ROW),
@@ -132,34 +156,41 @@ def _(node: Table, tables: Tables, parameters: Parameters) -> pl.LazyFrame:
 
 
 @_lower.register
-def _(node: Project, tables: Tables, parameters: Parameters) -> pl.LazyFrame:
+def _(node: Project, done: Computed) -> pl.LazyFrame:
     schema = node.frame.schema
-    columns = [lower_expression(expr, schema, parameters).alias(name) for name, expr in node.columns]
-    return _lower(node.frame, tables, parameters).select(*HIDDEN, *columns)
+    columns = [lower_expression(expr, schema, done.parameters).alias(name) for name, expr in node.columns]
+    return _lower(node.frame, done).select(*HIDDEN, *columns)
 
 
 @_lower.register
-def _(node: Filter, tables: Tables, parameters: Parameters) -> pl.LazyFrame:
-    kept = lower_expression(node.predicate, node.frame.schema, parameters).fill_null(False)
-    return _lower(node.frame, tables, parameters).with_columns((pl.col(VALID) & kept).alias(VALID))
+def _(node: Filter, done: Computed) -> pl.LazyFrame:
+    kept = lower_expression(node.predicate, node.frame.schema, done.parameters).fill_null(False)
+    return _lower(node.frame, done).with_columns((pl.col(VALID) & kept).alias(VALID))
 
 
 @_lower.register
-def _(node: SortRows, tables: Tables, parameters: Parameters) -> pl.LazyFrame:
-    rows = _lower(node.frame, tables, parameters)
+def _(node: SortRows, done: Computed) -> pl.LazyFrame:
+    rows = _lower(node.frame, done)
     return rows.sort(*node.by, descending=not node.ascending, nulls_last=True, maintain_order=True)
 
 
 @_lower.register
-def _(node: GroupPersons, tables: Tables, parameters: Parameters) -> pl.LazyFrame:
-    everybody = _lower(roster(node.frame), tables, parameters).select(PERSON, pl.col(KEY).alias(_ROSTER_KEY))
+def _(node: GroupPersons, done: Computed) -> pl.LazyFrame:
+    if node not in done.frames and node.frame.rows_per_person > 1:
+        # Many rows are gone through once, whatever is made of the persons.
+        done.frames[node] = LocalFrame(rows=_reduced(node, done).collect(engine="in-memory"))
+    return done.frames[node].rows.lazy() if node in done.frames else _reduced(node, done)
+
+
+def _reduced(node: GroupPersons, done: Computed) -> pl.LazyFrame:
+    everybody = _lower(roster(node.frame), done).select(PERSON, pl.col(KEY).alias(_ROSTER_KEY))
     persons = everybody.unique(subset=PERSON, keep="first", maintain_order=True).sort(PERSON).with_row_index(ROW)
     schema, rows_per_person = node.frame.schema, node.frame.rows_per_person
     reduced = [
         _reduction(a, schema[a.column].type, node.schema[a.name].type, rows_per_person).alias(a.name) for a in node.aggregations
     ]
     groups = (
-        _lower(node.frame, tables, parameters)
+        _lower(node.frame, done)
         .filter(VALID)
         .group_by(PERSON, maintain_order=True)
         .agg(*reduced)
@@ -209,17 +240,17 @@ def _mean(column: pl.Expr, type_: ColumnType, result: ColumnType, rows: int) -> 
 
 
 @_lower.register
-def _(node: Merge, tables: Tables, parameters: Parameters) -> pl.LazyFrame:
+def _(node: Merge, done: Computed) -> pl.LazyFrame:
     left_names = {new: name for new, (side, name) in node.origins.items() if side == "left"}
     right_names = {new: name for new, (side, name) in node.origins.items() if side == "right"}
     keys = [f"{_KEY} {i}" for i in range(len(node.left_on))]
-    left = _lower(node.left, tables, parameters).select(
+    left = _lower(node.left, done).select(
         *HIDDEN,
         *(_comparable(node.left, name).alias(key) for key, name in zip(keys, node.left_on, strict=True)),
         *(pl.col(name).alias(new) for new, name in left_names.items()),
     )
     right = (
-        _lower(node.right, tables, parameters)
+        _lower(node.right, done)
         .filter(pl.col(VALID) & pl.all_horizontal(pl.col(name).is_not_null() for name in node.right_on))
         .select(
             *(_comparable(node.right, name).alias(key) for key, name in zip(keys, node.right_on, strict=True)),
@@ -242,11 +273,11 @@ def _comparable(frame: Node, name: str) -> pl.Expr:
 
 
 @_lower.register
-def _(node: Concat, tables: Tables, parameters: Parameters) -> pl.LazyFrame:
+def _(node: Concat, done: Computed) -> pl.LazyFrame:
     several = len({base.table.person_domain for base in node.bases}) > 1
     stacked, offset = [], 0
     for frame in node.frames:
-        rows = _lower(frame, tables, parameters).with_columns(pl.col(ROW) + offset)
+        rows = _lower(frame, done).with_columns(pl.col(ROW) + offset)
         domains = {base.table.person_domain for base in frame.bases}
         if several and len(domains) == 1:
             # The same number in two domains is two persons.
@@ -260,7 +291,8 @@ def _(node: Concat, tables: Tables, parameters: Parameters) -> pl.LazyFrame:
 
 
 @_lower.register
-def _(node: Distinct, tables: Tables, parameters: Parameters) -> pl.LazyFrame:
-    rows = _lower(node.frame, tables, parameters)
-    first = pl.int_range(pl.len()).over(*node.subset, VALID) == 0
-    return rows.with_columns((pl.col(VALID) & first).alias(VALID))
+def _(node: Distinct, done: Computed) -> pl.LazyFrame:
+    rows = _lower(node.frame, done)
+    place, size = pl.int_range(pl.len()).over(*node.subset, VALID), pl.len().over(*node.subset, VALID)
+    kept = {"first": place == 0, "last": place == size - 1, "none": size == 1}[node.keep]
+    return rows.with_columns((pl.col(VALID) & kept).alias(VALID))

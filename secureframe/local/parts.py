@@ -14,7 +14,7 @@ import polars as pl
 from secureframe.errors import RangeError
 from secureframe.local.expressions import Parameters, lower_expression
 from secureframe.local.integers import integer_dtype
-from secureframe.local.lower import PERSON, VALID, Tables, lower
+from secureframe.local.lower import PERSON, VALID, Computed, Tables, compute
 from secureframe.local.wide import sums_of_products
 from secureframe.mpc.program import bit_length
 from secureframe.plan.nodes import Node
@@ -45,9 +45,13 @@ def local_parts(
         scopes ``frame`` and ``base``. Rows with a missing key are in no cell. Then the histograms that are asked for, one
         integer a cell and grid point, row-major.
     """
-    frame = breakdown.frame
-    everything = lower(frame, tables, parameters).rows
-    cells = _Cells(breakdown, everything.filter(pl.col(VALID)), parameters or {})
+    return parts_of(breakdown, Computed(tables=tables, parameters=parameters or {}))
+
+
+def parts_of(breakdown: Breakdown, done: Computed) -> dict[Part | Histogram, list[int]]:
+    """The same within a job, in which every frame is computed once."""
+    everything = compute(breakdown.frame, done).rows
+    cells = _Cells(breakdown, everything.filter(pl.col(VALID)), done.parameters)
     found: dict[Part | Histogram, list[int]] = {}
     for part in breakdown.parts:
         match part:

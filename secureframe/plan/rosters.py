@@ -112,11 +112,11 @@ def _roster(frame: Node, *, stacked: bool = False) -> tuple[Node, str | None]:
             keys = [found.schema[name].type for found, name in rosters if name is not None]
             common = union_type(keys, "the person key")
             called = frame.person_key or KEY
-            stacked = [
+            alike = [
                 Project(found, ((called, widened(name or "", own, common)),))
                 for (found, name), own in zip(rosters, keys, strict=True)
             ]
-            return frame.like(tuple(stacked)), called
+            return frame.like(tuple(alike)), called
         case _:
             raise TypeError(f"{type(frame).__name__} is no frame")
 

@@ -180,7 +180,7 @@ class FrameCompiler:
         return self.builder.concat(values)
 
     def _first_of_equals(self, node: Distinct) -> Value:
-        """Valid rows that are the first ones with their values."""
+        """Valid rows that are the ones to keep of those with their values."""
         b = self.builder
         frame = node.frame
         planes = []
@@ -190,8 +190,11 @@ class FrameCompiler:
             if type_.nullable:
                 planes.append(self.value(frame, ColumnRef(name), PRESENT))
         valid = self.value(frame, None, VALID)
-        arranged = runs.arrange(b, key=b.rows(planes), present=valid, words=[], ariths=[])
-        first = b.and_(arranged.present, b.invert(arranged.same))
+        order = grouping.order_planes(self, frame)
+        arranged = runs.arrange(b, key=b.rows(planes), present=valid, words=[], ariths=[], tie=order)
+        first, last = b.invert(arranged.same), runs.is_last(b, arranged.same)
+        kept = {"first": [first], "last": [last], "none": [first, last]}[node.keep]
+        first = b.all_planes(b.rows([arranged.present, *kept]))
         words, _ = runs.give_back(b, arranged, words=[b.pack(first)], ariths=[])
         return b.unpack(words[0], 1)
 

@@ -314,7 +314,7 @@ def test_what_fails_at_the_owner_carries_no_value(case: Case, monkeypatch: pytes
     def failing(*_: Any) -> Any:
         raise pl.exceptions.ComputeError("conversion of `secret 43.21` failed")
 
-    monkeypatch.setattr(engine, "lower", failing)
+    monkeypatch.setattr(engine, "compute", failing)
     with pytest.raises(PlanError, match="clinic could not compute its part") as failed:
         case.clinic.deal(case.admit())
     assert "43.21" not in str(failed.value)

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secureframe.errors import PlanError
-from secureframe.local.lower import HIDDEN, LocalFrame, Tables, lower, pad
+from secureframe.local import lower as lowering
+from secureframe.local.lower import HIDDEN, Computed, LocalFrame, Tables, compute, lower, pad
 from secureframe.local.values import to_pandas
 from secureframe.plan import expressions as e
 from secureframe.plan.combining import Merge
@@ -217,3 +218,21 @@ def test_frames_of_two_owners_are_computed_by_neither() -> None:
     node = Merge(left=tables.node(mine), right=tables.node(theirs), left_on=("id",), right_on=("id",), how="inner")
     with pytest.raises(PlanError, match="clinic, laboratory"):
         lower(node, clinic(mine, theirs))
+
+
+def test_many_rows_are_reduced_once_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def counted(node: GroupPersons, done: Computed) -> Any:
+        calls.append(node)
+        return reduced(node, done)
+
+    reduced = lowering._reduced
+    monkeypatch.setattr(lowering, "_reduced", counted)
+    registered = tables.table([row | {"id": person} for row, person in zip(tables.many_rows(6), (1, 1, 1, 2, 2, 3), strict=True)])
+    persons = GroupPersons(tables.node(registered), "id", (Aggregation(name="rows", column="id", how="count"),))
+    several = Filter(persons, e.Binary(">", e.ColumnRef("rows"), e.Literal(1)))
+    done = Computed(tables=clinic(registered))
+    found = [compute(frame, done) for frame in (several, persons, several)]
+    assert calls == [persons]
+    assert [list(shown(one, several)["id"]) for one in found] == [[1, 2], [1, 2, 3], [1, 2]]

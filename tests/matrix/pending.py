@@ -25,15 +25,7 @@ NAMES = {
     MIXED: "MIXED",
 }
 
-PENDING: Mapping[str, frozenset[str]] = {
-    'df.drop_duplicates(keep="last")': EVERYWHERE,
-    'groupby("id").agg(cost last) across institutions': STACKED,
-    'groupby("id").agg(nights last) across institutions': STACKED,
-    'sort_values("day").groupby("id").agg(last)': SPREAD,
-    'sort_values("day", ascending=False).groupby("id").agg(first)': SPREAD,
-    'groupby("id").agg(value last)': MERGED,
-    'groupby("id").agg(days last)': MERGED,
-}
+PENDING: Mapping[str, frozenset[str]] = {}
 """Operations that are to come, and the layouts that wait for them."""
 
 BY_DESIGN: Mapping[str, frozenset[str]] = {}
