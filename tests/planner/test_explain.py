@@ -72,6 +72,7 @@ learned:
   institutions: the plan; nothing of each other's rows
   compute parties: random-looking shares; comparisons of shuffled rows; declared sizes 16
   analyst: the cells that pass test (threshold 2), and which do not"""
+"""Few rows are compared each with each, so that the sort's cost is known; of many it is an estimate with a bound."""
 
 
 def test_a_plan_reads_as_it_is_placed() -> None:

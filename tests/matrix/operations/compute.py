@@ -40,6 +40,10 @@ for _sign, _does in ARITHMETIC.items():
     computed(f"constant {_sign} column", lambda d, s, f=_does: f(10, d["score"]), number)  # type: ignore[misc]
     computed(f"column {_sign} column of one institution", lambda d, s, f=_does: f(d["bmi"], d["age"]), number)  # type: ignore[misc]
     computed(f"column {_sign} column of another institution", lambda d, s, f=_does: f(d["bmi"], d["score"]), number)  # type: ignore[misc]
+for _named in ("add", "sub", "mul", "rsub", "gt", "le", "ne"):
+    computed(f"column.{_named}(constant)", lambda d, s, m=_named: getattr(d["score"], m)(3), truth)  # type: ignore[misc]
+computed("column ** 2", lambda d, s: d["score"] ** 2, number)
+computed("column.pow(3)", lambda d, s: d["score"].pow(3), number)
 computed("-column", lambda d, s: -d["score"], number)
 computed("+column", lambda d, s: +d["score"], number)
 computed("column / constant", lambda d, s: d["bmi"] / 4, number)
@@ -150,9 +154,16 @@ computed(
     lambda d, s: s.ns.cut(d["age"] + d["score"], [0, 40, 60, 111], include_lowest=True, labels=["a", "b", "c"]),
     levels,
 )
-for _part in ("year", "month", "day", "day_of_week", "quarter"):
-    computed(f"date.dt.{_part}", lambda d, s, part=_part: getattr(d["entered"].dt, part), number)  # type: ignore[misc]
-    computed(f"date of the registry.dt.{_part}", lambda d, s, part=_part: getattr(d["seen"].dt, part), number)  # type: ignore[misc]
+
+for _part in ("year", "month", "day", "dayofweek", "day_of_week", "quarter"):
+    _same = {"dayofweek": "day_of_week"}.get(_part, _part)
+    for _name, _whose in (("entered", "date"), ("seen", "date of the registry")):
+        computed(
+            f"{_whose}.dt.{_part}",
+            lambda d, s, n=_name, p=_part: getattr(d[n].dt, p),  # type: ignore[misc]
+            number,
+            lambda d, s, n=_name, p=_same: getattr(d[n].dt, p),
+        )
 computed("(date - date).dt.days", lambda d, s: (d["seen"] - d["entered"]).dt.days, number)
 computed("(date - date constant).dt.days", lambda d, s: (d["entered"] - pd.Timestamp("2015-01-01")).dt.days, number)
 computed(
