@@ -31,6 +31,8 @@ MAX_BITS = 512
 """Widest aggregate; wider ones are refused before anything runs."""
 FEW_CELLS = 8
 """Up to so many cells are counted plane by plane, more through ``Cells``."""
+FEW_HISTOGRAMS = 8
+"""Up to so many, products of every cell's bins with every other's are cheaper than one product a bin."""
 MAX_HISTOGRAM = 1 << 18
 """Most grid points, over all cells and quantiles, that are searched in a histogram; beyond that the rows are shared."""
 
@@ -373,8 +375,8 @@ class _Parts:
             assert total is not None
             bound = self.frame.length
             ranks = ranks_lower(b, b.sum(total), quantiles, bound)
-            before = bins_before(b, total, ranks, bound)
-            found = b.add_public(b.count_bits(before, ranks.limbs), [type_.low])
+            before = b.to_arith(bins_before(b, total, ranks, bound), ranks.limbs)
+            found = b.add_public(b.reshape(b.sum(before), 1), [type_.low])
             others = [b.subtract(total, value) for value in dealt.values()] if len(dealt) > 1 else []
             self.c.histograms[key] = found, self._beside(before, others, len(quantiles))
         return self.c.histograms[key]
@@ -384,14 +386,19 @@ class _Parts:
         b = self.b
         if not others:
             return ()
-        first = b.ones_bits(before.rows, 1)
-        upto = b.to_arith(b.concat([first, b.cut(before, 0, before.n - 1)]) if before.n > 1 else first)
-        from_on = b.to_arith(b.invert(before))
-        found = []
-        for histogram in others:
-            repeated = b.pick_rows(histogram, [cell for cell in range(histogram.rows) for _ in range(each)])
-            found += [b.reshape(b.sum(b.multiply(mask, repeated)), 1) for mask in (upto, from_on)]
-        return tuple(found)
+        first = b.constant([1] * before.rows, rows=before.rows)
+        upto = b.concat([first, b.cut(before, 0, before.n - 1)]) if before.n > 1 else first
+        from_on = b.add_public(b.multiply_public(before, [-1]), [1])
+        return tuple(self._within(mask, histogram, each) for histogram in others for mask in (upto, from_on))
+
+    def _within(self, masks: Value, histogram: Value, each: int) -> Value:
+        """Sums of a histogram's bins under the masks of its own cell: as inner products where there are few cells."""
+        b, cells = self.b, histogram.rows
+        if cells <= FEW_HISTOGRAMS:
+            products = b.reshape(b.inner(masks, histogram), 1)
+            return b.take(products, [row * cells + row // each for row in range(masks.rows)])
+        repeated = b.pick_rows(histogram, [cell for cell in range(cells) for _ in range(each)])
+        return b.reshape(b.sum(b.multiply(masks, repeated)), 1)
 
 
 class _SharedParts:
