@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 RELEASED = ("count", "size", "sum", "mean", "var", "std", "sem", "median", "skew", "kurtosis", "nunique")
 SAME = {"kurt": "kurtosis"}
-EXTREME = ("min", "max", "first", "last", "nth", "idxmin", "idxmax", "head", "tail", "apply", "transform")
+EXTREME = ("min", "max", "first", "last", "nth", "idxmin", "idxmax", "head", "tail")
+"""What would be one person's value."""
+ROW_BY_ROW = ("apply", "transform", "filter", "rank", "cumsum", "shift", "diff")
 
 
 def _names(columns: Any, schema: Schema) -> tuple[str, ...]:
@@ -259,12 +261,12 @@ class ReleaseGroupBy(_Grouped):
         )
 
     def __getattr__(self, name: str) -> Any:
-        if name in EXTREME and name not in self._source.node.schema:
+        if name in (*EXTREME, *ROW_BY_ROW, "value_counts") and name not in self._source.node.schema:
             raise self._refused(name)
         return super().__getattr__(name)
 
     def _refused(self, how: str) -> DisclosureError | PlanError:
-        if how in ("min", "max", "idxmin", "idxmax", "first", "last", "nth", "head", "tail"):
+        if how in EXTREME:
             numbers = [n for n, f in self._source.node.schema.items() if f.type.is_numeric and f.type.kind is not Kind.KEY]
             column = next(iter([*(self._chosen or ()), *numbers]), "age")
             keys = [label or "a column" for label in self._labels]
@@ -272,6 +274,11 @@ class ReleaseGroupBy(_Grouped):
             return DisclosureError(
                 f"{how} of a group is one person's value",
                 hint=f"df.groupby({by})[{column!r}].quantile(0.95), or 'median' in agg",
+            )
+        if how == "value_counts":
+            keys = [label or "a column" for label in self._labels]
+            return PlanError(
+                "value_counts is not offered over groups", hint=f"df.groupby({[*keys, *(self._chosen or ('grade',))]!r}).size()"
             )
         return PlanError(f"{how!r} is not offered over groups", hint=f"{', '.join(map(repr, RELEASED))}")
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from secureframe.disclosure.rounding import Ranged
 from secureframe.errors import RangeError
+from secureframe.mpc.beside import beside
 from secureframe.mpc.group_quantile import folded, select_ranks_apart
 from secureframe.mpc.program import Value, bit_length, limbs_for
 from secureframe.mpc.quantile import bins_before, ranks_lower, select_ranks
@@ -31,8 +32,6 @@ MAX_BITS = 512
 """Widest aggregate; wider ones are refused before anything runs."""
 FEW_CELLS = 8
 """Up to so many cells are counted plane by plane, more through ``Cells``."""
-FEW_HISTOGRAMS = 8
-"""Up to so many, products of every cell's bins with every other's are cheaper than one product a bin."""
 MAX_HISTOGRAM = 1 << 18
 """Most grid points, over all cells and quantiles, that are searched in a histogram; beyond that the rows are shared."""
 
@@ -375,30 +374,17 @@ class _Parts:
             assert total is not None
             bound = self.frame.length
             ranks = ranks_lower(b, b.sum(total), quantiles, bound)
-            before = b.to_arith(bins_before(b, total, ranks, bound), ranks.limbs)
-            found = b.add_public(b.reshape(b.sum(before), 1), [type_.low])
-            others = [b.subtract(total, value) for value in dealt.values()] if len(dealt) > 1 else []
-            self.c.histograms[key] = found, self._beside(before, others, len(quantiles))
+            before = bins_before(b, total, ranks, bound)
+            if len(dealt) > 1:
+                # One conversion serves the answer and what lies beside it.
+                ones = b.to_arith(before, ranks.limbs)
+                found = b.sum(ones)
+                others = [b.subtract(total, value) for value in dealt.values()]
+                sides = beside(b, ones, others)
+            else:
+                found, sides = b.count_bits(before, ranks.limbs), ()
+            self.c.histograms[key] = b.add_public(found, [type_.low]), sides
         return self.c.histograms[key]
-
-    def _beside(self, before: Value, others: Sequence[Value], each: int) -> tuple[Value, ...]:
-        """Of some histograms, how much lies up to the points whose bins before are given, and from there on."""
-        b = self.b
-        if not others:
-            return ()
-        first = b.constant([1] * before.rows, rows=before.rows)
-        upto = b.concat([first, b.cut(before, 0, before.n - 1)]) if before.n > 1 else first
-        from_on = b.add_public(b.multiply_public(before, [-1]), [1])
-        return tuple(self._within(mask, histogram, each) for histogram in others for mask in (upto, from_on))
-
-    def _within(self, masks: Value, histogram: Value, each: int) -> Value:
-        """Sums of a histogram's bins under the masks of its own cell: as inner products where there are few cells."""
-        b, cells = self.b, histogram.rows
-        if cells <= FEW_HISTOGRAMS:
-            products = b.reshape(b.inner(masks, histogram), 1)
-            return b.take(products, [row * cells + row // each for row in range(masks.rows)])
-        repeated = b.pick_rows(histogram, [cell for cell in range(cells) for _ in range(each)])
-        return b.reshape(b.sum(b.multiply(masks, repeated)), 1)
 
 
 class _SharedParts:

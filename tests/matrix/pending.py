@@ -25,41 +25,7 @@ NAMES = {
     MIXED: "MIXED",
 }
 
-PENDING: Mapping[str, frozenset[str]] = {
-    "column // constant": EVERYWHERE,
-    "column // constant of decimals": EVERYWHERE,
-    "column // column": EVERYWHERE,
-    "column % constant": EVERYWHERE,
-    "column % negative constant": EVERYWHERE,
-    "column % column": EVERYWHERE,
-    "sum of columns of two institutions // constant": EVERYWHERE,
-    "sum of columns of two institutions % constant": EVERYWHERE,
-    "column.round(-1)": EVERYWHERE,
-    "truth.map({...})": EVERYWHERE,
-    "category.map({...})": EVERYWHERE,
-    "category.map({...}) to a category": EVERYWHERE,
-    "numbers.map({...})": EVERYWHERE,
-    "date.dt.year": EVERYWHERE,
-    "date of the registry.dt.year": EVERYWHERE,
-    "date.dt.month": EVERYWHERE,
-    "date of the registry.dt.month": EVERYWHERE,
-    "date.dt.day": EVERYWHERE,
-    "date of the registry.dt.day": EVERYWHERE,
-    "date.dt.dayofweek": EVERYWHERE,
-    "date of the registry.dt.dayofweek": EVERYWHERE,
-    "date.dt.quarter": EVERYWHERE,
-    "date of the registry.dt.quarter": EVERYWHERE,
-    "(date - date).dt.days": EVERYWHERE,
-    "(date - date constant).dt.days": EVERYWHERE,
-    'str.startswith("Old")': EVERYWHERE,
-    'str.endswith("-003")': EVERYWHERE,
-    'str.lower() == "..."': EVERYWHERE,
-    "str.len()": EVERYWHERE,
-    "str.upper()": EVERYWHERE,
-    "str.strip()": EVERYWHERE,
-    "str.slice()": EVERYWHERE,
-    "str.replace()": EVERYWHERE,
-}
+PENDING: Mapping[str, frozenset[str]] = {}
 """Operations that are to come, and the layouts that wait for them."""
 
 BY_DESIGN: Mapping[str, frozenset[str]] = {}
