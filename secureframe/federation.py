@@ -38,6 +38,7 @@ from secureframe.plan.envelope import Plan, job_id, new_plan, parameters_of
 from secureframe.plan.keepsake import require_name
 from secureframe.plan.nodes import Node, Summarise
 from secureframe.plan.nodes import Table as TableNode
+from secureframe.plan.places import added_up
 from secureframe.plan.shown import Shown
 from secureframe.planner.compile import Compiled, compile_plan
 from secureframe.planner.explain import explain_frame, explain_plan
@@ -251,7 +252,7 @@ class Federation:
         anew: bool = False,
     ) -> tuple[Plan, Compiled]:
         """The plan and its program; it starts from what all parties keep of earlier statements, unless it is to start anew."""
-        held = {} if anew or all(len(n.owners) == 1 for n in nodes) else self._backend.kept()
+        held = {} if anew or all(added_up(n.frame) for n in nodes) else self._backend.kept()
         plan = self._plan(nodes, parameters, recipient, results, held)
         compiled = self._compiled(plan)
         # A request names what it starts from and nothing else; the program is the same.

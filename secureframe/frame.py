@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pandas as pd
 from secureframe import aggregations, releases
 from secureframe.combine import merged
 from secureframe.errors import DisclosureError, PlanError
+from secureframe.frame_methods import FrameMethods
 from secureframe.frame_statistics import FrameStatistics
 from secureframe.groupby import PersonGroupBy, ReleaseGroupBy
 from secureframe.lineage import Lineage
@@ -27,7 +29,7 @@ from secureframe.series import SecureSeries
 
 
 @refusing
-class SecureFrame(FrameStatistics):
+class SecureFrame(FrameStatistics, FrameMethods):
     """A frame, lazy and immutable; it holds a plan and never a row.
 
     Parameters
@@ -155,9 +157,17 @@ class SecureFrame(FrameStatistics):
         """Rows by a condition and columns by name: ``df.loc[df["age"] >= 50, ["age", "bmi"]]``."""
         return Loc(self)
 
-    def filter(self, items: Sequence[str]) -> SecureFrame:
-        """Return the named columns."""
-        kept: SecureFrame = self[[name for name in items if name in self.node.schema]]
+    def filter(
+        self, items: Sequence[str] | None = None, like: str | None = None, regex: str | None = None, axis: Any = 1
+    ) -> SecureFrame:
+        """Return the named columns, those with a text in their name, or those whose name matches."""
+        if [items is None, like is None, regex is None].count(False) != 1 or axis not in (1, "columns"):
+            raise PlanError("filter chooses columns by items=, like= or regex=", hint="df.filter(like='age')")
+        if items is not None:
+            names = [name for name in items if name in self.node.schema]
+        else:
+            names = [n for n in self.node.schema if (like in n if like is not None else re.search(regex or "", n))]
+        kept: SecureFrame = self[names]
         return kept
 
     def query(self, expr: str, *, local_dict: Mapping[str, Any] | None = None) -> SecureFrame:
@@ -191,9 +201,20 @@ class SecureFrame(FrameStatistics):
             self._column(name)
         return self._at(Project(self.node, tuple((n, ColumnRef(n)) for n in self.node.schema if n not in gone)))
 
-    def rename(self, *, columns: Mapping[str, str] | Callable[[str], str]) -> SecureFrame:
-        """Return the frame with other names for columns."""
-        new = columns if callable(columns) else lambda name: columns.get(name, name)
+    def rename(
+        self,
+        mapper: Mapping[str, str] | Callable[[str], str] | None = None,
+        *,
+        columns: Mapping[str, str] | Callable[[str], str] | None = None,
+        axis: Any = 0,
+    ) -> SecureFrame:
+        """Return the frame with other names for columns: ``columns=``, or a mapping with ``axis=1``."""
+        if mapper is not None and axis in (1, "columns"):
+            columns = mapper
+        if columns is None:
+            raise PlanError("rows have no names", hint="df.rename(columns={'age': 'years'})")
+        names = columns
+        new = names if callable(names) else lambda name: names.get(name, name)
         return self._at(Project(self.node, tuple((new(name), ColumnRef(name)) for name in self.node.schema)))
 
     def assign(self, **columns: Any) -> SecureFrame:
@@ -294,20 +315,21 @@ class SecureFrame(FrameStatistics):
             raise PlanError("frames are merged on columns by name", hint="left.merge(right, on=['practice', 'number'])")
         return names[0], names[1]
 
-    def drop_duplicates(self, subset: str | Sequence[str] | None = None, *, keep: str = "first") -> SecureFrame:
-        """Return the first of all rows that agree in some columns.
+    def drop_duplicates(self, subset: str | Sequence[str] | None = None, *, keep: str | bool = "first") -> SecureFrame:
+        """Return one of all rows that agree in some columns.
 
         Parameters
         ----------
         subset : str or list of str, optional
             The columns; all by default. Missing values agree with each other, as in pandas.
-        keep : str
-            Only ``"first"``: in the order of the table, or of the frames that were stacked.
+        keep : str or bool
+            ``"first"`` or ``"last"``, in the order of the table, of the frames that were stacked, or of ``sort_values``; False
+            for none of rows that are not the only one.
         """
-        if keep != "first":
-            raise PlanError(f"drop_duplicates(keep={keep!r}) is not offered", hint="keep='first'")
+        if keep not in ("first", "last", False):
+            raise PlanError(f"drop_duplicates(keep={keep!r}) is not offered", hint="keep='first', 'last' or False")
         names = list(self.node.schema) if subset is None else [subset] if isinstance(subset, str) else list(subset)
-        return self._at(Distinct(self.node, tuple(names)))
+        return self._at(Distinct(self.node, tuple(names), str(keep) if keep else "none"))
 
     def groupby(self, by: Any, *, observed: bool = False, **options: Any) -> Any:
         """Group rows: by the person key a frame with one row a person, by public keys a release.

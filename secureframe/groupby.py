@@ -15,6 +15,7 @@ from secureframe import distinct, matrices, releases
 from secureframe.errors import DisclosureError, PlanError
 from secureframe.operands import Source
 from secureframe.pending import Pending, release
+from secureframe.plan.combining import Distinct
 from secureframe.plan.expressions import ColumnRef, Expr
 from secureframe.plan.nodes import HOWS, Aggregation, GroupPersons, Statistic, Summarise
 from secureframe.results.forms import Form
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 
 RELEASED = ("count", "size", "sum", "mean", "var", "std", "sem", "median", "skew", "kurtosis", "nunique")
 SAME = {"kurt": "kurtosis"}
-EXTREME = ("min", "max", "first", "last", "nth", "idxmin", "idxmax", "head", "tail", "apply", "transform")
+EXTREME = ("min", "max", "first", "last", "nth", "idxmin", "idxmax", "head", "tail")
+"""What would be one person's value."""
+ROW_BY_ROW = ("apply", "transform", "filter", "rank", "cumsum", "shift", "diff")
 
 
 def _names(columns: Any, schema: Schema) -> tuple[str, ...]:
@@ -168,6 +171,8 @@ class PersonGroupBy(_Grouped):
     def _reduced(self, asked: Sequence[tuple[str, str, str]]) -> SecureFrame:
         from secureframe.frame import SecureFrame
 
+        if any(how == "nunique" for _, _, how in asked):
+            return self._different(asked)
         aggregations = tuple(Aggregation(name=new, column=column, how=how) for new, column, how in asked)
         return SecureFrame.of(replace(self._source, node=GroupPersons(self._source.node, self._key, aggregations)))
 
@@ -178,6 +183,25 @@ class PersonGroupBy(_Grouped):
     def count(self) -> SecureFrame:
         """A person's values that are there, counted."""
         return self.agg("count")
+
+    def _different(self, asked: Sequence[tuple[str, str, str]]) -> SecureFrame:
+        """Different values of one column: its values, counted where each of them stands once a person."""
+        from secureframe.frame import SecureFrame
+
+        columns = {column for _, column, _ in asked}
+        if len(columns) != 1 or any(how != "nunique" for _, _, how in asked):
+            raise PlanError(
+                "different values are counted of one column at a time, and nothing else with them",
+                hint=f"df.groupby({self._key!r})['test'].nunique(), then merge it to the rest",
+            )
+        (column,) = columns
+        once = Distinct(self._source.node, (self._key, column))
+        counted = tuple(Aggregation(name=new, column=column, how="count") for new, _, _ in asked)
+        return SecureFrame.of(replace(self._source, node=GroupPersons(once, self._key, counted)))
+
+    def nunique(self) -> SecureFrame:
+        """How many different values a person has in the chosen column; missing ones do not count."""
+        return self.agg("nunique")
 
     def sum(self) -> SecureFrame:
         """Sums of a person's values."""
@@ -237,12 +261,12 @@ class ReleaseGroupBy(_Grouped):
         )
 
     def __getattr__(self, name: str) -> Any:
-        if name in EXTREME and name not in self._source.node.schema:
+        if name in (*EXTREME, *ROW_BY_ROW, "value_counts") and name not in self._source.node.schema:
             raise self._refused(name)
         return super().__getattr__(name)
 
     def _refused(self, how: str) -> DisclosureError | PlanError:
-        if how in ("min", "max", "idxmin", "idxmax", "first", "last", "nth", "head", "tail"):
+        if how in EXTREME:
             numbers = [n for n, f in self._source.node.schema.items() if f.type.is_numeric and f.type.kind is not Kind.KEY]
             column = next(iter([*(self._chosen or ()), *numbers]), "age")
             keys = [label or "a column" for label in self._labels]
@@ -250,6 +274,11 @@ class ReleaseGroupBy(_Grouped):
             return DisclosureError(
                 f"{how} of a group is one person's value",
                 hint=f"df.groupby({by})[{column!r}].quantile(0.95), or 'median' in agg",
+            )
+        if how == "value_counts":
+            keys = [label or "a column" for label in self._labels]
+            return PlanError(
+                "value_counts is not offered over groups", hint=f"df.groupby({[*keys, *(self._chosen or ('grade',))]!r}).size()"
             )
         return PlanError(f"{how!r} is not offered over groups", hint=f"{', '.join(map(repr, RELEASED))}")
 

@@ -61,6 +61,8 @@ def refuse_options(options: dict[str, Any]) -> None:
             "method": "method='pearson', which is also the default",
             "ddof": "ddof=1, which is also the default",
             "skipna": "missing values are skipped; fillna(...) first counts them",
+            "dropna": "leave out dropna=; fillna(...) first gives missing values a level",
+            "as_index": "leave out as_index=; reset_index() of the table makes columns of its index",
         }
         if (name == "ddof" and value == 1) or (name in ("skipna", "numeric_only", "dropna", "sort") and value is True):
             continue

@@ -46,6 +46,7 @@ from secureframe.refusals import refusing
 from secureframe.schema.calendar import as_days
 from secureframe.schema.table import Field
 from secureframe.schema.types import ColumnType
+from secureframe.series_methods import SeriesMethods
 from secureframe.series_statistics import SeriesStatistics
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ INCLUSIVE = {"both": (">=", "<="), "neither": (">", "<"), "left": (">=", "<"), "
 
 
 @refusing
-class SecureSeries(SeriesStatistics):
+class SecureSeries(SeriesStatistics, SeriesMethods):
     """A column, lazy and immutable; it never holds values, and what it yields as numbers is released by the owners' rules.
 
     Parameters
@@ -217,10 +218,8 @@ class SecureSeries(SeriesStatistics):
     def __rmod__(self, other: Any) -> SecureSeries:
         return self._combine(other, Modulo, reflected=True)
 
-    def __pow__(self, other: Any) -> NoReturn:
-        raise self._not_offered("**", "{column} * {column}")
-
-    __rpow__ = __pow__
+    def __rpow__(self, other: Any) -> NoReturn:
+        raise self._not_offered("a power of a column", "{column} * {column}")
 
     def __xor__(self, other: Any) -> NoReturn:
         raise self._not_offered("^", "(a & ~b) | (~a & b)")

@@ -14,6 +14,7 @@ from secureframe.errors import PolicyError
 from secureframe.plan.codec import digest
 
 ROUNDINGS = (0, 5)
+NUMBERS = ("threshold", "rounding", "tail")
 ANALYST = "analyst"
 """What policies call whoever asks, as a recipient of results."""
 
@@ -39,6 +40,9 @@ class Policy:
     every_part : bool
         What each institution adds to a frequency is 0 or at least the threshold too, which also holds against several of them.
         Without it, the frequency is, pooled and with each institution's rows left out in turn.
+    tail : int
+        Fewest values on either side of a quantile over several institutions, once any one of them has left its own out: fewer
+        would be next to the least or the greatest value of the others.
     purposes : tuple of str or None
         Purposes that are allowed; None allows any that is stated.
     recipients : tuple of str or None
@@ -54,6 +58,7 @@ class Policy:
     sensitive_zeros: bool = False
     pooled_only: bool = False
     every_part: bool = False
+    tail: int = 3
     purposes: tuple[str, ...] | None = None
     recipients: tuple[str, ...] | None = None
     ledger: bool = False
@@ -64,6 +69,8 @@ class Policy:
     def __post_init__(self) -> None:
         if self.threshold < 2:
             raise PolicyError("a threshold below 2 protects nobody", hint="threshold=10")
+        if self.tail < 2:
+            raise PolicyError("a least or greatest value of others is not to be told", hint="tail=3")
         if self.rounding not in ROUNDINGS:
             raise PolicyError(f"rounding to base {self.rounding} is not offered", hint="rounding=0 or rounding=5")
         wanted = [n for n in ("ledger", "budget", "approval", "audit") if getattr(self, n)]
@@ -80,7 +87,7 @@ class Policy:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; numbers as text, as in plans."""
         record = asdict(self)
-        record["threshold"], record["rounding"] = str(self.threshold), str(self.rounding)
+        record |= {name: str(record[name]) for name in NUMBERS}
         record["purposes"] = None if self.purposes is None else list(self.purposes)
         record["recipients"] = None if self.recipients is None else list(self.recipients)
         return record
@@ -88,7 +95,7 @@ class Policy:
     @staticmethod
     def from_json(record: Mapping[str, Any]) -> Policy:
         values = dict(record)
-        values["threshold"], values["rounding"] = int(values["threshold"]), int(values["rounding"])
+        values |= {name: int(values[name]) for name in NUMBERS}
         for name in ("purposes", "recipients"):
             values[name] = None if values[name] is None else tuple(values[name])
         return Policy(**values)
@@ -96,7 +103,7 @@ class Policy:
 
 PRESETS = {
     "open-research": Policy(name="open-research"),
-    "standard": Policy(name="standard", rounding=5, sensitive_zeros=True),
+    "standard": Policy(name="standard", rounding=5, sensitive_zeros=True, tail=10),
 }
 
 
@@ -107,7 +114,7 @@ def preset(policy: str | Policy) -> Policy:
     if policy == "strict":
         raise PolicyError(
             "policy 'strict' needs approvals and a ledger, which this version does not have",
-            hint="policy='standard'; its rules of owners: sf.Policy(name='own', rounding=5, pooled_only=True, every_part=True)",
+            hint="policy='standard', with sf.Policy(name='own', rounding=5, tail=10, pooled_only=True, every_part=True)",
         )
     if policy not in PRESETS:
         raise PolicyError(f"there is no policy {policy!r}", hint=f"{', '.join(map(repr, PRESETS))}, or a sf.Policy")
@@ -129,6 +136,7 @@ def strictest(policies: Iterable[Policy]) -> Policy:
             sensitive_zeros=result.sensitive_zeros or other.sensitive_zeros,
             pooled_only=result.pooled_only or other.pooled_only,
             every_part=result.every_part or other.every_part,
+            tail=max(result.tail, other.tail),
             purposes=_common(result.purposes, other.purposes),
             recipients=_common(result.recipients, other.recipients),
         )

@@ -282,7 +282,7 @@ class Rules:
         """Cells whose quantile has too few values on one side, once an owner leaves its own out: it would see an extreme."""
         b, n = self.b, self.node.cells
         tails = self.parts[quantile].tails
-        found = closing.small(b, b.concat(list(tails)), self.policy.threshold, self.breakdown.frame.length)
+        found = closing.small(b, b.concat(list(tails)), self.policy.tail, self.breakdown.frame.length)
         return b.any_plane(b.rows([b.cut(found, i * n, (i + 1) * n) for i in range(len(tails))]))
 
     def _of_merged(self, count: Count, persons: Count) -> Value:

@@ -293,5 +293,6 @@ def _(node: Concat, done: Computed) -> pl.LazyFrame:
 @_lower.register
 def _(node: Distinct, done: Computed) -> pl.LazyFrame:
     rows = _lower(node.frame, done)
-    first = pl.int_range(pl.len()).over(*node.subset, VALID) == 0
-    return rows.with_columns((pl.col(VALID) & first).alias(VALID))
+    place, size = pl.int_range(pl.len()).over(*node.subset, VALID), pl.len().over(*node.subset, VALID)
+    kept = {"first": place == 0, "last": place == size - 1, "none": size == 1}[node.keep]
+    return rows.with_columns((pl.col(VALID) & kept).alias(VALID))

@@ -24,8 +24,10 @@ class Arranged(NamedTuple):
     ariths: tuple[Value, ...]
 
 
-def arrange(b: Builder, *, key: Value, present: Value, words: Sequence[Value], ariths: Sequence[Value]) -> Arranged:
-    """Bring rows into the order of a key; absent rows come last, equal keys keep their order.
+def arrange(
+    b: Builder, *, key: Value, present: Value, words: Sequence[Value], ariths: Sequence[Value], tie: Value | None = None
+) -> Arranged:
+    """Bring rows into the order of a key; absent rows come last, equal keys go by ``tie``, then keep their order.
 
     Parameters
     ----------
@@ -35,6 +37,8 @@ def arrange(b: Builder, *, key: Value, present: Value, words: Sequence[Value], a
         bits ``(width, n)`` and ``(1, n)``.
     words, ariths
         What moves with the rows.
+    tie
+        bits ``(k, n)``: the order of rows with one key.
 
     Returns
     -------
@@ -44,7 +48,7 @@ def arrange(b: Builder, *, key: Value, present: Value, words: Sequence[Value], a
     Leakage
         None beyond the comparisons of ``sort``: its keys are shuffled, and distinct by the position in their low bits.
     Rounds and bytes
-        3 + one sort of n keys of ``width + 1 + ceil(log2 n)`` bits + ``ceil(log2(width + 2))``; the payload is moved once.
+        3 + one sort of n keys of ``width + k + 1 + ceil(log2 n)`` bits + ``ceil(log2(width + 2))``; the payload is moved once.
     Source
         Hamada et al. 2012, as ``sort``.
     """
@@ -52,8 +56,10 @@ def arrange(b: Builder, *, key: Value, present: Value, words: Sequence[Value], a
     if present.n != n:
         raise ProgramError("one presence bit a row expected")
     index_planes = max(1, (n - 1).bit_length())
-    width = index_planes + key.rows + 1
-    record = b.pack(b.rows([b.positions(n, index_planes), key, b.invert(present)]))
+    below = [b.positions(n, index_planes), *([] if tie is None else [tie])]
+    start = sum(planes.rows for planes in below)
+    width = start + key.rows + 1
+    record = b.pack(b.rows([*below, key, b.invert(present)]))
     handle, moved = b.shuffle([record, *words, *ariths])
     order = b.sort(moved[0], width)
     planes = b.unpack(b.reorder(order, moved[0]), width)
@@ -62,7 +68,7 @@ def arrange(b: Builder, *, key: Value, present: Value, words: Sequence[Value], a
     if n == 1:
         same = b.zeros("bits", 1, 1)
     else:
-        group = b.pick_rows(planes, range(index_planes, width))
+        group = b.pick_rows(planes, range(start, width))
         equal = b.invert(b.xor(group, b.shift(group, 1)))
         # The first row is compared with zeros, which may be its key.
         later = b.invert(b.concat([b.ones_bits(1, 1), b.zeros("bits", 1, n - 1)]))

@@ -17,6 +17,7 @@ from secureframe.schema.table import Field, Schema, Use
 from secureframe.schema.types import ColumnType, Kind
 
 MERGES = ("inner", "left", "left_anti")
+KEEPS = ("first", "last", "none")
 MAX_FRAMES = 64
 KEY_KINDS = frozenset({Kind.KEY, Kind.INT, Kind.DATE, Kind.DATETIME, Kind.CATEGORY, Kind.STRING, Kind.BOOL})
 """What rows can be matched by: identifiers, and attributes that identify together."""
@@ -236,6 +237,10 @@ class Concat(Node):
     def apart(self) -> bool:
         return len(self.owners) == 1 or (self.disjoint and all(f.apart for f in self.frames))
 
+    @property
+    def stacks(self) -> bool:
+        return True
+
     def like(self, frames: tuple[Node, ...]) -> Concat:
         """The same rows with further columns: who is in which of the frames is as it was."""
         stacked: Concat = object.__new__(Concat)
@@ -314,12 +319,21 @@ def persons_of(node: Node) -> Iterator[Node]:
 
 @dataclass(frozen=True, eq=True)
 class Distinct(Node):
-    """The first of all rows that agree in some columns; as in pandas, missing values agree with each other."""
+    """Of all rows that agree in some columns one is kept; as in pandas, missing values agree with each other.
+
+    Parameters
+    ----------
+    keep : str
+        ``first`` or ``last`` of them, or ``none`` where there are several.
+    """
 
     frame: Node
     subset: tuple[str, ...]
+    keep: str = "first"
 
     def __post_init__(self) -> None:
+        if self.keep not in KEEPS:
+            raise PlanError(f"drop_duplicates(keep={self.keep!r}) is not offered", hint="keep='first', 'last' or False")
         if not self.subset or len(set(self.subset)) != len(self.subset):
             raise PlanError("drop_duplicates needs columns, each once", hint="df.drop_duplicates(subset=['id'])")
         for name in self.subset:

@@ -80,6 +80,11 @@ class Node:
         return self.rows_per_person == 1 or len(self.owners) == 1 or self.inputs[0].apart
 
     @property
+    def stacks(self) -> bool:
+        """Whether the rows are those of several frames."""
+        return False
+
+    @property
     def person_key(self) -> str | None:
         """The column that says who a row is about, if it still has that name here."""
         return self.inputs[0].person_key
@@ -263,7 +268,7 @@ class SortRows(Node):
     ascending: bool
 
     def __post_init__(self) -> None:
-        if len(self.frame.owners) != 1 or self.frame.rows_per_person == 1:
+        if self.frame.rows_per_person == 1:
             raise PlanError(
                 "an order means something only before first and last of a table with many rows a person",
                 hint="labs.sort_values('days').groupby('id').agg(last=('value', 'last'))",
@@ -281,6 +286,16 @@ class SortRows(Node):
     @cached_property
     def schema(self) -> Schema:
         return self.frame.schema
+
+
+def orders(frame: Node) -> list[SortRows]:
+    """Return the orders of a frame's rows that several institutions have to make together, the one that counts most first."""
+    found = []
+    while len(frame.owners) > 1 and frame.inputs and not frame.stacks and not isinstance(frame, GroupPersons):
+        if isinstance(frame, SortRows):
+            found.append(frame)
+        frame = frame.inputs[0]
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,11 +324,22 @@ class GroupPersons(Node):
         if not names or len({*names, self.key}) != len(names) + 1:
             raise PlanError("a reduction needs columns with different names")
         require_names(names)
+        if self.in_order and any(isinstance(n, SortRows) and len(n.owners) == 1 for n in walk_nodes(self.frame)):
+            raise PlanError(
+                "rows are ordered at one institution, and then those of several",
+                hint="sf.concat([a, b]).sort_values('days').groupby('id').last()",
+            )
         _ = self.schema
 
     @property
     def inputs(self) -> tuple[Node, ...]:
         return (self.frame,)
+
+    @cached_property
+    def in_order(self) -> bool:
+        """Whether it is an order of rows at several institutions that says which of a person's rows is the first or the last."""
+        wanted = any(a.how in ("first", "last") for a in self.aggregations)
+        return wanted and not self.frame.apart and bool(orders(self.frame))
 
     @cached_property
     def schema(self) -> Schema:
@@ -338,6 +364,8 @@ class GroupPersons(Node):
     def length(self) -> int:
         """The rosters of all owners; on shares every person's last row stands for all of them."""
         found = self.frame.branches
+        if self.in_order:
+            return self.frame.length
         if len(found) > 1 and all(len(b.owners) == 1 for b in found):
             return sum(_persons(b) for b in found)
         return _persons(self.frame)

@@ -7,6 +7,11 @@ from collections.abc import Iterable
 from secureframe.plan.nodes import Node
 
 
+def added_up(frame: Node) -> bool:
+    """Whether owners compute their parts of a frame's totals, which are only added: no rows of persons meet on shares."""
+    return len(frame.owners) == 1 or (frame.apart and all(len(branch.owners) == 1 for branch in frame.branches))
+
+
 def place(frame: Node, owners: Iterable[str] | None = None) -> str:
     """Return where a frame, or a column of it with values of some owners, is computed.
 

@@ -31,4 +31,7 @@ def stacked_beside_themselves(frame: Node) -> tuple[Node, ...]:
 
 
 def _leaves_out(node: Node) -> bool:
-    return isinstance(node, Filter | Distinct) or (isinstance(node, Merge) and node.how != "left")
+    if isinstance(node, Distinct):
+        # Whoever has rows keeps one, where rows of different persons are different.
+        return node.keep == "none" or node.frame.person_key not in node.subset
+    return isinstance(node, Filter) or (isinstance(node, Merge) and node.how != "left")

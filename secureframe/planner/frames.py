@@ -23,6 +23,7 @@ from secureframe.plan.expressions import ColumnRef, Expr, column_names, infer, s
 from secureframe.plan.forms import PLANES, PRESENT, VALID, Encoding, Form, key_encoding, rows_of
 from secureframe.plan.nodes import Filter, GroupPersons, Node, Project, SortRows, Table, walk_nodes
 from secureframe.plan.parts import Breakdown, Histogram, Part
+from secureframe.plan.rosters import KEY, Among, roster
 from secureframe.plan.unions import spans_domains
 from secureframe.planner import elementwise, grouping, merging, remainders
 from secureframe.planner.folding import unmatched_value
@@ -147,7 +148,7 @@ class FrameCompiler:
                 return self._of_columns(node, expr, encoding)
             case Project(frame=frame):
                 return self.value(frame, None if expr is None else substitute(expr, node.definitions), encoding)
-            case SortRows(frame=frame):
+            case SortRows(frame=frame) | Among(frame=frame):
                 return self.value(frame, expr, encoding)
             case Concat(frames=frames):
                 return self._stacked([self.value(f, expr, encoding) for f in frames])
@@ -179,7 +180,7 @@ class FrameCompiler:
         return self.builder.concat(values)
 
     def _first_of_equals(self, node: Distinct) -> Value:
-        """Valid rows that are the first ones with their values."""
+        """Valid rows that are the ones to keep of those with their values."""
         b = self.builder
         frame = node.frame
         planes = []
@@ -189,8 +190,11 @@ class FrameCompiler:
             if type_.nullable:
                 planes.append(self.value(frame, ColumnRef(name), PRESENT))
         valid = self.value(frame, None, VALID)
-        arranged = runs.arrange(b, key=b.rows(planes), present=valid, words=[], ariths=[])
-        first = b.and_(arranged.present, b.invert(arranged.same))
+        order = grouping.order_planes(self, frame)
+        arranged = runs.arrange(b, key=b.rows(planes), present=valid, words=[], ariths=[], tie=order)
+        first, last = b.invert(arranged.same), runs.is_last(b, arranged.same)
+        kept = {"first": [first], "last": [last], "none": [first, last]}[node.keep]
+        first = b.all_planes(b.rows([arranged.present, *kept]))
         words, _ = runs.give_back(b, arranged, words=[b.pack(first)], ariths=[])
         return b.unpack(words[0], 1)
 
@@ -209,7 +213,8 @@ class FrameCompiler:
         if expr is None:
             return self._reduction(node)[0]
         if column_names(expr) <= {node.key}:
-            return self.value(rows, expr, encoding)
+            # The row that stands for a person may be one that was left out, which has no key: everybody has one in the roster.
+            return self.value(roster(rows), substitute(expr, {node.key: ColumnRef(KEY)}), encoding)
         if not isinstance(expr, ColumnRef):
             return elementwise.emit(self, node, expr, encoding)
         noted = self.noted.setdefault(node, [])

@@ -8,17 +8,17 @@ them, and taken back afterwards. Either way nobody learns who has how many rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from secureframe.errors import PlanError
 from secureframe.mpc import runs
 from secureframe.mpc.numeric import lift
 from secureframe.mpc.program import Builder, Value, bit_length, limbs_for
-from secureframe.plan.combining import Concat
+from secureframe.plan.combining import Concat, Distinct
 from secureframe.plan.expressions import ColumnRef
 from secureframe.plan.forms import PLANES, PRESENT, SAME, TRUTH, VALID, Encoding, Form, arith, key_encoding, rows_of
-from secureframe.plan.nodes import Aggregation, GroupPersons, Node, Project
+from secureframe.plan.nodes import Aggregation, Filter, GroupPersons, Node, Project, SortRows, orders
 from secureframe.plan.parts import Count
 from secureframe.plan.rosters import KEY, roster, unfiltered
 from secureframe.plan.unions import spans_domains, union_type, widened
@@ -110,6 +110,23 @@ def first_of_keys(c: FrameCompiler, frame: Node, keys: Sequence[str], flags: Map
     return found
 
 
+def order_planes(c: FrameCompiler, frame: Node) -> Value | None:
+    """The order of a frame's rows as planes, lowest first, where several institutions have to make it together; missing last."""
+    b = c.builder
+    planes = []
+    for node in reversed(orders(frame)):
+        for name in reversed(node.by):
+            column, type_ = ColumnRef(name), node.schema[name].type
+            value = c.value(node, column, PLANES)
+            value = value if node.ascending else b.invert(value)
+            if type_.nullable:
+                present = c.value(node, column, PRESENT)
+                planes += [b.and_(value, present), b.invert(present)]
+            else:
+                planes.append(value)
+    return b.rows(planes) if len(planes) > 1 else planes[0] if planes else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reduced:
     """A column of a reduction on shares: ring elements (grid integers, for a count or sum) or planes, and where there is one."""
@@ -126,7 +143,7 @@ def locally_reduced(node: GroupPersons) -> tuple[Node, dict[str, tuple[str, ...]
     """
     found = node.frame.branches
     columns: dict[str, tuple[str, ...]] = {a.name: (a.column,) for a in node.aggregations}
-    if len(found) < 2 or all(b.rows_per_person == 1 for b in found) or any(len(b.owners) > 1 for b in found):
+    if node.in_order or len(found) < 2 or all(b.rows_per_person == 1 for b in found) or any(len(b.owners) > 1 for b in found):
         return node.frame, columns
     inner: list[Aggregation] = []
     for number, a in enumerate(node.aggregations):
@@ -156,18 +173,21 @@ def reduce_persons(c: FrameCompiler, node: GroupPersons, names: Sequence[str]) -
     valid = c.value(rows, None, VALID)
     sources = {a.name: _sources(c, rows, a, columns[a.name]) for a in asked}
     owners = [name for name in names if name.startswith(AT)]
-    sources |= {name: [c.rows_at(rows, valid, name.removeprefix(AT))] for name in owners}
+    if owners:
+        anywhere = c.value(with_repeats(rows), None, VALID)
+        sources |= {name: [c.rows_at(rows, anywhere, name.removeprefix(AT))] for name in owners}
     if most == 1:
         return valid, _all_finished(b, asked, owners, node, sources)
     handle = None
     base = unfiltered(rows)
-    if base.apart:
+    tie = order_planes(c, node.frame)
+    if base.apart and tie is None:
         same = c.value(base, None, SAME)
     else:
         key, present = sort_key(c, roster(rows))
         bits = [valid] + [v for s in sources.values() for v in s if v.kind == "bits"]
         ariths = [v for s in sources.values() for v in s if v.kind == "arith"]
-        arranged = runs.arrange(b, key=key, present=present, words=[b.pack(b.rows(bits))], ariths=ariths)
+        arranged = runs.arrange(b, key=key, present=present, words=[b.pack(b.rows(bits))], ariths=ariths, tie=tie)
         handle, same = arranged, arranged.same
         planes = b.unpack(arranged.words[0], sum(v.rows for v in bits))
         moved_bits, at = [], 0
@@ -192,6 +212,17 @@ def reduce_persons(c: FrameCompiler, node: GroupPersons, names: Sequence[str]) -
         last, rest, moved_ariths = returned[0], iter(returned[1:]), iter(back_ariths)
         scanned = {n: [next(rest) if v.kind == "bits" else next(moved_ariths) for v in s] for n, s in scanned.items()}
     return last, _all_finished(b, asked, owners, node, scanned)
+
+
+def with_repeats(frame: Node) -> Node:
+    """The same rows, with those that only repeat what others of their person hold."""
+    match frame:
+        case Distinct(frame=below, subset=subset, keep=keep) if below.person_key in subset and keep != "none":
+            return with_repeats(below)
+        case Project() | Filter() | SortRows() if len(frame.owners) > 1:
+            return replace(frame, frame=with_repeats(frame.frame))
+        case _:
+            return frame
 
 
 def _all_finished(
@@ -242,13 +273,8 @@ def _scanned(b: Builder, a: Aggregation, type_: ColumnType, source: list[Value],
         case "min" | "max":
             width = bit_length(min(type_.low, 0), max(type_.high, 0))
             return list(runs.scan_extreme(b, source[0], source[1], width, same, most, largest=a.how == "max"))
-        case "first":
-            return list(runs.scan_first(b, source[0], source[1], same, most))
         case _:
-            raise PlanError(
-                f"{a.how} of a person's rows at several institutions is not offered",
-                hint="first, min or max; or concat the other way round",
-            )
+            return list(runs.scan_first(b, source[0], source[1], same, most, last=a.how == "last"))
 
 
 def _finished(b: Builder, a: Aggregation, node: GroupPersons, values: list[Value]) -> Reduced:

@@ -20,8 +20,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::secureframe.errors.SuppressedWa
 
 
 def test_presets() -> None:
-    assert preset("open-research") == Policy(name="open-research", threshold=10, rounding=0, sensitive_zeros=False)
-    assert preset("standard") == Policy(name="standard", threshold=10, rounding=5, sensitive_zeros=True)
+    assert preset("open-research") == Policy(name="open-research", threshold=10, rounding=0, sensitive_zeros=False, tail=3)
+    assert preset("standard") == Policy(name="standard", threshold=10, rounding=5, sensitive_zeros=True, tail=10)
     for name in PRESETS:
         assert not preset(name).pooled_only and not preset(name).every_part, "statistics by centre are allowed"
     own = Policy(name="ours", threshold=25)
@@ -48,7 +48,9 @@ def test_rules_that_do_not_exist_yet_deny(rule: str) -> None:
         Policy.from_json(record)
 
 
-@pytest.mark.parametrize("values", [{"threshold": 1}, {"threshold": 0}, {"threshold": -10}, {"rounding": 3}, {"rounding": 10}])
+@pytest.mark.parametrize(
+    "values", [{"threshold": 1}, {"threshold": 0}, {"threshold": -10}, {"rounding": 3}, {"rounding": 10}, {"tail": 1}]
+)
 def test_rules_that_protect_nobody_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(PolicyError) as caught:
         Policy(name="weak", **values)
@@ -67,11 +69,11 @@ def test_json_round_trip_and_digest() -> None:
 def test_the_strictest_of_several() -> None:
     a = Policy(name="a", threshold=10, rounding=5, purposes=("care", "research"))
     c = Policy(name="c", threshold=30, sensitive_zeros=True, purposes=("research", "teaching"))
-    d = Policy(name="d", threshold=5, pooled_only=True, every_part=True)
+    d = Policy(name="d", threshold=5, pooled_only=True, every_part=True, tail=7)
     for order in itertools.permutations((a, c, d)):
         found = strictest(order)
         assert (found.threshold, found.rounding, found.sensitive_zeros) == (30, 5, True)
-        assert found.pooled_only and found.every_part
+        assert found.pooled_only and found.every_part and found.tail == 7
         assert found.purposes is not None and set(found.purposes) == {"research"}
     assert strictest([a]) == a and strictest([a, a]) == a
     with pytest.raises(PolicyError, match="denies"):

@@ -17,6 +17,7 @@ from secureframe.testing import start_in_memory
 README = Path(__file__).parents[2] / "README.md"
 
 
+@pytest.mark.filterwarnings("ignore::secureframe.errors.SuppressedWarning")
 def test_the_first_statements_run(monkeypatch: pytest.MonkeyPatch) -> None:
     block = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)[0]
     monkeypatch.setattr(sf, "demo", functools.partial(sf.demo, start=start_in_memory, quiet=True))
@@ -35,4 +36,5 @@ def test_the_first_statements_run(monkeypatch: pytest.MonkeyPatch) -> None:
     for table in shown:
         assert isinstance(table, pd.DataFrame)
         assert table.attrs["release"]["threshold"] == 10
-        assert table.notna().all(axis=None)
+        # The oldest of the smaller country could be told from its own rows by the larger one.
+        assert table.isna().sum().sum() <= 1

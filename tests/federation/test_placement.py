@@ -18,6 +18,9 @@ from secureframe.planner.frames import LocalPart, LocalValue
 from secureframe.planner.placement import OnShares, reduces_many_rows
 from secureframe.testing import start_in_memory
 
+# A cell that is withheld one way has to be withheld the other way too.
+pytestmark = pytest.mark.filterwarnings("ignore::secureframe.errors.SuppressedWarning")
+
 QUESTIONS = [pytest.param(question, id=question.name) for question in TWENTY]
 OVER_RAY = [p for p in QUESTIONS if p.id in ("ages by sex", "pressure above age + 90, by sex", "Table 1 by case, five variables")]
 
@@ -51,6 +54,21 @@ def test_costs_are_foretold_and_answers_do_not_depend_on_placement(question: Que
     answer = require_foretold(fed, question)
     with everything_on_shares():
         assert same(answer, require_foretold(fed, question))
+
+
+def test_what_is_only_added_up_does_not_ask_what_the_parties_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_for = []
+    fed = start("breast-cancer")
+    monkeypatch.setattr(fed._backend, "kept", lambda: asked_for.append("kept") or {})
+    for question in TWENTY:
+        if question.study == "breast-cancer":
+            question.ask(fed)
+    assert not asked_for
+    mixed = start("nafld-mixed")
+    monkeypatch.setattr(mixed._backend, "kept", lambda: asked_for.append("kept") or {})
+    for name, times in (("body sizes by hospital", 0), ("pressure by hospital", 1)):
+        next(q for q in TWENTY if q.name == name).ask(mixed)
+        assert len(asked_for) == times
 
 
 @pytest.mark.ray

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -346,3 +349,29 @@ def test_institutions_check_the_recipient_themselves(monkeypatch: pytest.MonkeyP
         with pytest.raises(PolicyError, match="north does not allow"):
             study.collect()
         assert not sf.received(fed["east"])
+
+
+# -- real processes ------------------------------------------------------------------------------------------------------------
+
+
+def process_of(directory: Path) -> int:
+    """The process that writes an institution's log."""
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):
+            if link.readlink() == directory / "institution.log":
+                return int(link.parts[2])
+    raise AssertionError("no process writes there")
+
+
+@pytest.mark.ray
+def test_results_outlive_the_process_that_received_them(five_processes: sf.Federation) -> None:
+    """The restarted institution has the same key: it opens what came before, and receives again."""
+    with sf.defer(recipient="centre") as study:
+        five_processes["people"]["age"].mean()
+    before = study.collect()
+    directory = five_processes["centre"].directory
+    assert directory is not None
+    os.kill(process_of(directory), signal.SIGKILL)
+    after = study.collect()
+    found = sf.received(directory)
+    assert found[before.job].open() == found[after.job].open() == pytest.approx(pooled(5)["age"].mean())

@@ -99,8 +99,8 @@ class PooledSession:
                 return self.frame(left).merge(rows, left_on=list(a), right_on=list(b), how=how, suffixes=suffixes)
             case Concat(frames=frames):
                 return pd.concat([self.frame(f) for f in frames], ignore_index=True)
-            case Distinct(frame=below, subset=subset):
-                return self.frame(below).drop_duplicates(list(subset))
+            case Distinct(frame=below, subset=subset, keep=keep):
+                return self.frame(below).drop_duplicates(list(subset), keep=False if keep == "none" else keep)
         raise TypeError(node)
 
     def value(self, expr: e.Expr, rows: pd.DataFrame) -> Any:

@@ -8,12 +8,21 @@ from typing import Any
 import pytest
 
 import secureframe as sf
+from secureframe.disclosure.policy import Policy
+from secureframe.disclosure.release import Rules
+from secureframe.mpc.program import Value
 from secureframe.testing import start_in_memory
 from tests.matrix.data import Sample
 from tests.matrix.layouts import LAYOUTS, clear, start
 from tests.matrix.operations import OPERATIONS, Operation
 from tests.matrix.running import run_all
 
+SPREAD = ("horizontal", "vertical", "mixed")
+"""Layouts in which several institutions hold the frames."""
+SMALL = 13
+"""People of a study small enough to look into the smallest cells."""
+SEEDS = (1, 2)
+LOW = Policy(name="test", threshold=2)
 Case = tuple[str, str, bool]
 """Backend, layout, and whether there are nulls."""
 
@@ -86,3 +95,29 @@ def oracle() -> Callable[[str, bool], Any]:
         return known[shown, nulls]
 
     return of
+
+
+@pytest.fixture
+def nothing_withheld(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Release every cell, so that the smallest is compared too; the rules have tests of their own."""
+
+    def released(self: Rules) -> Value:
+        return self.b.zeros("bits", 1, self.node.cells * len(self.breakdown.pieces))
+
+    monkeypatch.setattr(Rules, "withheld", released)
+
+
+@pytest.fixture(scope="session")
+def small_federations() -> Iterator[Callable[[str, int], sf.Federation]]:
+    """A federation in memory for each layout and seed, with few people."""
+    started: dict[tuple[str, int], sf.Federation] = {}
+
+    def of(layout: str, seed: int) -> sf.Federation:
+        if (layout, seed) not in started:
+            samples = [Sample(nulls, SMALL, seed) for nulls in (False, True)]
+            started[layout, seed] = start(layout, backend=start_in_memory, samples=samples, policy=LOW)
+        return started[layout, seed]
+
+    yield of
+    for fed in started.values():
+        fed.close()

@@ -285,6 +285,8 @@ class Statements:
         kinds = self.draw(st.lists(st.sampled_from(["sum", "mean", "std", "var"]), min_size=1, max_size=2, unique=True))
 
         def release(frame: Any) -> Any:
+            if isinstance(frame, pd.DataFrame) and by is not None and str(frame[by].dtype) == "boolean":
+                frame = frame.assign(**{by: pd.Categorical(frame[by].astype(object), categories=[False, True])})
             source = frame if by is None else frame.groupby(by, observed=False)
             found: dict[str, Any] = {"count": source[counted].count()}
             if numbers:

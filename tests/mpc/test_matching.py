@@ -166,6 +166,16 @@ def test_a_repeated_key_spoils_no_other_lookup() -> None:
     check(Rows([0, 0, 2, 2, 2, 4], np.ones(6, bool), most=3), [*firm, repeated], 4)
 
 
+@pytest.mark.parametrize("counts", [[2], [0], [4], [2, 5], [], list(range(6))])
+def test_any_row_of_the_hub_that_counts_is_a_partner(counts: list[int]) -> None:
+    """Of the rows of a key it may be the last one that counts, however many stand before it."""
+    hub = Rows([0, 0, 0, 1, 1, 2], np.ones(6, bool), most=3)
+    counting = np.isin(np.arange(6), counts)
+    sides = [Rows([0, 1, 2, 3], np.ones(4, bool)), Rows([2, 1, 7, 0], np.array([1, 1, 1, 0], bool))]
+    check(hub, sides, 3, {1: counting, 2: counting})
+    check(hub, sides[:1], 3, {1: counting})
+
+
 def test_shapes_that_do_not_fit_are_refused() -> None:
     b = Builder()
 
@@ -192,26 +202,42 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
 # -- what is opened --------------------------------------------------------------------------------------------------------
 
 
-def _three(keys: Sequence[int], here: Sequence[int], distinct: bool) -> Job:
+def _sorted_in(keys: Sequence[int], here: Sequence[int], cuts: Sequence[tuple[int, int]], distinct: bool) -> Job:
     job = Job()
     b = job.builder
-    cuts = [(0, 2), (2, 3), (3, 4)]
     sides = [Side(job.unsigned(keys[i:j], 3), job.bits(here[i:j]), 1, distinct) for i, j in cuts]
-    found, _ = match(b, sides, 0, [Lookup(1), Lookup(2)])
+    found, _ = match(b, sides, 0, [Lookup(number) for number in range(1, len(sides))])
     b.output(b.refresh(found[0].matched))
     return job
 
 
+EVERYBODY, SOMEBODY, NOBODY = (1, 1, 1, 1), (1, 0, 0, 1), (0, 0, 0, 0)
+OPENED = {
+    # By position: keys are equal on all sides, or all differ, or nobody has one.
+    "position": (((0, 2), (2, 3), (3, 4)), False, [((7, 5, 7, 7), EVERYBODY), ((0, 1, 2, 3), SOMEBODY), ((5, 5, 5, 5), NOBODY)]),
+    # By side: equal keys across the sides; absent rows whose keys and positions would cancel, or that repeat one another.
+    "side": (
+        ((0, 2), (2, 4)),
+        True,
+        [((7, 5, 7, 5), EVERYBODY), ((7, 7, 5, 5), SOMEBODY), ((1, 0, 1, 0), NOBODY), ((6, 6, 6, 6), NOBODY)],
+    ),
+}
+
+
 @pytest.mark.parametrize("watcher", range(3))
-@pytest.mark.parametrize("distinct", [False, True])
-def test_what_is_opened_is_a_uniform_order(distinct: bool, watcher: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Equal keys on all sides, distinct ones, rows that are all absent: every order of four rows is opened once."""
+@pytest.mark.parametrize("name", OPENED)
+def test_what_is_opened_is_a_uniform_order(name: str, watcher: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every order of four rows is opened once, over all permutations of the pair that a party does not belong to."""
+    cuts, distinct, worlds = OPENED[name]
     known = [int(number) for number in np.random.default_rng(watcher).integers(0, 24, 3)]
-    for keys, here in (((7, 5, 7, 7), (1, 1, 1, 1)), ((0, 1, 2, 3), (1, 0, 0, 1)), ((5, 5, 5, 5), (0, 0, 0, 0))):
+    for keys, here in worlds:
+        job = _sorted_in(keys, here, cuts, distinct)
+        (width,) = (i.attributes["width"] for i in job.program().instructions if i.operation == "sort")
+        assert width == (3 + 1 + 1 if distinct else 3 + 1 + 2)
         views: Counter[Any] = Counter()
         for number in range(24):
             chosen = [number if pair == (watcher + 2) % 3 else known[pair] for pair in range(3)]
-            views[opened(_three(keys, here, distinct), chosen, monkeypatch)] += 1
+            views[opened(_sorted_in(keys, here, cuts, distinct), chosen, monkeypatch)] += 1
         assert len(views) == 24 and set(views.values()) == {1}
 
 

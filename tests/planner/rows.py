@@ -53,8 +53,8 @@ def rows_of(node: n.Node, tables: Mapping[str, RegisteredTable], parameters: Map
             return _merged(node, tables, values)
         case Concat(frames=frames):
             return [row for frame in frames for row in rows_of(frame, tables, values)]
-        case Distinct(frame=below, subset=subset):
-            return _first_ones(rows_of(below, tables, values), subset)
+        case Distinct(frame=below, subset=subset, keep=keep):
+            return _kept_ones(rows_of(below, tables, values), subset, keep)
         case n.GroupPersons():
             return _persons(node, tables, values)
         case n.SortRows(frame=below, by=by, ascending=ascending):
@@ -79,15 +79,14 @@ def _merged(node: Merge, tables: Mapping[str, RegisteredTable], values: Mapping[
     return found
 
 
-def _first_ones(rows: list[Row], subset: tuple[str, ...]) -> list[Row]:
-    seen = set()
-    found: list[Row] = []
-    for row in rows:
-        key = None if row is None else tuple(row[name] for name in subset)
-        found.append(None if key in seen else row)
-        if key is not None:
-            seen.add(key)
-    return found
+def _kept_ones(rows: list[Row], subset: tuple[str, ...], keep: str) -> list[Row]:
+    places: dict[tuple[Any, ...], list[int]] = {}
+    for place, row in enumerate(rows):
+        if row is not None:
+            places.setdefault(tuple(row[name] for name in subset), []).append(place)
+    chosen = {"first": lambda p: p[:1], "last": lambda p: p[-1:], "none": lambda p: p if len(p) == 1 else []}[keep]
+    kept = {place for found in places.values() for place in chosen(found)}
+    return [row if place in kept else None for place, row in enumerate(rows)]
 
 
 def _persons(node: n.GroupPersons, tables: Mapping[str, RegisteredTable], values: Mapping[str, Any]) -> list[Row]:

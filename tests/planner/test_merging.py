@@ -13,9 +13,10 @@ from secureframe.plan import nodes as n
 from secureframe.plan.combining import Concat, Distinct, Merge
 from secureframe.plan.forms import PRESENT, VALID, Encoding, arith
 from secureframe.planner import merging
+from secureframe.schema import declare as d
 from tests.planner.columns import on_shares
 from tests.planner.rows import grid_of, rows_of
-from tests.planner.study import Study, random_tables, start
+from tests.planner.study import COLUMNS, Study, random_tables, start
 from tests.planner.test_compile import compiled
 
 STUDIES: dict[int, Study] = {}
@@ -58,8 +59,9 @@ def chain(count: int, seed: int = 0, how: str = "left") -> n.Node:
 
 
 def sorts(*nodes: n.Summarise) -> list[int]:
-    """How many rows every sort of a compiled plan has."""
-    return sorted(i.arguments[0].n for i in compiled(*nodes).program.instructions if i.operation == "sort")
+    """How many rows every sort of a compiled plan has, apart from those that count the different keys of one frame."""
+    found = (i.arguments[0].n for i in compiled(*nodes).program.instructions if i.operation == "sort")
+    return sorted(rows for rows in found if rows > ROWS)
 
 
 def sized(*frames: n.Node) -> list[n.Summarise]:
@@ -98,8 +100,9 @@ def test_the_same_right_rows_are_sorted_in_once() -> None:
 
 def test_other_keys_and_other_rows_have_sorts_of_their_own() -> None:
     people, scores, events = table("clinic.people"), table("labor.scores"), table("register.events")
-    other_key = merge(merge(people, scores, "left"), events, "left", "case_id", suffixes=("", "_e"))
-    assert sorts(*sized(other_key)) == [2 * ROWS, 2 * ROWS]
+    first = merge(people, scores, "left")
+    other_key = merge(first, events, "left", "case_id", suffixes=("", "_e"))
+    assert [group.merges for group in merging.together([first, other_key])] == [[first], [other_key]]
     assert sorts(*sized(merge(people, events), merge(scores, events))) == [2 * ROWS, 2 * ROWS]
 
 
@@ -202,22 +205,45 @@ def test_an_outer_merge_holds_both_sides(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_an_anti_merge_asks_of_filtered_rows(seed: int) -> None:
-    """Scores without a visit of a high value, from the sort that looks scores up for visits."""
-    visits, people = table("labor.visits", seed), table("clinic.people", seed)
-    high = n.Filter(merge(visits, people, "left"), e.ColumnRef("male"))
-    rest = merge(people, high, "left_anti")
-    check(rest, ["age"], seed)
-    check(merge(people, visits, "left_anti"), ["age"], seed)
+    """Rows of two institutions with their events, and events that none of these rows with a high value has: one sort."""
+    people, scores, events = table("clinic.people", seed), table("labor.scores", seed), table("register.events", seed)
+    stacked = aligned(
+        [n.Project(f, (("id", e.ColumnRef("id")), ("x", e.ColumnRef(c)))) for f, c in ((people, "age"), (scores, "score"))]
+    )
+    high = n.Filter(stacked, e.Binary(">", e.ColumnRef("x"), e.Literal(4)))
+    frames = (merge(stacked, events, "left"), merge(events, high, "left_anti"))
+    stage = (("id", e.ColumnRef("id")), ("stage", e.ColumnRef("stage")))
+    both = aligned([n.Project(f, stage) for f in frames])
+    (group,) = merging.together(frames)
+    assert list(group.asked.values()) == [frames[1]]
+    wanted: list[tuple[e.Expr | None, Encoding]] = [
+        (None, VALID), (e.ColumnRef("stage"), PRESENT), (e.ColumnRef("stage"), arith(1))
+    ]
+    valid, present, value = (plain[0] for plain in on_shares(both, wanted, study(seed).tables))
+    centre, start_ = both.schema["stage"].type.centre, 0
+    for frame in frames:
+        places = [j for j in range(start_, start_ + frame.length) if valid[j]]
+        stages = [row["stage"] for row in rows_of(frame, study(seed).tables) if row is not None]
+        found = sorted((int(present[j]), int(value[j])) for j in places)
+        assert found == sorted((0, 0) if held is None else (1, int(held) - centre) for held in stages)
+        start_ += frame.length
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_a_key_that_was_moved_is_laid_out_for_all_that_compare_it(seed: int) -> None:
-    """``case_id`` reaches to 63, the scores' ids to 70, the events' to 60; the key comes from the right frame of a merge."""
-    scored = merge(table("register.events", seed), table("clinic.people", seed), "left")
-    frame: n.Node = merge(scored, table("labor.scores", seed), "left", "case_id", suffixes=("", "_s"))
-    frame = merge(frame, reduced(seed), "left", "case_id", suffixes=("", "_v"))
-    assert sorts(*sized(frame)) == [2 * ROWS, 3 * ROWS]
-    check(frame, ["stage", "score", "v"], seed)
+def test_a_key_that_was_moved_is_laid_out_for_all_that_compare_it() -> None:
+    """``case_id`` comes from the right frame of a merge, and is compared with keys of wider ranges, each at another end."""
+    columns = {name: dict(declared) for name, declared in COLUMNS.items()}
+    columns["register.events"]["id"] = d.key("person", low=1, high=160)
+    columns["labor.visits"]["id"] = d.key("person", low=0, high=70)
+    STUDIES[-1] = start(random_tables(5), columns=columns)
+    frame = merge(table("labor.scores", -1), table("clinic.people", -1), "left")
+    first = merge(frame, table("register.events", -1), "left", "case_id", suffixes=("", "_e"))
+    second = merge(first, reduced(-1), "left", "case_id", suffixes=("", "_v"))
+    layouts = merging.encodings(merging.together([first, second]))
+    ends = [(layout[0].low, layout[0].width) for layout in (merging.alone(first), merging.alone(second), layouts[second])]
+    assert ends == [(1, 8), (0, 7), (0, 8)] and layouts[first] == layouts[second]
+    groups = merging.together([first, second, frame])
+    assert sorted(len(group.merges) for group in groups) == [1, 2]
+    check(second, ["score", "stage", "v"], -1)
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -83,3 +83,13 @@ operation(ROW, "truth of a person's rows", lambda s: truth(s.visits["days"] < 18
 
 def _is(column, level):  # type: ignore[no-untyped-def]  # a pandas category compares to False where it is missing
     return (column == level).astype("boolean").mask(column.isna())
+
+
+operation(ROW, "df.dropna(subset=)", lambda s: totals(s.people.dropna(subset=["bmi", "grade"]), "age"))
+operation(ROW, "df.dropna()", lambda s: totals(s.people.dropna(), "age"))
+operation(ROW, "column.dropna()", lambda s: number(s.people["bmi"].dropna()))
+operation(ROW, "df.fillna({column: constant})", lambda s: totals(s.people.fillna({"bmi": 20, "score": 0}), "bmi", "score"))
+operation(ROW, "df.filter(like=)", lambda s: list(s.people.filter(like="s").columns))
+operation(ROW, "df.filter(regex=)", lambda s: list(s.people.filter(regex="^s").columns))
+operation(ROW, "df.rename(mapping, axis=1)", lambda s: list(s.people.rename({"bmi": "mass"}, axis=1).columns))
+operation(ROW, "df.get(name)", lambda s: number(s.people.get("bmi")))

@@ -108,6 +108,11 @@ operation(
 )
 operation(
     ROW,
+    "df.drop_duplicates(keep=False)",
+    lambda s: totals(s.visits[["id", "kind", "days"]].drop_duplicates(subset=["id", "kind"], keep=False), "days"),
+)
+operation(
+    ROW,
     'df.drop_duplicates(keep="last")',
     lambda s: totals(s.visits[["id", "kind", "days"]].drop_duplicates(subset=["id"], keep="last"), "days"),
 )

@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tests.matrix.data import FIRST, LAST
 from tests.matrix.layouts import Study
 from tests.matrix.operations.registry import day, levels, number, operation, truth
 
 ROW = "compute"
+QUARTERS = [str(quarter) for quarter in pd.period_range(FIRST, LAST, freq="Q")]
+EDGES = pd.to_datetime([str(FIRST), "2018-05-01", str(LAST)])
 BANDS = [18, 40, 55, 65, 91]
 
 
@@ -37,6 +40,10 @@ for _sign, _does in ARITHMETIC.items():
     computed(f"constant {_sign} column", lambda d, s, f=_does: f(10, d["score"]), number)  # type: ignore[misc]
     computed(f"column {_sign} column of one institution", lambda d, s, f=_does: f(d["bmi"], d["age"]), number)  # type: ignore[misc]
     computed(f"column {_sign} column of another institution", lambda d, s, f=_does: f(d["bmi"], d["score"]), number)  # type: ignore[misc]
+for _named in ("add", "sub", "mul", "rsub", "gt", "le", "ne"):
+    computed(f"column.{_named}(constant)", lambda d, s, m=_named: getattr(d["score"], m)(3), truth)  # type: ignore[misc]
+computed("column ** 2", lambda d, s: d["score"] ** 2, number)
+computed("column.pow(3)", lambda d, s: d["score"].pow(3), number)
 computed("-column", lambda d, s: -d["score"], number)
 computed("+column", lambda d, s: +d["score"], number)
 computed("column / constant", lambda d, s: d["bmi"] / 4, number)
@@ -54,7 +61,7 @@ computed(
 )
 computed("column // constant", lambda d, s: d["score"] // 7, number)
 computed("column // constant of decimals", lambda d, s: d["balance"] // 100, number)
-computed("column // column", lambda d, s: d["balance"] // d["age"], number)
+computed("column // column", lambda d, s: d["balance"] * 3 // d["age"], number)
 computed("column % constant", lambda d, s: d["score"] % 7, number)
 computed("column % negative constant", lambda d, s: d["score"] % -7, number)
 computed("column % column", lambda d, s: d["score"] % d["age"], number)
@@ -128,6 +135,9 @@ computed(
     number,
     lambda d, s: (d["age"] // 50).map({0: 10, 1: 20}),
 )
+computed("numbers.astype(bool)", lambda d, s: d["score"].astype(bool), truth, lambda d, s: d["score"] != 0)
+computed("numbers.astype(str)", lambda d, s: (d["age"] // 50).astype(str), levels,
+         lambda d, s: (d["age"] // 50).astype(str).astype(pd.CategoricalDtype(["0", "1"])))  # fmt: skip
 computed("truth.astype(int)", lambda d, s: d["smoker"].astype(int), number, lambda d, s: d["smoker"].astype("Int64"))
 computed("numbers.astype(float)", lambda d, s: d["score"].astype(float), number, lambda d, s: d["score"].astype("Float64"))
 computed('numbers.astype("Int64")', lambda d, s: d["score"].astype("Int64"), number)
@@ -144,11 +154,42 @@ computed(
     lambda d, s: s.ns.cut(d["age"] + d["score"], [0, 40, 60, 111], include_lowest=True, labels=["a", "b", "c"]),
     levels,
 )
-for _part in ("year", "month", "day", "dayofweek", "quarter"):
-    computed(f"date.dt.{_part}", lambda d, s, part=_part: getattr(d["entered"].dt, part), number)  # type: ignore[misc]
-    computed(f"date of the registry.dt.{_part}", lambda d, s, part=_part: getattr(d["seen"].dt, part), number)  # type: ignore[misc]
+
+for _part in ("year", "month", "day", "dayofweek", "day_of_week", "quarter"):
+    _same = {"dayofweek": "day_of_week"}.get(_part, _part)
+    for _name, _whose in (("entered", "date"), ("seen", "date of the registry")):
+        computed(
+            f"{_whose}.dt.{_part}",
+            lambda d, s, n=_name, p=_part: getattr(d[n].dt, p),  # type: ignore[misc]
+            number,
+            lambda d, s, n=_name, p=_same: getattr(d[n].dt, p),
+        )
 computed("(date - date).dt.days", lambda d, s: (d["seen"] - d["entered"]).dt.days, number)
 computed("(date - date constant).dt.days", lambda d, s: (d["entered"] - pd.Timestamp("2015-01-01")).dt.days, number)
+computed(
+    "(date + days of another institution).dt.month",
+    lambda d, s: (d["entered"] + d["score"]).dt.month,
+    number,
+    lambda d, s: (d["entered"] + pd.to_timedelta(d["score"], unit="D")).dt.month.astype("Int64"),
+)
+computed(
+    "date > date + days",
+    lambda d, s: d["seen"] > d["entered"] + pd.Timedelta(days=30),
+    truth,
+    lambda d, s: (d["seen"] > d["entered"] + pd.Timedelta(days=30)).astype("boolean").mask(d["seen"].isna()),
+)
+computed(
+    'date.dt.to_period("Q")',
+    lambda d, s: d["entered"].dt.to_period("Q"),
+    levels,
+    lambda d, s: d["entered"].dt.to_period("Q").astype(str).astype(pd.CategoricalDtype(QUARTERS)),
+)
+computed(
+    "sf.cut(date, edges)",
+    lambda d, s: s.ns.cut(d["seen"], EDGES, labels=["a", "b"], include_lowest=True),
+    levels,
+    lambda d, s: pd.cut(d["seen"], EDGES, labels=["a", "b"], include_lowest=True),
+)
 computed("date median", lambda d, s: d["seen"], day)
 TEXT: dict[str, Callable[[Any], Any]] = {
     'str.startswith("Old")': lambda c: c.str.startswith("Old"),

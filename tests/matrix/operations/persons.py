@@ -68,6 +68,17 @@ operation(
 )
 operation(
     ROW,
+    'sort_values("nights").groupby("id").agg(last) across institutions',
+    lambda s: number(ordered(s.stays, "nights").groupby("id").agg(found=("cost", "last"))["found"]),
+)
+operation(
+    ROW,
+    'groupby("id")["a"].nunique()',
+    lambda s: number(s.visits.groupby("id")["kind"].nunique()["kind"]),
+    lambda s: number(s.visits.groupby("id")["kind"].nunique()),
+)
+operation(
+    ROW,
     "several reductions at once",
     lambda s: totals(
         s.visits.groupby("id").agg(low=("value", "min"), high=("value", "max"), rows=("value", "count"))[["low", "high", "rows"]],
