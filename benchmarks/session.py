@@ -27,8 +27,8 @@ def statements(fed: Federation) -> list[tuple[str, Statement]]:
     mi = events[events["event"] == "MI"].groupby("id").agg(first_mi=("days", "min"))
 
     def people(age: int) -> sf.SecureFrame:
-        merged: sf.SecureFrame = patients[patients["age"] >= age].merge(sbp, on="id").merge(mi, on="id", how="left")
-        return merged
+        adults: sf.SecureFrame = patients[patients["age"] >= age]
+        return adults.merge(sbp, on="id").merge(mi, on="id", how="left")
 
     cohort = people(50)
     ill = cohort[cohort["first_mi"].notna()]

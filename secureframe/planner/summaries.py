@@ -13,6 +13,7 @@ from dataclasses import replace
 from secureframe.disclosure.rounding import Ranged
 from secureframe.errors import RangeError
 from secureframe.mpc.beside import beside
+from secureframe.mpc.disjoint import disjoint_counts
 from secureframe.mpc.group_quantile import folded, select_ranks_apart
 from secureframe.mpc.program import Value, bit_length, limbs_for
 from secureframe.mpc.quantile import bins_before, ranks_lower, select_ranks
@@ -307,8 +308,9 @@ class _Parts:
     def _persons_between(self, part: Count) -> Contribution:
         """Persons who may be at several owners."""
         key = (self.breakdown, part)
+        # A row is in one cell at most, in whatever order the rows are now.
         return _viewed(
-            _views(self.c, self.frame), lambda view: self.b.count_bits(self.c.persons.first(self.frame, (*key, view)))
+            _views(self.c, self.frame), lambda view: disjoint_counts(self.b, self.c.persons.first(self.frame, (*key, view)))
         )
 
     def _of_branch(self, part: Part, breakdown: Breakdown) -> list[Contribution]:

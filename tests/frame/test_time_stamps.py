@@ -66,6 +66,7 @@ def test_descriptions(sample: Sample) -> None:
         low, high = secret[column].robust_range()
         assert (low, high) == (lower(clear[column], 0.05), lower(clear[column], 0.95))
         assert isinstance(low, datetime.datetime) and low.release["policy"] == "test"
+        assert column in secret.select_dtypes("datetime").columns
         assert "datetime 2019-11-29 06:00:00 to 2020-03-03 18:30:00 by 1 min" in repr(secret[column])
 
 
