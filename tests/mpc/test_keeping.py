@@ -55,11 +55,10 @@ class Join:
                 b, left_key=left_key, left_present=left_present, right_key=right_key, right_present=right_present,
                 words=moved, ariths=added, left_unique=unique,
             )  # fmt: skip
+            found = [b.unpack(value, 64) for value in joined.words] + list(joined.ariths)
         with b.stage("rest"):
-            flag = b.and_(joined.matched, left_present)
-            for value in (*joined.words, *joined.ariths):
-                b.output(b.unpack(value, 64) if value.kind == "words" else value)
-            b.output(flag)
+            for value in (*found, b.and_(joined.matched, left_present)):
+                b.output(b.refresh(value))
 
     def keeping(self) -> Keeping:
         return Keeping(self.builder.program(), self.identities)
@@ -190,6 +189,7 @@ def test_shares_are_fresh_and_no_message_comes_twice() -> None:
     assert_uniform(recorder.payloads)
     renewed = [item for item in warm.instructions if item.operation == "refresh"]
     given = {k.value.number: k for k in warm.recalled}
+    renewed = [item for item in renewed if item.stage == "join"]
     assert renewed and all(item.arguments[0].number in given for item in renewed)
     raw = {a.number for item in warm.instructions if item.operation != "refresh" for a in item.arguments}
     assert all(k.value.number not in raw for k in warm.recalled if k.value.kind in ("bits", "arith"))
@@ -241,3 +241,33 @@ def test_a_program_travels_with_what_it_keeps_and_recalls() -> None:
         assert rebuild(*fields) == program
     assert all(isinstance(k, Kept) and k.origin == "a job" for k in warm.recalled)
     assert {k.group for k in warm.recalled} == {k.group for k in cold.kept}
+
+
+@pytest.mark.parametrize("unique", [True, False])
+def test_columns_that_were_moved_are_there(unique: bool) -> None:
+    parties = Parties()
+    join = Join(10, words=2, ariths=1, unique=unique)
+    check(parties, join, join.keeping().program({}))
+    warm = join.keeping().program(parties.held)
+    assert not operations(warm) & {"shuffle", "shuffle_again", "unshuffle", "sort"}
+    assert {spec.label for spec in warm.inputs} == {"left there"}
+    check(parties, join, warm)
+    assert warm.kept == ()
+
+
+def test_a_column_is_the_same_whatever_it_travels_with() -> None:
+    """Of three columns the first two were moved before; only the third is dealt and moved, and kept from then on."""
+    parties = Parties()
+    for words, missing in ((2, {"word 0", "word 1"}), (3, {"word 2"}), (3, set())):
+        join = Join(11, words=words)
+        join.payload = np.arange(1, words * RIGHT + 1, dtype=np.uint64).reshape(words, RIGHT)
+        join.data = [(v, join.payload[int(p)][np.newaxis] if (p := names(join).get(v.number)) else d) for v, d in join.data]
+        program = join.keeping().program(parties.held)
+        assert {spec.label for spec in program.inputs if spec.label.startswith("word")} == missing
+        check(parties, join, program)
+
+
+def names(join: Join) -> dict[int, str]:
+    """The number of every word that is moved, by its value."""
+    found = {spec.value.number: spec.label for spec in join.builder.program().inputs}
+    return {number: label.removeprefix("word ") for number, label in found.items() if label.startswith("word ")}
