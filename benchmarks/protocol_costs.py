@@ -1,7 +1,7 @@
 """``python -m benchmarks.protocol_costs``: the table of ``docs/protocols.md``, rounds and bytes of every protocol.
 
 Nothing is run: the numbers are those that ``secureframe.mpc.cost`` foretells, which equal what is measured (exactly, but for
-sorts, which are estimated from one random order). Formulas are Python, so that the tests can hold them against the numbers,
+sorts of more than 512 rows, which are estimated). Formulas are Python, so that the tests can hold them against the numbers,
 unless they say "about".
 """
 
@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from benchmarks.measuring import table
-from secureframe.mpc import numeric
+from secureframe.mpc import numeric, runs
 from secureframe.mpc.comparison import less_than_planes_cost
 from secureframe.mpc.cost import cost
 from secureframe.mpc.joining import join_unique
+from secureframe.mpc.matching import Lookup, Side, match
 from secureframe.mpc.opening import open_bits_cost
 from secureframe.mpc.program import Builder, Value
-from secureframe.mpc.quantile import ranks_lower, select_ranks
+from secureframe.mpc.quantile import ranks_in_histogram, ranks_lower, select_ranks
 from secureframe.mpc.traffic import Traffic
 
 COLUMN = 100_000
@@ -101,6 +102,22 @@ def _join(b: Builder, n: int, width: int, *, unique: bool) -> None:
     )
 
 
+def _arranged(b: Builder, n: int) -> None:
+    runs.arrange(b, key=_bits(b, 34, n), present=_bits(b, 1, n), words=[], ariths=[_arith(b, n)])
+
+
+def _chain(b: Builder, others: int, *, together: bool, distinct: bool, n: int = COLUMN) -> None:
+    """A frame merged with others on a key of 34 bits, 16 bits of each of them moved: by one sort, or by one each."""
+    hub = Side(_bits(b, 34, n), _bits(b, 1, n), 1, distinct)
+    sides = [Side(_bits(b, 34, n), _bits(b, 1, n), 1, distinct) for _ in range(others)]
+    payload = [_bits(b, 16, n) for _ in range(others)]
+    if together:
+        match(b, [hub, *sides], 0, [Lookup(number, planes) for number, planes in enumerate(payload, 1)])
+        return
+    for side, planes in zip(sides, payload, strict=True):
+        match(b, [hub, side], 0, [Lookup(1, planes)])
+
+
 def _median(b: Builder, n: int, width: int) -> None:
     mask = _bits(b, 1, n)
     select_ranks(b, _bits(b, width, n), mask, ranks_lower(b, b.count_bits(mask), [Fraction(1, 2)], n))
@@ -179,7 +196,7 @@ def rows() -> list[Row]:
         row("open_bits, one plane", "2", "P + 48", "P + 48", _sent(open_bits_cost(1, n))),
         row(
             "shuffle and sort, 64 + 17",
-            "about 3 + 2 log2 n (3 + ceil(log2 w))",
+            "about 3 + 3/2 log2 n (3 + ceil(log2 w))",
             "about 2.5 P w log2 n",
             "about 2.5 P w log2 n",
             one(lambda b: _sort(b, n, 81)),
@@ -187,7 +204,7 @@ def rows() -> list[Row]:
         ),
         row(
             "join 1:1, key of 20 bits, n to n",
-            "7 + ceil(log2(w + 3)) + sort",
+            "8 + ceil(log2(w + 1)) + sort",
             "sort + about 144 n",
             "sort + about 144 n",
             one(lambda b: _join(b, PERSONS, 20, unique=True)),
@@ -196,12 +213,61 @@ def rows() -> list[Row]:
         ),
         row(
             "join n:1, key of 20 bits, n to n",
-            "8 + ceil(log2(w + 1)) + floor(log2 n) + sort",
-            "sort + about 170 n + 32 n log2 n",
-            "sort + about 170 n + 32 n log2 n",
+            "10 + ceil(log2(w + 1)) + ceil(log2 n) + sort",
+            "sort + about 150 n + 17 n log2 n",
+            "sort + about 150 n + 17 n log2 n",
             one(lambda b: _join(b, PERSONS, 20, unique=False)),
             size=PERSONS,
             width=20,
+        ),
+        row(
+            "join 1:1, keys distinct, 34 bits",
+            "9 + ceil(log2(w + 1)) + sort",
+            "sort + about 86 n",
+            "sort + about 86 n",
+            one(lambda b: _chain(b, 1, together=True, distinct=True)),
+            width=34,
+        ),
+        row(
+            "arrange by 34 bits, one sum",
+            "3 + ceil(log2(w + 3)) + sort",
+            "sort + about 37 n",
+            "sort + about 37 n",
+            one(lambda b: _arranged(b, n)),
+            width=34,
+        ),
+        row("scan_any, runs of 8", "6", "8 * P", "8 * P", one(lambda b: runs.scan_any(b, _bits(b, 1, n), _bits(b, 1, n), 8))),
+        row(
+            "scan_first of 12 bits, runs of 8",
+            "6",
+            "(3 * (w + 2) + 2) * P",
+            "(3 * (w + 2) + 2) * P",
+            one(lambda b: runs.scan_first(b, _bits(b, 12, n), _bits(b, 1, n), _bits(b, 1, n), 8)),
+            width=12,
+        ),
+        row(
+            "scan_sum, runs of 8",
+            "5",
+            "72 * n + 2 * P",
+            "48 * n + 2 * P",
+            one(lambda b: runs.scan_sum(b, _arith(b, n), _bits(b, 1, n), 8)),
+        ),
+        row(
+            "scan_extreme of 20 bits, runs of 8",
+            "3 * (7 + ceil(log2(w)))",
+            "about 72 n + 12 P w",
+            "about 48 n + 9 P w",
+            one(lambda b: runs.scan_extreme(b, _arith(b, n), _bits(b, 1, n), 20, _bits(b, 1, n), 8, largest=False)),
+            width=20,
+        ),
+        row(
+            "rank in a histogram of 100 bins",
+            "4 + ceil(log2(w - 1))",
+            "(2 * w - 4 + 3 * (w // 2) - ceil(log2(w // 2))) * P + 8 * n + 8",
+            "(w - 4 + 3 * (w // 2) - ceil(log2(w // 2))) * P + 8",
+            one(lambda b: ranks_in_histogram(b, _arith(b, 100), _arith(b, 1), 10**5)),
+            size=100,
+            width=18,
         ),
         row(
             "median under a mask, 7 bits",
@@ -227,5 +293,21 @@ def text() -> str:
     return table(head, lines)
 
 
+def chains() -> str:
+    """Return what merges of 2, 3 and 4 frames on one key cost: with a sort each, and with one for all."""
+    lines = []
+    for frames in (2, 3, 4):
+        cells = []
+        for together, distinct in ((False, False), (True, False), (True, True)):
+            b = Builder()
+            _chain(b, frames - 1, together=together, distinct=distinct)
+            report = cost(b.program())
+            cells += [f"{report.rounds:,}", f"{sum(report.bytes_sent) / 1e6:,.1f}"]
+        lines.append([f"{frames}", *cells])
+    return table(["frames", "a sort each: rounds", "MB", "one sort: rounds", "MB", "keys distinct: rounds", "MB"], lines)
+
+
 if __name__ == "__main__":
     print(text())
+    print()
+    print(chains())

@@ -25,14 +25,21 @@ def statements(fed: Federation) -> list[tuple[str, Statement]]:
     patients, labs, events = fed["hospital.patients"], fed["laboratory.labs"], fed["registry.events"]
     sbp = labs[labs["test"] == "sbp"].groupby("id").agg(sbp=("value", "mean"))
     mi = events[events["event"] == "MI"].groupby("id").agg(first_mi=("days", "min"))
-    cohort = patients[patients["age"] >= 50].merge(sbp, on="id").merge(mi, on="id", how="left")
+
+    def people(age: int) -> sf.SecureFrame:
+        adults: sf.SecureFrame = patients[patients["age"] >= age]
+        return adults.merge(sbp, on="id").merge(mi, on="id", how="left")
+
+    cohort = people(50)
     ill = cohort[cohort["first_mi"].notna()]
+    older = people(65)
     return [
         ("mean and deviation by sex", lambda: ill.groupby("male")["sbp"].agg(["count", "mean", "std"])),
         ("the same again", lambda: ill.groupby("male")["sbp"].agg(["count", "mean", "std"])),
         ("median of the same column", lambda: ill.groupby("male")["sbp"].median()),
         ("another column", lambda: ill["first_mi"].mean()),
         ("another condition", lambda: cohort[cohort["first_mi"] > 365].groupby("male")["sbp"].mean()),
+        ("another cohort", lambda: older[older["first_mi"].notna()].groupby("male")["sbp"].agg(["count", "mean", "std"])),
     ]
 
 

@@ -18,7 +18,7 @@ SELECTED = {
     "bool": (Kind.BOOL,),
     "boolean": (Kind.BOOL,),
     "category": (Kind.CATEGORY,),
-    "datetime": (Kind.DATE,),
+    "datetime": (Kind.DATE, Kind.DATETIME),
 }
 """Names of dtypes for ``select_dtypes``, and the kinds of columns that they mean."""
 

@@ -11,12 +11,13 @@ from secureframe.plan.envelope import Plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A stage of a job: seconds, rounds and bytes that the three parties sent each other."""
+    """A stage of a job: seconds, rounds, bytes that the three parties sent each other, and bits that they opened."""
 
     name: str
     seconds: float
     rounds: int
     bytes: int
+    opened_bits: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +63,20 @@ class JobReport:
     def from_report(report: Mapping[str, Any], job: str, plan: Plan, seconds: float, sealed: int = 0) -> JobReport:
         """Read what the backend reports."""
         stages = tuple(
-            Stage(name=s["name"], seconds=float(s["seconds"]), rounds=int(s["rounds"]), bytes=int(s["bytes"]))
+            Stage(
+                name=s["name"],
+                seconds=float(s["seconds"]),
+                rounds=int(s["rounds"]),
+                bytes=int(s["bytes"]),
+                opened_bits=int(s.get("opened_bits", 0)),
+            )
             for s in report["stages"]
         )
         dealt = {str(k): int(v) for k, v in report["dealt"].items()}
         saw = {
             "institutions": "the plan, and their own rows",
             "compute parties": "random-looking shares and public sizes"
-            + ("; order comparisons of shuffled rows" if any(s.name == "join" for s in stages) else ""),
+            + ("; order comparisons of shuffled rows" if any(s.opened_bits for s in stages) else ""),
             f"recipient {plan.recipient['name']}": "the released cells",
         }
         return JobReport(

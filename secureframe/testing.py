@@ -213,6 +213,7 @@ class InMemoryBackend(Backend):
                 "seconds": max(r["seconds"] for r in reports),
                 "rounds": reports[0]["rounds"],
                 "bytes": sum(r["bytes"] for r in reports),
+                "opened_bits": reports[0]["opened_bits"],
             }
             for reports in zip(*(r[0] for r in results), strict=True)
         ]

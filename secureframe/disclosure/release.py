@@ -171,7 +171,7 @@ class Rules:
         # What has fewer verdicts than others repeats its first one.
         planes = [b.concat([v[i] if i < len(v) else v[0] for v in found]) for i in range(max(map(len, found)))]
         planes.append(closing.repeat(b, self._frame(), self.node.cells * len(pieces)))
-        return b.any_plane(b.rows([*planes, *self._too_few()]))
+        return b.any_plane(b.rows([*planes, *self._too_few(), *self._of_tails()]))
 
     def _too_few(self) -> list[Value]:
         """The same for statistics other than frequencies: fewer persons than such a statistic needs."""
@@ -194,6 +194,23 @@ class Rules:
             found.append(closing.small(b, b.concat(left), asked, hi))
         return found
 
+    def _of_tails(self) -> list[Value]:
+        """The same for quantiles: too few values on one side, once an owner leaves its own out: it would see an extreme."""
+        b, pieces, cells = self.b, self.breakdown.pieces, self.node.cells
+        tails = [[t for part in p.parts if isinstance(part, Quantile) for t in self.parts[part].tails] for p in pieces]
+        values, limits = [], []
+        for i in range(max(map(len, tails))):
+            for piece, own in zip(pieces, tails, strict=True):
+                # What is no quantile, or has fewer owners, is asked nothing.
+                values.append(own[i] if i < len(own) else self.parts[piece.persons].value)
+                limits += [self.policy.tail if i < len(own) else 0] * cells
+        if not values:
+            return []
+        hi = max(self.breakdown.frame.length, *(self.parts[p.persons].hi for p in pieces))
+        found = closing.small(b, b.concat(values), limits, hi)
+        each = len(pieces) * cells
+        return [b.cut(found, start, start + each) for start in range(0, len(limits), each)]
+
     def _verdicts(self, piece: Piece) -> list[Value]:
         """Planes over cells, in each of which the statistic is withheld, for reasons of its own."""
         b = self.b
@@ -201,7 +218,6 @@ class Rules:
         evidence = dict.fromkeys((Count(), piece.persons, *piece.sides))
         verdicts = [self._pattern(e) for e in evidence]
         verdicts += [self._two_sided(one, other) for one, other in opposites(piece.sides)]
-        verdicts += [self._of_tails(part) for part in piece.parts if isinstance(part, Quantile) and self.parts[part].tails]
         verdicts += [self._of_merged(count, piece.persons) for count in piece.merged]
         if self.policy.sensitive_zeros:
             verdicts += [empty for counts in self._classes(piece) for empty in self._empty(counts, persons)]
@@ -277,13 +293,6 @@ class Rules:
                 primary = self._sensitive(primary, view, self._reach(counts), pooled=number == 0)
         sizes = [len(levels) for levels in self.node.levels]
         return self._closed(counts, primary, sizes[0], math.prod(sizes[1:]))
-
-    def _of_tails(self, quantile: Quantile) -> Value:
-        """Cells whose quantile has too few values on one side, once an owner leaves its own out: it would see an extreme."""
-        b, n = self.b, self.node.cells
-        tails = self.parts[quantile].tails
-        found = closing.small(b, b.concat(list(tails)), self.policy.tail, self.breakdown.frame.length)
-        return b.any_plane(b.rows([b.cut(found, i * n, (i + 1) * n) for i in range(len(tails))]))
 
     def _of_merged(self, count: Count, persons: Count) -> Value:
         """Cells with too few right rows that several persons share, closed like those with too few persons."""

@@ -1,8 +1,8 @@
 """What a program will cost: rounds and bytes of every stage, from the program alone.
 
 The engine's schedule is replayed with each protocol's traffic in place of the protocol. Shapes are public, so the result
-equals what the engine measures, exactly; only a sort is an estimate, made from one random permutation, and has a bound of its
-rounds beside it.
+equals what the engine measures, exactly; only a sort of more than a few hundred rows is an estimate, the mean of random
+permutations, and has a bound of its rounds beside it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from secureframe.mpc.traffic import Traffic, Triple
 class StageCost:
     """Rounds of a stage, and bytes that the parties 0, 1, 2 send to their predecessors and successors.
 
-    ``most_rounds`` equals ``rounds`` unless the stage sorts; then more are needed with a probability below ``2**-40`` a sort.
+    ``most_rounds`` equals ``rounds`` unless the stage sorts many rows; then more are needed with a probability below ``2**-40`` a
+    sort.
     """
 
     name: str
@@ -31,7 +32,7 @@ class StageCost:
 
     @property
     def estimated(self) -> bool:
-        """Whether the stage sorts, so that rounds and bytes depend on coins."""
+        """Whether the stage sorts many rows, so that rounds and bytes depend on coins."""
         return self.most_rounds > self.rounds
 
     @property
@@ -125,7 +126,7 @@ def cost(program: Program) -> CostReport:
 
     Returns
     -------
-    Rounds and bytes as the engine will measure them; stages that sort are flagged ``estimated``.
+    Rounds and bytes as the engine will measure them; stages that sort many rows are flagged ``estimated``.
     """
     available = {spec.value.number for spec in program.inputs} | {k.value.number for k in program.recalled}
     stages = tuple(_stage_cost(name, items, available) for name, items in by_stage(program).items())

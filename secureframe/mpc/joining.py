@@ -68,8 +68,8 @@ def join_unique(
         None beyond the comparisons of ``sort``: the keys that it opens comparisons of are shuffled, and distinct by the
         position in their low bits, which was fixed before the shuffle and is secret after it.
     Rounds and bytes
-        6 + one sort of n + m keys of ``width + 1 + ceil(log2(n + m))`` bits + ``ceil(log2(width + 3)) + 1`` (unique) or
-        ``ceil(log2(width + 1)) + floor(log2 most_left) + 2``; arith payload takes 3 rounds a copying step instead of 1.
+        6 + one sort of n + m keys of ``width + 1 + ceil(log2(n + m))`` bits + ``ceil(log2(width + 1)) + 2`` (unique) or
+        ``ceil(log2(width + 1)) + ceil(log2 most_left) + 4``; arith payload takes 3 rounds a copying step instead of 1.
         Payload is moved twice: each party sends 4 elements of it an element.
     Source
         Sort-based joins: Hamada et al. 2012; Badrinarayanan et al., "Secret-shared joins with multiplicity from aggregation
@@ -92,8 +92,8 @@ def exists(
 ) -> Value:
     """For each left row, whether a present right row has its key; right keys may repeat.
 
-    Both sides are shuffled together and sorted by (absent, key, side, position): where left keys are unique the left row comes
-    first, and looks at the next row; else the right rows come first, and the first row of a key tells all others.
+    Both sides are shuffled together and sorted by (absent, key, position), right rows first: the first left row of a key looks
+    at the row before it, and tells all others (``match``).
 
     Parameters
     ----------
@@ -109,8 +109,8 @@ def exists(
     Leakage
         As ``join_unique``.
     Rounds and bytes
-        6 + one sort of n + m keys of ``width + 1 + ceil(log2(n + m))`` bits + ``ceil(log2(width + 3))`` (unique) or
-        ``ceil(log2(width + 1)) + floor(log2(n + m)) + 1``.
+        6 + one sort of n + m keys of ``width + 1 + ceil(log2(n + m))`` bits + ``ceil(log2(width + 1)) + 1`` (unique) or
+        ``ceil(log2(width + 1)) + ceil(log2 n) + 3``.
     Source
         As ``join_unique``.
     """

@@ -93,8 +93,8 @@ def floor_divide_public(b: Builder, x: Value, divisor: int, width: int) -> Value
     Leakage
         None.
     Rounds and bytes
-        As ``to_bits`` of the product and ``to_arith`` of the quotient; before that ``lift``, where the product of about
-        ``2 width`` bits does not fit the ring.
+        As ``to_bits`` of the product and ``to_arith`` of the quotient; where the product of about ``2 width`` bits does not fit
+        the ring, twice of shorter ones, or ``lift`` before it.
     Source
         Granlund and Montgomery (PLDI 1994), theorem 4.2.
     """
@@ -102,18 +102,42 @@ def floor_divide_public(b: Builder, x: Value, divisor: int, width: int) -> Value
         raise ProgramError("a positive divisor and width expected")
     if divisor == 1:
         return x
-    if divisor & (divisor - 1) == 0:
-        shift, magic, product = divisor.bit_length() - 1, 1, width
-    else:
-        shift = width + (divisor - 1).bit_length()
-        magic = -(-(1 << shift) // divisor)
-        product = (((1 << width) - 1) * magic).bit_length()
+    shift, magic, product = _reciprocal(divisor, width)
     if product <= shift:
         return b.zeros("arith", x.rows, x.n, x.limbs)
+    if limbs_for(product) > x.limbs and (found := _divided_twice(b, x, divisor, width)) is not None:
+        return found
     wide = lift(b, x, width + 1, limbs_for(product)) if limbs_for(product) > x.limbs else x
     planes = b.to_bits(b.multiply_public(wide, [magic]) if magic > 1 else wide, product)
     quotient = from_planes(b, b.pick_rows(planes, range(shift, product)), x.limbs)
     return b.reshape(quotient, x.rows)
+
+
+def _reciprocal(divisor: int, width: int) -> tuple[int, int, int]:
+    """A shift, the multiplier that stands for the divisor, and the width of the product of both."""
+    if divisor & (divisor - 1) == 0:
+        return divisor.bit_length() - 1, 1, width
+    shift = width + (divisor - 1).bit_length()
+    magic = -(-(1 << shift) // divisor)
+    return shift, magic, (((1 << width) - 1) * magic).bit_length()
+
+
+def _divided_twice(b: Builder, x: Value, divisor: int, width: int) -> Value | None:
+    """The quotient in two steps inside the ring of ``x``; None where what the first leaves over is too wide for it, too.
+
+    With ``m = floor(2**s / divisor)`` and ``s`` as large as the ring allows, ``floor(x m / 2**s)`` is at most the quotient, and
+    less than ``2**(width - s) + 1`` below it; so what is left over has few bits more than the divisor.
+    """
+    shift = 64 * x.limbs - width + divisor.bit_length() - 1
+    magic = (1 << shift) // divisor
+    product = (((1 << width) - 1) * magic).bit_length()
+    left_over = (divisor * ((1 << max(0, width - shift)) + 1) - 1).bit_length()
+    if product <= shift or limbs_for(_reciprocal(divisor, left_over)[2]) > x.limbs:
+        return None
+    planes = b.to_bits(b.multiply_public(x, [magic]), product)
+    first = b.reshape(from_planes(b, b.pick_rows(planes, range(shift, product)), x.limbs), x.rows)
+    rest = b.subtract(x, b.multiply_public(first, [divisor]))
+    return b.add(first, floor_divide_public(b, rest, divisor, left_over))
 
 
 def round_to_base(b: Builder, x: Value, base: int, width: int) -> Value:

@@ -48,7 +48,7 @@ def arrange(
     Leakage
         None beyond the comparisons of ``sort``: its keys are shuffled, and distinct by the position in their low bits.
     Rounds and bytes
-        3 + one sort of n keys of ``width + k + 1 + ceil(log2 n)`` bits + ``ceil(log2(width + 2))``; the payload is moved once.
+        3 + one sort of n keys of ``width + k + 1 + ceil(log2 n)`` bits + ``ceil(log2(width + 3))``; the payload is moved once.
     Source
         Hamada et al. 2012, as ``sort``.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from secureframe.plan.combining import Concat, Distinct, Merge
 from secureframe.plan.expressions import ColumnRef, Expr, Literal, Widen, column_names
@@ -20,6 +21,7 @@ def row_owners(frame: Node) -> frozenset[str]:
             return row_owners(frame.inputs[0]) if frame.inputs else frame.owners
 
 
+@lru_cache(maxsize=1024)
 def labels(frame: Node) -> frozenset[str]:
     """Return the columns that hold one thing for the rows of one institution and another thing for those of another.
 
@@ -37,7 +39,8 @@ def labels(frame: Node) -> frozenset[str]:
             known = labels(below)
             return frozenset({key} & known | {a.name for a in aggregations if a.column in known})
         case Concat(frames=frames):
-            return frozenset(name for name in frame.schema if _tells(frames, name))
+            known = frozenset().union(*map(labels, frames))
+            return known | {name for name in frame.schema if name not in known and _tells(frames, name)}
         case _:
             return labels(frame.inputs[0]) if frame.inputs else frozenset()
 
@@ -61,9 +64,7 @@ def choosing(frame: Node) -> Iterator[tuple[Node, frozenset[str]]]:
 
 
 def _tells(frames: tuple[Node, ...], name: str) -> bool:
-    """Whether a column of stacked frames is a label: in one of them already, or another constant at other institutions."""
-    if any(name in labels(f) for f in frames):
-        return True
+    """Whether a column of stacked frames is another constant at other institutions."""
     constants: dict[frozenset[str], set[str]] = {}
     for frame in frames:
         constants.setdefault(row_owners(frame), set()).add(repr(_constant(frame, ColumnRef(name))))

@@ -177,12 +177,12 @@ def breakdown(node: Summarise) -> Breakdown:
     pieces = []
     for statistic in node.statistics:
         sides: dict[Count, None] = {}
-        # What two columns tell together, they tell of the rows that have both.
+        # What two columns tell together, they tell of the rows that have both; whom a condition leaves out, of all rows.
         complete = nullable_columns(node.frame, statistic.columns) if KINDS[statistic.kind].is_pair else ()
         for column in statistic.columns:
             conditions = found[column] if statistic.kind == "count" else [*found[column], *hidden[column]]
             for side in _sides(node.frame, column, [(names[c.key], c.has_two_sides) for c in conditions], statistic.kind):
-                sides[replace(side, columns=complete)] = None
+                sides |= {side: None, replace(side, columns=complete): None}
         pieces.append(
             Piece(
                 statistic=statistic,

@@ -66,8 +66,11 @@ Encodings = Mapping[Merge, tuple[Encoding, ...]]
 
 
 def origin(frame: Node, names: Columns) -> Rows:
-    """Return the rows whose key this is, before anything was filtered, merged in or computed."""
-    while len(frame.owners) > 1:
+    """Return the rows whose key this is, before anything was filtered, merged in or computed.
+
+    Cohorts of one table so have one key, and what one of them has sorted serves the others (``mpc/keeping.py``).
+    """
+    while True:
         match frame:
             case Project(frame=below):
                 found = [passed_on(frame.definitions[name]) for name in names]
@@ -76,11 +79,10 @@ def origin(frame: Node, names: Columns) -> Rows:
                 frame, names = below, tuple(old for old in found if old is not None)
             case Filter(frame=below) | SortRows(frame=below):
                 frame = below
-            case Merge(left=left, origins=origins) if all(origins[name][0] == "left" for name in names):
+            case Merge(left=left, origins=origins) if len(frame.owners) > 1 and all(origins[n][0] == "left" for n in names):
                 frame, names = left, tuple(origins[name][1] for name in names)
             case _:
                 return frame, names
-    return frame, names
 
 
 def _same_grid(node: Project, new: str, old: str) -> bool:

@@ -12,6 +12,8 @@ from dataclasses import replace
 
 from secureframe.disclosure.rounding import Ranged
 from secureframe.errors import RangeError
+from secureframe.mpc.beside import beside
+from secureframe.mpc.disjoint import disjoint_counts
 from secureframe.mpc.group_quantile import folded, select_ranks_apart
 from secureframe.mpc.program import Value, bit_length, limbs_for
 from secureframe.mpc.quantile import bins_before, ranks_lower, select_ranks
@@ -306,8 +308,9 @@ class _Parts:
     def _persons_between(self, part: Count) -> Contribution:
         """Persons who may be at several owners."""
         key = (self.breakdown, part)
+        # A row is in one cell at most, in whatever order the rows are now.
         return _viewed(
-            _views(self.c, self.frame), lambda view: self.b.count_bits(self.c.persons.first(self.frame, (*key, view)))
+            _views(self.c, self.frame), lambda view: disjoint_counts(self.b, self.c.persons.first(self.frame, (*key, view)))
         )
 
     def _of_branch(self, part: Part, breakdown: Breakdown) -> list[Contribution]:
@@ -374,24 +377,16 @@ class _Parts:
             bound = self.frame.length
             ranks = ranks_lower(b, b.sum(total), quantiles, bound)
             before = bins_before(b, total, ranks, bound)
-            found = b.add_public(b.count_bits(before, ranks.limbs), [type_.low])
-            others = [b.subtract(total, value) for value in dealt.values()] if len(dealt) > 1 else []
-            self.c.histograms[key] = found, self._beside(before, others, len(quantiles))
+            if len(dealt) > 1:
+                # One conversion serves the answer and what lies beside it.
+                ones = b.to_arith(before, ranks.limbs)
+                found = b.sum(ones)
+                others = [b.subtract(total, value) for value in dealt.values()]
+                sides = beside(b, ones, others)
+            else:
+                found, sides = b.count_bits(before, ranks.limbs), ()
+            self.c.histograms[key] = b.add_public(found, [type_.low]), sides
         return self.c.histograms[key]
-
-    def _beside(self, before: Value, others: Sequence[Value], each: int) -> tuple[Value, ...]:
-        """Of some histograms, how much lies up to the points whose bins before are given, and from there on."""
-        b = self.b
-        if not others:
-            return ()
-        first = b.ones_bits(before.rows, 1)
-        upto = b.to_arith(b.concat([first, b.cut(before, 0, before.n - 1)]) if before.n > 1 else first)
-        from_on = b.to_arith(b.invert(before))
-        found = []
-        for histogram in others:
-            repeated = b.pick_rows(histogram, [cell for cell in range(histogram.rows) for _ in range(each)])
-            found += [b.reshape(b.sum(b.multiply(mask, repeated)), 1) for mask in (upto, from_on)]
-        return tuple(found)
 
 
 class _SharedParts:

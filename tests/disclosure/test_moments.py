@@ -113,6 +113,17 @@ def test_classes_of_every_group_count(frame: sf.SecureFrame) -> None:
     assert not frame.groupby("flag")[["a", "part"]].cov().isna().any(axis=None)
 
 
+def test_a_pair_does_not_leave_single_persons_out(frame: sf.SecureFrame) -> None:
+    """Were a few persons' values missing by a condition, two correlations would differ by what these add."""
+    few, many = (frame["size"] == "n49") & (frame["b"] >= 70), frame["size"] == "n49"
+    with sf.defer():
+        asked = [getattr(frame["a"].where(~gone), kind)(frame["b"]) for gone in (few, many) for kind in ("corr", "cov")]
+        asked.append(few.sum())
+    *pairs, count = sf.collect(*asked)
+    assert is_withheld(count), "one to nine persons"
+    assert [is_withheld(value) for value in pairs] == [True, True, False, False]
+
+
 # -- central moments -----------------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -52,6 +53,9 @@ LOCAL: dict[str, Statement] = {
 JOINED: dict[str, Statement] = {
     "joined": lambda fed: merged(fed).groupby("site")["w"].agg(["count", "mean", "median"]),
     "across": lambda fed: sf.where(merged(fed)["w"] < merged(fed)["age"], 1, 0).sum(),
+    "quotient": lambda fed: ((merged(fed)["w"] - merged(fed)["age"]) // 200).sum(),
+    "map": lambda fed: (merged(fed)["w"] < merged(fed)["age"]).map({True: 3, False: 1}).sum(),
+    "year": lambda fed: (merged(fed)["w"] - merged(fed)["age"] + datetime.date(2021, 1, 1)).dt.year.sum(),
 }
 
 

@@ -30,8 +30,16 @@ STATEMENTS: dict[str, Statement] = {
     "across": lambda fed: (joined(fed)["w"] + joined(fed)["age"]).mean(),
     "of the left": lambda fed: joined(fed)["age"].mean(),
     "filtered afterwards": lambda fed: joined(fed)[joined(fed)["w"] > 40].groupby("male")["x"].sum(),
+    "another cohort of the same table": lambda fed: cohort(fed, 60)["w"].mean(),
     "a category": lambda fed: joined(fed)["code"].value_counts(),
 }
+
+
+def cohort(fed: Federation, age: int) -> sf.SecureFrame:
+    """People chosen before the merge: the keys that are sorted are those of their table all the same."""
+    return fed["patients"][fed["patients"]["age"] >= age].merge(fed["registry"], on="id")
+
+
 VERIFY = ANALYST.public()["verify_key"]
 
 

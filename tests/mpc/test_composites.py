@@ -24,7 +24,7 @@ seeds = st.integers(0, 2**32)
 @given(
     seed=seeds,
     width=st.integers(1, 62),
-    divisors=st.lists(st.integers(1, 10**7), min_size=3, max_size=3),
+    divisors=st.lists(st.integers(1, 10**7) | st.sampled_from([3, 1000, 1461, 2**20 + 1, 10**12]), min_size=3, max_size=3),
     base=st.integers(1, 100),
 )
 def test_division_by_public_numbers_is_exact(seed: int, width: int, divisors: list[int], base: int) -> None:

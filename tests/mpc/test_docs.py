@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.protocol_costs import Row, rows, text
+from benchmarks.protocol_costs import Row, chains, rows, text
 from secureframe.mpc.operations import INTERACTIVE
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocols.md").read_text(encoding="utf-8")
@@ -15,6 +15,11 @@ PAGE = (Path(__file__).parents[2] / "docs" / "protocols.md").read_text(encoding=
 def test_the_table_is_the_one_that_is_printed() -> None:
     _, table = PAGE.split("<!-- costs -->\n")
     assert table.split("\n<!-- end of costs -->")[0] == text()
+
+
+def test_the_merges_are_those_that_are_printed() -> None:
+    _, merges = PAGE.split("<!-- chains -->\n")
+    assert merges.split("\n<!-- end of chains -->")[0] == chains()
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row.name)

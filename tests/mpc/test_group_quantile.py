@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secureframe.mpc.channel import Recorder
+from secureframe.mpc.disjoint import disjoint_counts
 from secureframe.mpc.group_quantile import folded, select_ranks_apart
 from secureframe.mpc.numeric import levels_of_code
 from secureframe.mpc.program import Builder, ProgramError
@@ -88,3 +89,12 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         select_ranks_apart(b, bits, bits, bits, b.count_bits, b.zeros("arith", 1, 3))
     with pytest.raises(ProgramError, match="codes"):
         levels_of_code(b, bits, 9)
+
+
+@pytest.mark.parametrize("groups", [1, 64, 65, 100, 130])
+def test_disjoint_planes_are_counted(groups: int) -> None:
+    generator = np.random.default_rng(groups)
+    member = generator.integers(-1, groups, 300)
+    job = Job()
+    (found,) = job.run(disjoint_counts(job.builder, job.bits([member == group for group in range(groups)])))
+    assert found[0].tolist() == [int((member == group).sum()) for group in range(groups)]

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from secureframe.mpc.channel import Recorder
 from secureframe.mpc.cost import cost
 from secureframe.mpc.matching import Lookup, Side, match
 from secureframe.mpc.program import Builder, ProgramError, Value
+from tests.leakage import assert_no_repeats, assert_uniform, shape_of
 from tests.mpc.harness import Job
 from tests.mpc.test_runs import opened
 
@@ -239,6 +241,45 @@ def test_what_is_opened_is_a_uniform_order(name: str, watcher: int, monkeypatch:
             chosen = [number if pair == (watcher + 2) % 3 else known[pair] for pair in range(3)]
             views[opened(_sorted_in(keys, here, cuts, distinct), chosen, monkeypatch)] += 1
         assert len(views) == 24 and set(views.values()) == {1}
+
+
+def _everything(keys: Plain, here: Plain, numbers: Plain, *, distinct: bool) -> Job:
+    """Lookups, partners and checks over few enough rows for one batch of comparisons."""
+    job = Job()
+    b = job.builder
+    n = len(keys)
+    sides = [Side(job.unsigned(keys, 39), job.bits(here), 1, distinct) for _ in range(3)]
+    looked = [Lookup(1, job.unsigned(numbers, 39)), Lookup(2, None, (job.arith(numbers),), not distinct)]
+    found, asked = match(b, sides, 0, looked, {1: job.bits(here[::-1])})
+    for value in (found[0].matched, found[0].planes, *found[1].ariths, asked[1]):
+        assert value is not None and value.n == n
+        b.output(b.refresh(value))
+    return job
+
+
+@pytest.mark.parametrize("distinct", [False, True])
+def test_transcripts_of_few_rows_are_equal_for_all_data(distinct: bool) -> None:
+    n = 150
+    generator = np.random.default_rng(3)
+    spread = generator.permutation(2**39 - 1 - np.arange(n) * 2**31)
+    worlds = [
+        (np.arange(n), np.ones(n, bool), np.zeros(n, np.int64)),
+        (spread, generator.random(n) < 0.5, generator.integers(0, 2**39, n)),
+        (np.zeros(n, np.int64), np.zeros(n, bool), np.full(n, 2**39 - 1)),
+    ]
+    shapes = []
+    for keys, here, numbers in worlds:
+        recorder = Recorder()
+        job = _everything(keys, here, numbers, distinct=distinct)
+        job.run(recorder=recorder)
+        assert_uniform(recorder.payloads)
+        assert_no_repeats(recorder.payloads)
+        shapes.append(shape_of(recorder.payloads))
+        stage, measured = cost(job.program()).stages[0], [reports[0] for reports in job.reports]
+        assert not stage.estimated and {m.rounds for m in measured} == {stage.rounds}
+        assert tuple(m.bytes_sent_previous for m in measured) == stage.bytes_to_previous
+        assert tuple(m.bytes_sent_next for m in measured) == stage.bytes_to_next
+    assert shapes[0] == shapes[1] == shapes[2]
 
 
 # -- what it costs ---------------------------------------------------------------------------------------------------------

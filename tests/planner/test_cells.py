@@ -182,3 +182,19 @@ def test_persons_are_counted_in_many_cells_of_many_rows(fed: sf.Federation, plac
     assert found.isna()["clinic 0"] and found.isna().sum() == 2
     known = found.dropna()
     assert (known == wanted[known.index]).all()
+
+
+def test_persons_at_two_institutions_are_counted_once_in_many_cells() -> None:
+    """Six persons who were at both are six, not twelve, at two clinics; the others have twelve each, whoever is left out."""
+    clinic = np.array([c for c in range(70) for _ in range(6 if c in (3, 57) else 12)])
+    levels = tuple(f"clinic {c}" for c in range(70))
+    rows = pd.DataFrame({"id": np.arange(1, len(clinic) + 1), "clinic": [levels[c] for c in clinic]})
+    columns = {"id": sf.key("person", 1, 2000, nullable=False), "clinic": sf.category(levels, nullable=False)}
+    table = sf.Table(rows, columns=columns, roster_size=len(rows), rows_per_person=1)
+    sources = {"east": {"visits": table}, "west": {"visits": table}}
+    with sf.simulate(sources, policy="open-research", purpose="tests", quiet=True, start=start_in_memory) as fed:
+        frame = sf.concat([fed["east.visits"], fed["west.visits"]])
+        with pytest.warns(sf.SuppressedWarning):
+            found = frame.groupby("clinic").size()
+    withheld = set(found.index[found.isna()])
+    assert withheld >= {"clinic 3", "clinic 57"} and len(withheld) <= 3 and (found.dropna() == 24).all()

@@ -32,13 +32,13 @@ def answers(fed: Federation, rounds: int) -> None:
         started = time.monotonic()
         table = joined(fed).groupby("male")["w"].agg(["count", "mean"])
         assert fed.last_job is not None
-        rounds_of = {stage.name: stage.rounds for stage in fed.last_job.stages}
+        opened = sum(stage.opened_bits for stage in fed.last_job.stages)
         mean = fed["patients"][fed["patients"]["age"] >= 40 + number]["x"].mean()
         tell(
             number=number,
             began=started,
             ended=time.monotonic(),
-            join=rounds_of["join"],
+            opened=opened,
             counts=[int(n) for n in table["count"]],
             means=[float(m) for m in table["mean"]],
             mean=float(mean),
