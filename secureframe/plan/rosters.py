@@ -106,6 +106,9 @@ def _roster(frame: Node, *, stacked: bool = False) -> tuple[Node, str | None]:
             return _called(*_roster(left, stacked=stacked), frame.person_key)
         case Concat(frames=frames):
             rosters = [_roster(f, stacked=True) for f in frames]
+            if len(frame.owners) > 1 and len(frozenset().union(*(found.owners for found, _ in rosters))) == 1:
+                # One owner alone would hold the rows by person; on shares they are stacked.
+                rosters = [(Among(found, frame.owners), name) for found, name in rosters]
             if any(name is None for _, name in rosters):
                 nobody = Widen(Literal(None), bool_type(nullable=True))
                 return frame.like(tuple(Project(found, ((KEY, nobody),)) for found, _ in rosters)), None

@@ -25,8 +25,7 @@ NAMES = {
     MIXED: "MIXED",
 }
 
-PENDING: Mapping[str, frozenset[str]] = {
-}
+PENDING: Mapping[str, frozenset[str]] = {}
 """Operations that are to come, and the layouts that wait for them."""
 
 BY_DESIGN: Mapping[str, frozenset[str]] = {}

@@ -10,7 +10,7 @@ from secureframe.pending import Pending
 from tests.matrix.layouts import Study
 from tests.matrix.operations import Operation
 
-AT_ONCE = 60
+AT_ONCE = 100
 """Operations in one job."""
 
 

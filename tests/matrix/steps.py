@@ -21,7 +21,11 @@ from tests.matrix.spelling import cut, where
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 STEPS = ("filter", "filter", "assign", "assign", "merge", "merge", "concat", "group", "distinct", "choose")
 HOWS = ("inner", "left", "right", "outer", "left_anti", "right_anti")
-REDUCTIONS = ("count", "sum", "mean", "min", "max", "first", "any")
+VALUES = (
+    *("sum", "product", "constant", "where", "fill", "clip", "cut", "days"),
+    *("truth", "quotient", "abs", "null", "whole", "rest", "round", "month"),
+)
+REDUCTIONS = ("count", "sum", "mean", "min", "max", "first", "last", "any", "nunique")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +138,10 @@ class Statements:
         """A new column: how it reads, in both tongues, and whether floats hold it without error."""
         d, c = pair.secure, pair.clear
         names = pair.numbers
-        kind = self.pick("sum", "product", "constant", "where", "fill", "clip", "cut", "days", "truth", "quotient", "abs", "null")
+        kind = self.pick(*VALUES)
         if kind in ("sum", "product", "constant", "fill", "clip", "abs", "null", "quotient") and not names:
             kind = "truth"
-        if kind in ("where", "cut") and not pair.exact:
+        if kind in ("where", "cut", "whole", "rest", "round") and not pair.exact:
             kind = "truth"
         match kind:
             case "sum":
@@ -179,6 +183,18 @@ class Statements:
                 a, edges = self.pick(*pair.exact), [-30, 0, 20, 45, 120]
                 options: dict[str, Any] = {"right": self.maybe(), "labels": ["p", "q", "r", "s"]}
                 return f"cut({a})", sf.cut(d[a], edges, **options), cut(c[a], edges, **options), True
+            case "whole":
+                a, by = self.pick(*pair.exact), self.pick(7, -4)
+                return f"{a} // {by}", d[a] // by, c[a] // by, True
+            case "rest":
+                a, by = self.pick(*pair.exact), self.pick(7, -4)
+                return f"{a} % {by}", d[a] % by, c[a] % by, True
+            case "round":
+                a = self.pick(*pair.exact)
+                return f"{a}.round()", d[a].round(), c[a].astype("Float64").round(), True
+            case "month" if pair.columns(Kind.DATE):
+                a = self.pick(*pair.columns(Kind.DATE))
+                return f"{a}.dt.month", d[a].dt.month, c[a].dt.month.astype("Int64"), True
             case "days" if len(pair.columns(Kind.DATE)) > 1:
                 a, b = self.pick(*pair.columns(Kind.DATE)), self.pick(*pair.columns(Kind.DATE))
                 return f"{a} - {b}", d[a] - d[b], (c[a] - c[b]).dt.days.astype("Int64"), True
@@ -242,9 +258,11 @@ class Statements:
         asked: dict[str, tuple[str, str]] = {}
         for i in range(self.draw(st.integers(1, 3))):
             how = self.pick(*REDUCTIONS)
-            if how == "first" and not pair.ordered:
+            if how in ("first", "last") and not pair.ordered:
                 how = "count"
             names = pair.columns(Kind.BOOL) if how == "any" else pair.exact
+            if how == "nunique":
+                names = pair.columns(Kind.CATEGORY, Kind.BOOL)
             if names:
                 asked[f"g{i}_{how}"] = (self.pick(*names), how)
         asked = asked or {"g_rows": ("id", "count")}

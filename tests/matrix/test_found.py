@@ -63,6 +63,13 @@ def an_anti_merge_of_persons_with_several_rows(s: Study) -> Any:
     return totals(reduced.merge(s.extra, on="id", how="left_anti")[["rows", "first"]], "rows", "first")
 
 
+@found
+def a_frame_stacked_with_a_part_of_itself_has_its_persons_once(s: Study) -> Any:
+    stacked = s.ns.concat([s.people, _kept(s.people, s.people["bmi"] >= 20)])
+    reduced = keyed(stacked.groupby("id").agg(best=("score", "max"), rows=("age", "count")))
+    return totals(reduced[["best", "rows"]], "best", "rows")
+
+
 @pytest.mark.usefixtures("nothing_withheld")
 @pytest.mark.parametrize("nulls", (False, True))
 @pytest.mark.parametrize("layout", SPREAD)
@@ -76,3 +83,20 @@ def test_statement_equals_pandas(
             asked = STATEMENTS[name](LAYOUTS[layout].study(small_federations(layout, seed), nulls))
         sf.collect(*waiting(asked))
         assert list(differences(filled(asked), STATEMENTS[name](clear(sample)), 1e-9)) == []
+
+
+@pytest.mark.filterwarnings("ignore::secureframe.errors.SuppressedWarning")
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_few_persons_stay_few_when_they_are_stacked_twice(
+    memory_federations: Callable[[str], sf.Federation], layout: str
+) -> None:
+    """Six to nine persons are too few, and their rows twice are no more persons."""
+    people = clear(Sample(False)).people
+    few = next(n for n in range(18, 90) if 6 <= ((people["age"] <= n) & (people["score"] == 9)).sum() <= 9)
+    study = LAYOUTS[layout].study(memory_federations(layout), False)
+    chosen = study.people[(study.people["age"] <= few) & (study.people["score"] == 9)]
+    stacked = sf.concat([chosen, chosen])
+    with sf.defer():
+        asked = (chosen["age"].count(), stacked["age"].count(), stacked["bmi"].mean())
+    once, twice, mean = sf.collect(*asked)
+    assert [bool(n.release["suppressed"]) for n in (once, twice, mean)] == [True, True, True]

@@ -31,6 +31,7 @@ CASES = [
 MEMORY = [case for case in CASES if not case.marks]
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("shown", OPERATIONS)
 def test_operation_equals_pandas(
