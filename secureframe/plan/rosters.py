@@ -26,7 +26,7 @@ def unfiltered(frame: Node) -> Node:
     return found if name is None else Project(found, ((KEY, ColumnRef(name)),))
 
 
-def roster(frame: Node) -> Node:
+def roster(frame: Node, *, stacked: bool = False) -> Node:
     """Return the rows of a frame's base, unfiltered, with the column ``person``.
 
     Raises
@@ -34,7 +34,7 @@ def roster(frame: Node) -> Node:
     PlanError
         If frames were stacked that do not have the person key any more.
     """
-    found, name = _roster(frame)
+    found, name = _roster(frame, stacked=stacked)
     if name is None:
         raise PlanError(
             "the frame has lost its person key, so a person's rows at several institutions are not told apart",

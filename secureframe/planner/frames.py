@@ -214,7 +214,7 @@ class FrameCompiler:
             return self._reduction(node)[0]
         if column_names(expr) <= {node.key}:
             # The row that stands for a person may be one that was left out, which has no key: everybody has one in the roster.
-            return self.value(roster(rows), substitute(expr, {node.key: ColumnRef(KEY)}), encoding)
+            return self.value(roster(rows, stacked=True), substitute(expr, {node.key: ColumnRef(KEY)}), encoding)
         if not isinstance(expr, ColumnRef):
             return elementwise.emit(self, node, expr, encoding)
         noted = self.noted.setdefault(node, [])

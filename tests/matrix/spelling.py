@@ -19,6 +19,8 @@ def where(cond: pd.Series, then: Any, otherwise: Any) -> pd.Series:
     values = then if isinstance(then, pd.Series) else pd.Series(then, index=cond.index)
     if isinstance(otherwise, pd.Series) and not isinstance(then, pd.Series):
         values = values.astype(otherwise.dtype)
+    if isinstance(otherwise, pd.Series) and {str(values.dtype), str(otherwise.dtype)} == {"Int64", "Float64"}:
+        values, otherwise = values.astype("Float64"), otherwise.astype("Float64")
     return values.convert_dtypes().where(kept, pd.NA if otherwise is None else otherwise)
 
 

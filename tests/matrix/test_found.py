@@ -64,6 +64,13 @@ def an_anti_merge_of_persons_with_several_rows(s: Study) -> Any:
 
 
 @found
+def a_reduction_of_a_reduction_is_merged(s: Study) -> Any:
+    once = keyed(s.visits.groupby("id").agg(last=("days", "last")))
+    twice = keyed(once.groupby("id").agg(rows=("last", "count")))
+    return totals(s.people.merge(twice, on="id", how="left")[["age", "rows"]], "rows")
+
+
+@found
 def a_frame_stacked_with_a_part_of_itself_has_its_persons_once(s: Study) -> Any:
     stacked = s.ns.concat([s.people, _kept(s.people, s.people["bmi"] >= 20)])
     reduced = keyed(stacked.groupby("id").agg(best=("score", "max"), rows=("age", "count")))
