@@ -186,9 +186,9 @@ class InMemoryBackend(Backend):
                 raise
 
         with ThreadPoolExecutor(max_workers=3) as pool:
-            futures = [pool.submit(party, index) for index in range(3)]
             self._running = (job.job_id, wrapped)
             try:
+                futures = [pool.submit(party, index) for index in range(3)]
                 wait(futures)
             except BaseException:
                 # An interrupted cell: whoever waits for a message hears of it.

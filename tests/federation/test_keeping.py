@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -215,8 +216,15 @@ def test_a_stopped_statement_leaves_nothing_and_the_next_one_runs() -> None:
     backend = in_memory(fed)
     run = backend.run
 
+    waiting, first = threading.main_thread().ident, threading.Lock()
+    assert waiting is not None
+
+    def interrupt(*stage: Any) -> None:
+        if first.acquire(blocking=False):
+            signal.pthread_kill(waiting, signal.SIGINT)
+
     def stopped(request: bytes, signature: bytes, progress: Any) -> Any:
-        return run(request, signature, lambda *stage: signal.raise_signal(signal.SIGINT))
+        return run(request, signature, interrupt)
 
     backend.run = stopped  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
