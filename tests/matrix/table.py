@@ -29,8 +29,9 @@ INTRODUCTION = """\
 # Operations
 
 What an analyst may type, and where it is computed. Each line is an entry of the test matrix (`tests/matrix`): it is run in every
-layout, with missing values and without, in memory and over real processes, and compared with pandas on the pooled rows. The
-places are those of the compiled plans. `python -m tests.matrix.table` writes this page; a test holds it.
+layout, with missing values and without, in memory and (but for a single institution) over real processes, and compared with
+pandas on the pooled rows. The places are those of the compiled plans. `python -m tests.matrix.table` writes this page; a test
+holds it.
 
 | layout | whose rows and columns |
 | --- | --- |

@@ -26,8 +26,10 @@ CASES = [
     )
     for backend in ("memory", "ray")
     for layout in LAYOUTS
+    if backend == "memory" or layout != "single"
     for nulls in (False, True)
 ]
+"""What one institution has alone takes the same way over real processes as a part of the other layouts."""
 MEMORY = [case for case in CASES if not case.marks]
 
 
