@@ -109,6 +109,14 @@ def caller_key(request: Request) -> str:
     return key_text(certificate)
 
 
+def decoded(signature: str) -> bytes:
+    """Return the bytes of a signature in a header."""
+    try:
+        return base64.b64decode(signature, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise HTTPException(400, "the signature is not base64") from error
+
+
 _PACKAGE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -157,10 +165,7 @@ def create_application(host: InstitutionHost) -> FastAPI:
     ) -> JSONResponse:
         verify_key = caller_key(request)
         body = await read_body(request)
-        try:
-            signature = base64.b64decode(x_secureframe_signature, validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise HTTPException(400, "the signature is not base64") from error
+        signature = decoded(x_secureframe_signature)
 
         def work() -> dict[str, Any]:
             host.save(body, signature, verify_key)
@@ -197,10 +202,7 @@ def create_application(host: InstitutionHost) -> FastAPI:
     ) -> StreamingResponse | JSONResponse:
         verify_key = caller_key(request)
         body = await read_body(request)
-        try:
-            signature = base64.b64decode(x_secureframe_signature, validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise HTTPException(400, "the signature is not base64") from error
+        signature = decoded(x_secureframe_signature)
         try:
             job_id, job_run = await run_in_threadpool(host.admit, body, signature, verify_key)
         except TooManyJobs:
