@@ -62,10 +62,8 @@ def of_column(source: Source, label: str | None, expr: Expr, func: Any) -> Pendi
     kinds = kinds_of(func)
     node, (name,) = added(source, [(label, expr)])
     release = Summarise(node, (), tuple(releases.statistic(kind, name) for kind in kinds))
-    return Pending(
-        source.session,
+    return source.asks(
         [release],
-        source.parameters,
         Form(column_series, kinds, label),
         f"{len(kinds)} statistics of {label or 'a column'}",
     )
@@ -95,10 +93,8 @@ def of_frame(source: Source, func: Any) -> Pending[Any]:
         asked = tuple(releases.statistic(kind_of(how), name) for name, how in func.items())
         names = list(func)
         release = Summarise(source.node, (), asked)
-        return Pending(
-            source.session,
+        return source.asks(
             [release],
-            source.parameters,
             Form(column_series, names),
             f"statistics of {len(names)} columns",
         )
@@ -110,4 +106,4 @@ def _table(source: Source, asked: Mapping[str, Sequence[str]], rows: Sequence[st
     pairs = [(name, kind) for name, kinds in asked.items() for kind in kinds]
     release = Summarise(source.node, (), tuple(releases.statistic(kind, name) for name, kind in pairs))
     form = Form(chosen_frame, rows, list(asked.items()))
-    return Pending(source.session, [release], source.parameters, form, f"{len(pairs)} statistics")
+    return source.asks([release], form, f"{len(pairs)} statistics")

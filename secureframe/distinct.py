@@ -46,13 +46,13 @@ def of_column(source: Source, label: str | None, expr: Expr) -> Pending[Number]:
     """How many levels of one column occur."""
     node, (name,) = added(source, [(label, expr)])
     nodes = [_frequencies(node, (), name)]
-    return Pending(source.session, nodes, source.parameters, Form(levels_number, label), f"nunique of {label or 'a column'}")
+    return source.asks(nodes, Form(levels_number, label), f"nunique of {label or 'a column'}")
 
 
 def of_columns(source: Source, names: Sequence[str]) -> Pending[Any]:
     """The same for several columns, as a Series."""
     nodes = [_frequencies(source.node, (), name) for name in names]
-    return Pending(source.session, nodes, source.parameters, Form(levels_series, names), f"nunique of {len(names)} columns")
+    return source.asks(nodes, Form(levels_series, names), f"nunique of {len(names)} columns")
 
 
 def by_groups(source: Source, keys: Columns, name: str) -> Pending[Any]:
@@ -60,7 +60,7 @@ def by_groups(source: Source, keys: Columns, name: str) -> Pending[Any]:
     node, found = added(source, [*keys, (name, ColumnRef(name))])
     labels = [label for label, _ in keys]
     nodes = [_frequencies(node, found[:-1], found[-1])]
-    return Pending(source.session, nodes, source.parameters, Form(levels_by, name, labels), f"nunique of {name}")
+    return source.asks(nodes, Form(levels_by, name, labels), f"nunique of {name}")
 
 
 def grouped(
@@ -79,7 +79,7 @@ def grouped(
     nodes += [_frequencies(node, by, name) for kind, name in asked if kind == "nunique"]
     labels = [label for label, _ in keys]
     shape = Form(levels_frame, asked, columns, labels)
-    return Pending(source.session, nodes, source.parameters, shape, f"{len(asked)} statistics by {', '.join(by)}")
+    return source.asks(nodes, shape, f"{len(asked)} statistics by {', '.join(by)}")
 
 
 def _frequencies(node: Node, by: tuple[str, ...], name: str) -> Summarise:

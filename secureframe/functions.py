@@ -16,7 +16,7 @@ from secureframe.combine import stacked
 from secureframe.errors import DisclosureError, PlanError
 from secureframe.frame import SecureFrame
 from secureframe.operands import added, align, constants, exact, hinted, joint, onto, refuse_vector, unwrapped
-from secureframe.pending import Pending, release
+from secureframe.pending import release
 from secureframe.plan.expressions import Binary, ColumnRef, Cut, Expr, Literal
 from secureframe.plan.nodes import Statistic, Summarise
 from secureframe.results.forms import Form
@@ -177,10 +177,8 @@ def crosstab(
     asked = Summarise(node, keys, (Statistic(kind="size"),))
     labels = [index.name, columns.name]
     return release(
-        Pending(
-            source.session,
+        source.asks(
             [asked],
-            source.parameters,
             Form(crossed, labels, margins=margins, normalize=normalize, margins_name=margins_name),
             f"cross table of {index.name} and {columns.name}",
         )

@@ -373,7 +373,7 @@ class ReleaseGroupBy(_Grouped):
 
     def _release(self, nodes: Sequence[Summarise], shape: Any, title: str) -> Any:
         by = ", ".join(label or "a column" for label in self._labels)
-        return self._out(Pending(self._source.session, nodes, self._source.parameters, shape, f"{title} by {by}"))
+        return self._out(self._source.asks(nodes, shape, f"{title} by {by}"))
 
     def size(self) -> Any:
         """Rows of every group."""

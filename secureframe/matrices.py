@@ -36,10 +36,8 @@ def pair_statistics(kind: str, names: Sequence[str]) -> tuple[Statistic, ...]:
 def matrix_of(source: Source, names: Sequence[str], kind: str) -> Pending[pd.DataFrame]:
     """All pairs of columns, each over rows in which both are present."""
     release = Summarise(source.node, (), pair_statistics(kind, names))
-    return Pending(
-        source.session,
+    return source.asks(
         [release],
-        source.parameters,
         Form(pair_matrix, names),
         f"{WORDS[kind]} of {len(names)} columns",
     )
@@ -52,10 +50,8 @@ def matrices_by(source: Source, keys: Columns, names: Sequence[str], kind: str) 
     by, columns = found[: len(keys)], found[len(keys) :]
     release = Summarise(node, by, pair_statistics(kind, columns))
     labels: list[Any] = [label for label, _ in keys]
-    return Pending(
-        source.session,
+    return source.asks(
         [release],
-        source.parameters,
         Form(grouped_pairs, columns, names, labels),
         f"{WORDS[kind]} of {len(names)} columns by {', '.join(by)}",
     )

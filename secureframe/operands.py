@@ -9,19 +9,21 @@ from __future__ import annotations
 import datetime
 import decimal
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 from secureframe.errors import DisclosureError, PlanError, RangeError, SecureFrameError
-from secureframe.pending import Session, merge_parameters
+from secureframe.pending import Pending, Session, merge_parameters
 from secureframe.plan.expressions import ColumnRef, Expr, Literal, Parameter, column_names, infer, substitute
-from secureframe.plan.nodes import Filter, Node, Project
+from secureframe.plan.nodes import Filter, Node, Project, Summarise
+from secureframe.results.released import ReleasedTable
 from secureframe.schema.calendar import MICROSECONDS, as_days, as_moment
 from secureframe.schema.types import ColumnType, Scalar, as_fraction, number_type
 
+T = TypeVar("T")
 NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -32,6 +34,10 @@ class Source:
     session: Session
     node: Node
     parameters: Mapping[str, Scalar] = field(default_factory=dict)
+
+    def asks(self, nodes: Sequence[Summarise], shape: Callable[[Sequence[ReleasedTable]], T], title: str) -> Pending[T]:
+        """Return releases of the frame that wait to be collected, with its parameters."""
+        return Pending(self.session, nodes, self.parameters, shape, title)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,10 +66,8 @@ def pivot_table(
     distinct = list(dict.fromkeys(statistics))
     shown = [(e.how, e.column, distinct.index(s)) for e, s in zip(entries, statistics, strict=True)]
     labels = [label for label, _ in keys]
-    return Pending(
-        source.session,
+    return source.asks(
         [Summarise(node, by, tuple(distinct))],
-        source.parameters,
         Form(pivoted, shown, labels, width, hows_head, values_head, margins_name if margins else None),
         f"pivot table by {', '.join(by)}",
     )

@@ -108,17 +108,15 @@ def of_column(source: Source, label: str | None, expr: Expr, kind: str, q: Fract
     """One number about one column."""
     node, (name,) = added(source, [(label, expr)])
     release = Summarise(node, (), (statistic(kind, name, q=q),))
-    return Pending(source.session, [release], source.parameters, Form(one_number), f"{kind} of {label or 'a column'}")
+    return source.asks([release], Form(one_number), f"{kind} of {label or 'a column'}")
 
 
 def of_columns(source: Source, names: Sequence[str], kind: str, q: Fraction | None = None) -> Pending[Any]:
     """One number about every column, as a Series."""
     release = Summarise(source.node, (), tuple(statistic(kind, name, q=q) for name in names))
     label = float(q) if q is not None and kind == "quantile" else None
-    return Pending(
-        source.session,
+    return source.asks(
         [release],
-        source.parameters,
         Form(column_series, names, label),
         f"{kind} of {len(names)} columns",
     )
@@ -131,10 +129,8 @@ def quantiles_of_column(source: Source, label: str | None, expr: Expr, q: Any) -
         return of_column(source, label, expr, "quantile", fractions[0])
     node, (name,) = added(source, [(label, expr)])
     release = Summarise(node, (), tuple(statistic("quantile", name, q=f) for f in fractions))
-    return Pending(
-        source.session,
+    return source.asks(
         [release],
-        source.parameters,
         Form(column_series, shown, label),
         f"quantiles of {label or 'a column'}",
     )
@@ -147,17 +143,15 @@ def quantiles_of_columns(source: Source, names: Sequence[str], q: Any, labels: S
         return of_columns(source, names, "quantile", fractions[0])
     release = Summarise(source.node, (), tuple(statistic("quantile", name, q=f) for name in names for f in fractions))
     form = Form(statistics_frame, shown if labels is None else list(labels), names)
-    return Pending(source.session, [release], source.parameters, form, f"quantiles of {len(names)} columns")
+    return source.asks([release], form, f"quantiles of {len(names)} columns")
 
 
 def robust_range(source: Source, label: str | None, expr: Expr) -> Pending[Any]:
     """The 5th and the 95th percentile of one column, as two numbers."""
     node, (name,) = added(source, [(label, expr)])
     asked = [Summarise(node, (), (statistic("quantile", name, q=q),)) for q in ROBUST]
-    return Pending(
-        source.session,
+    return source.asks(
         asked,
-        source.parameters,
         Form(numbers),
         f"robust range of {label or 'a column'}",
     )
@@ -183,10 +177,8 @@ def describe(source: Source, names: Sequence[str]) -> Pending[pd.DataFrame]:
     """A column a described column; one job."""
     schema = source.node.schema
     nodes, plans = _describe_nodes(source.node, names, schema)
-    return Pending(
-        source.session,
+    return source.asks(
         nodes,
-        source.parameters,
         Form(described, plans),
         f"description of {len(names)} columns",
     )
@@ -196,10 +188,8 @@ def describe_column(source: Source, label: str | None, expr: Expr) -> Pending[An
     """The same for one column, as a Series."""
     node, (name,) = added(source, [(label, expr)])
     nodes, plans = _describe_nodes(node, [name], node.schema)
-    return Pending(
-        source.session,
+    return source.asks(
         nodes,
-        source.parameters,
         Form(described_column, plans, label),
         f"description of {label or 'a column'}",
     )
@@ -236,10 +226,8 @@ def value_counts(
     node, names = added(source, columns)
     release = Summarise(node, names, (Statistic(kind="size"),))
     labels = [label for label, _ in columns]
-    return Pending(
-        source.session,
+    return source.asks(
         [release],
-        source.parameters,
         Form(counted, labels, normalize=normalize, sort=sort, ascending=ascending),
         f"counts of {', '.join(label or 'a column' for label in labels)}",
     )
@@ -249,16 +237,14 @@ def of_pair(source: Source, left: tuple[str | None, Expr], right: tuple[str | No
     """Pearson's correlation or the covariance of two columns, over rows in which both are present."""
     node, names = added(source, [left, right])
     release = Summarise(node, (), (Statistic(kind=kind, columns=names),))
-    return Pending(source.session, [release], source.parameters, Form(one_number), f"{kind} of two columns")
+    return source.asks([release], Form(one_number), f"{kind} of two columns")
 
 
 def histogram(source: Source, label: str | None, expr: Expr, bins: Any) -> Pending[Histogram]:
     """Counts between public edges; every bin is ``[left, right)`` and the last one holds its right edge, as in numpy."""
     release, edges = _histogram(source, label, expr, bins)
-    return Pending(
-        source.session,
+    return source.asks(
         [release],
-        source.parameters,
         Form(histogram_of, edges, label),
         f"histogram of {label or 'a column'}",
     )
@@ -282,10 +268,8 @@ def _histogram(source: Source, label: str | None, expr: Expr, bins: Any) -> tupl
 def histograms(source: Source, names: Sequence[str], bins: Any) -> Pending[dict[str, Histogram]]:
     """Histograms of several columns, by name; one job."""
     parts = [_histogram(source, name, ColumnRef(name), bins) for name in names]
-    return Pending(
-        source.session,
+    return source.asks(
         [release for release, _ in parts],
-        source.parameters,
         Form(histograms_of, [edges for _, edges in parts], names),
         f"histograms of {len(names)} columns",
     )
@@ -337,10 +321,8 @@ def table_one(source: Source, by: tuple[str | None, Expr] | None, columns: Seque
         nodes += [Summarise(node, (*keys, name), (Statistic(kind="size"),)) for name in levelled]
     labels = [(variable, label) for variable, label, _ in rows]
     title = None if by is None else by[0]
-    return Pending(
-        source.session,
+    return source.asks(
         nodes,
-        source.parameters,
         Form(table_one_frame, labels, levelled, grouped=bool(keys), by=title),
         "table one",
     )
@@ -367,10 +349,8 @@ def grouped(
     node, by, asked = grouped_statistics(source, keys, statistics)
     release = Summarise(node, by, asked)
     labels = [label for label, _ in keys]
-    return Pending(
-        source.session,
+    return source.asks(
         [release],
-        source.parameters,
         Form(grouped_frame, columns, labels),
         f"{len(asked)} statistics by {', '.join(by)}",
     )
