@@ -7,7 +7,7 @@ are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
 from secureframe.disclosure.rounding import Ranged
@@ -137,16 +137,18 @@ def _count_of(c: FrameCompiler, frame: Node, scope: str, owners: Sequence[str]) 
             return b.count_bits(makers[view]())
         return b.count_bits(c.persons.first(frame, (frame, scope, view)))
 
+    return _viewed(c, frame, owners, count)
+
+
+def _viewed(c: FrameCompiler, frame: Node, owners: Sequence[str], count: Callable[[View], Value]) -> Contribution:
+    """A count of a frame's persons in every view; to an owner who has none of its rows, all of it is others'."""
+    found = {view: count(view) for view in _views(c, frame)}
     of_rows = owners_of(frame)
-    return _viewed(makers, count) if len(of_rows) > 1 else Contribution.of(of_rows[0], count(None), owners)
-
-
-def _viewed(views: Iterable[View], count: Callable[[View], Value]) -> Contribution:
-    """A count of rows of several owners, in every view."""
-    found = {view: count(view) for view in views}
+    if len(of_rows) == 1:
+        return Contribution.of(of_rows[0], found[None], owners)
     return Contribution(
         value=found[None],
-        without={view[1]: value for view, value in found.items() if view is not None and view[0] == WITHOUT},
+        without={o: found[(WITHOUT, o) if o in of_rows else None] for o in owners},
         own={view[1]: value for view, value in found.items() if view is not None and view[0] == AT},
     )
 
@@ -310,7 +312,10 @@ class _Parts:
         key = (self.breakdown, part)
         # A row is in one cell at most, in whatever order the rows are now.
         return _viewed(
-            _views(self.c, self.frame), lambda view: disjoint_counts(self.b, self.c.persons.first(self.frame, (*key, view)))
+            self.c,
+            self.frame,
+            self.owners,
+            lambda view: disjoint_counts(self.b, self.c.persons.first(self.frame, (*key, view))),
         )
 
     def _of_branch(self, part: Part, breakdown: Breakdown) -> list[Contribution]:
@@ -329,7 +334,7 @@ class _Parts:
             return [Contribution(value=shared.emit(part))]
         if mingles(frame):
             flags = shared.flags(part)
-            return [_viewed(_views(self.c, frame), lambda view: shared.tally(part, _seen(self.c, frame, flags, view)))]
+            return [_viewed(self.c, frame, self.owners, lambda view: shared.tally(part, _seen(self.c, frame, flags, view)))]
         found = []
         if self._counts_persons(part, breakdown):
             # Where nobody is at two owners, no rows were moved: they are still in the order of owners.

@@ -13,6 +13,7 @@ import secureframe as sf
 from secureframe.disclosure.policy import Policy
 from secureframe.errors import DisclosureError, PlanError
 from secureframe.mpc.channel import Recorder
+from secureframe.testing import start_in_memory
 from tests.disclosure.centres import federation, hospitals, patients, stacked, table
 from tests.disclosure.federations import is_withheld
 from tests.leakage import assert_uniform
@@ -54,6 +55,29 @@ def test_what_is_left_without_an_owners_own_rows(others: int, withheld: bool, di
         ):
             found = statement()
             assert (bool(found) if isinstance(found, bool | np.bool_) else is_withheld(found)) == withheld
+
+
+@pytest.mark.parametrize(("others", "withheld"), [(1, True), (9, True), (10, False)])
+def test_persons_of_two_institutions_are_left_when_a_third_leaves_out_its_own(others: int, withheld: bool) -> None:
+    """Patients whom two hospitals share, each reduced to one row, are stacked with those of another country."""
+
+    def held(ids: Any, domain: str) -> sf.Table:
+        return sf.Table(
+            pd.DataFrame({"id": ids, "x": np.arange(len(ids)) % 50}),
+            columns={"id": sf.key(domain, low=0, high=999, nullable=False), "x": sf.integer(0, 100, nullable=False)},
+            person_domain=domain,
+            roster_size=300,
+            rows_per_person=1,
+        )
+
+    people = {"north": (range(others), "home"), "south": (range(others), "home"), "abroad": (range(200), "away")}
+    tables = {name: {"people": held(ids, domain)} for name, (ids, domain) in people.items()}
+    with sf.simulate(tables, purpose="attacks", quiet=True, start=start_in_memory) as fed:
+        home = sf.concat([fed["north.people"], fed["south.people"]]).groupby("id").agg(x=("x", "sum"))
+        everybody = sf.concat([home, fed["abroad.people"].groupby("id").agg(x=("x", "sum"))])
+        for frame in (everybody, everybody[everybody["x"] >= 0]):
+            assert is_withheld(frame["x"].count()) == withheld
+            assert is_withheld(frame["x"].mean()) == withheld
 
 
 @pytest.mark.parametrize(("left_out", "withheld"), [(0, False), (3, True), (10, False)])
