@@ -16,9 +16,10 @@ help: ## list what people do here
 demo: $(STAMP) ## three studies over several institutions, on this machine
 	@$(PY) -m secureframe.demonstration
 
-test: $(STAMP) ## every test that this machine can run, after ruff and mypy
+test: $(STAMP) ## every test that this machine can run, after ruff and mypy; those with processes of their own one by one
 	@$(MAKE) --no-print-directory check
-	@$(PY) -m pytest
+	@failed=; $(PY) -m pytest -m 'not ray' --numprocesses 2 --dist loadfile || failed=1; \
+	$(PY) -m pytest -m ray || failed=1; [ -z "$$failed" ]
 
 check: $(STAMP) ## ruff and mypy
 	@$(PY) -m ruff check .

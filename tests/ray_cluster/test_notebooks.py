@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 import secureframe as sf
+from ray_cluster.client import GatewayClient
 from ray_cluster.connect import connect
 from secureframe.errors import PlanError, PolicyError
 from secureframe.federation import Federation
@@ -119,20 +121,36 @@ def test_statements_of_one_notebook_at_once(fed: Federation, expected: dict[str,
     assert mean == pytest.approx(people()["patients"]["x"].mean())
 
 
-def test_whoever_stops_waiting_cancels_the_job(fed: Federation, expected: dict[str, Any]) -> None:
+def test_whoever_stops_waiting_cancels_the_job(
+    fed: Federation, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     fed._backend.forget_kept()
     with sf.defer():
         pending = joined(fed).groupby("male")["w"].mean()
+    given_up, reached, stream = threading.Event(), threading.Event(), GatewayClient.stream
 
-    async def given_up() -> None:
+    def late(gateway: GatewayClient, *arguments: Any) -> None:
+        """Reach one party only once nobody waits any more, so that the job cannot have ended before."""
+        if gateway.name == fed.members[0].name:
+            assert given_up.wait(60)
+        stream(gateway, *arguments)
+        if gateway.name == fed.members[0].name:
+            reached.set()
+
+    async def stopped() -> None:
         task = asyncio.create_task(sf.collect_async(pending))
         while not fed._backend._client._running:  # type: ignore[attr-defined]
             await asyncio.sleep(0.005)
         task.cancel()
-        await task
+        try:
+            await task
+        finally:
+            given_up.set()
 
+    monkeypatch.setattr(GatewayClient, "stream", late)
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(given_up())
+        asyncio.run(stopped())
+    assert reached.wait(60), "the party that came late has ended the job too"
     assert not pending.done and fed._backend.kept() == {}
     assert joined(fed).groupby("male")["w"].mean().astype(float).tolist() == pytest.approx(expected["means"])
 
