@@ -8,10 +8,10 @@ CANDIDATES := python3 python3.13 python3.12 python3.11 python
 USABLE := import sys, venv, ensurepip; sys.exit(not ((3, 11) <= sys.version_info[:2] <= (3, 13)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench format clean
+.PHONY: help demo test check bench bench-long bench-peers format clean
 
 help: ## list what people do here
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 demo: $(STAMP) ## three studies over several institutions, on this machine
 	@$(PY) -m secureframe.demonstration
@@ -25,8 +25,14 @@ check: $(STAMP) ## ruff and mypy
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 
-bench: $(STAMP) ## protocols and statements: seconds, rounds, bytes, memory; ONLY=placement for one part
-	@$(PY) -m benchmarks.run $(addprefix --only ,$(ONLY))
+bench: $(STAMP) ## seconds, rounds, bytes and memory in some minutes; ONLY=less_than,join_1e5,latency for a part
+	@$(PY) -m benchmarks.run --only "$(ONLY)"
+
+bench-long: $(STAMP) ## growth up to 10^7 rows and the parts that take long; ONLY as above
+	@$(PY) -m benchmarks.run --long --only "$(ONLY)"
+
+bench-peers: $(STAMP) ## other systems beside ours in one run, in environments of their own; ONLY as above
+	@$(PY) -m benchmarks.run --peers --only "$(ONLY)"
 
 format: $(STAMP) ## let ruff sort imports and mend what it can
 	@$(PY) -m ruff check --fix .
