@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _THREADS_OF_AN_ACTOR = 24
 _ANSWER_SECONDS = 3.0
+_WATCH_SECONDS = 600.0
 _OBJECT_STORE = 80 * 1024 * 1024
 _ONE_THREAD = (
     "POLARS_MAX_THREADS",
@@ -156,14 +157,22 @@ class RemoteParty:
 
     def __init__(self, actor: Actor) -> None:
         self._actor = actor
-        self._watch = actor.start("watch")
+        self._watch = actor.start("watch", _WATCH_SECONDS)
 
     def ping(self) -> None:
         self._call("ping", timeout=_ANSWER_SECONDS)
 
     def lost(self) -> bool:
         # Ray tells of the exit of a process by itself: nobody is asked.
-        return first_of([self._watch], timeout=0.0) is not None
+        if first_of([self._watch], timeout=0.0) is None:
+            return False
+        try:
+            wait(self._watch)
+        except ActorLost:
+            return True
+        # The watch of an institution that has gone ends by itself, and gives its thread back.
+        self._watch = self._actor.start("watch", _WATCH_SECONDS)
+        return False
 
     def run(self, job: AdmittedJob) -> Iterator[dict[str, Any]]:
         try:
@@ -206,8 +215,9 @@ class _ActorBase:
         self._settings = ActorSettings.from_json(settings)
         self._settings.log_to_file()
 
-    def watch(self) -> None:
-        threading.Event().wait()
+    def watch(self, seconds: float | None = None) -> None:
+        """Answer after so many seconds, or never: an error before that means that this process has exited."""
+        threading.Event().wait(seconds)
 
     def ping(self) -> int:
         return os.getpid()
