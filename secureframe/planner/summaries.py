@@ -413,7 +413,9 @@ def _work(breakdown: Breakdown, shared: set[Step]) -> Work:
     masks = {(p.columns, p.where) for p in breakdown.parts if isinstance(p, Count) and p.scope == "cell"}
     masks |= {(needed, None) for needed, factors in steps if not factors}
     products = {step for step in steps if step[1]}
-    return Work(masks=max(1, len(masks)), products=len(products), last=len(products - shared))
+    # A quantile counts rows within the cells bit by bit.
+    counted = sum(breakdown.frame.schema[p.column].type.width for p in breakdown.parts if isinstance(p, Quantile))
+    return Work(masks=max(1, len(masks) + counted), products=len(products), last=len(products - shared))
 
 
 class _SharedParts:
