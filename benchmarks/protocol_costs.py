@@ -127,9 +127,7 @@ def rows() -> list[Row]:
     """Every protocol, at the sizes of the documentation."""
     n = COLUMN
 
-    def row(
-        name: str, rounds: str, first: str, others: str, measured: Measured, *, size: int = n, width: int = 64
-    ) -> Row:
+    def row(name: str, rounds: str, first: str, others: str, measured: Measured, *, size: int = n, width: int = 64) -> Row:
         return Row(name=name, n=size, width=width, rounds=rounds, first=first, others=others, measured=measured)
 
     def one(build: Callable[[Builder], object]) -> Measured:
@@ -142,9 +140,7 @@ def rows() -> list[Row]:
         row("refresh", "1", "8 * n", "8 * n", one(lambda b: b.refresh(_arith(b, n)))),
         row("and, one plane", "1", "P", "P", one(lambda b: b.and_(_bits(b, 1, n), _bits(b, 1, n)))),
         row("mask_words", "1", "8 * n", "8 * n", one(lambda b: b.mask_words(_words(b, n), _bits(b, 1, n)))),
-        row(
-            "all_planes, 64", "ceil(log2(w))", "(w - 1) * P", "(w - 1) * P", one(lambda b: b.all_planes(_bits(b, 64, n)))
-        ),
+        row("all_planes, 64", "ceil(log2(w))", "(w - 1) * P", "(w - 1) * P", one(lambda b: b.all_planes(_bits(b, 64, n)))),
         row(
             "to_bits, 64",
             "2 + ceil(log2(w - 1))",

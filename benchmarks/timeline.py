@@ -26,7 +26,7 @@ from benchmarks.statements import COLUMNS, ages, cohort_of, pressures, started
 from benchmarks.twenty import PERSONS, ages_by_size
 from secureframe.results import opening as kernel
 
-WITHIN = ("health", "compile there", "local part", "deal", "link", "inputs")
+WITHIN = ("compile there", "local part", "deal", "link", "inputs")
 """Labels of the calls that run beside each other: a deal holds the local part; a link waits for the other side's admission."""
 
 
@@ -110,7 +110,6 @@ def _marked_kernel(fed: sf.Federation) -> Iterator[None]:
     around(fed, "_compiled", "compile")
     around(backend, "run", "ask")
     around(backend._client, "kept", "kept")
-    around(backend._client, "wait_ready", "ready?")
     originals = {name: getattr(kernel, name) for name in ("open_packages", "decode_release")}
     around(kernel, "open_packages", "open packages")
     around(kernel, "decode_release", "decode")
@@ -145,8 +144,8 @@ def _take(name: str, persons: int, ask: Callable[[], object], repeats: int, dire
 
 
 def _longest(begin: float, end: float, label: str, marks: list[Mark]) -> float:
-    """Seconds of the longest call of a label within a statement: that of the institution which had most to do."""
-    return max(m.end - m.begin for m in marks if m.label == label and begin <= m.begin <= end)
+    """Seconds of the longest call of a label within a statement, that of the institution which had most to do; 0 of none."""
+    return max((m.end - m.begin for m in marks if m.label == label and begin <= m.begin <= end), default=0.0)
 
 
 def _steps(begin: float, end: float, marks: list[Mark]) -> list[tuple[str, str, float]]:
@@ -162,17 +161,13 @@ def _steps(begin: float, end: float, marks: list[Mark]) -> list[tuple[str, str, 
         ("kernel", "frame, plan and its schema", last("plan")),
         ("kernel", "compile", last("compile")),
         ("kernel", "canonical JSON, signature", last("ask", entered=True)),
-        ("gateways", "health of every institution and its party", last("ready?")),
         ("gateways", "request to every gateway", last("admit", entered=True)),
         ("gateways", "parse, signature, policies, compile", last("admit")),
         ("Ray", "admitted job to the party's process", last("open", entered=True)),
         ("links", "TLS links and hellos, dealing, inputs", last("open")),
     ]
-    for stage in stages:
-        cuts.append(("Ray", "call of the stage", last("stage", stage, entered=True)))
-        cuts.append(("parties", f"stage {stage}", last("stage", stage)))
+    cuts += [("parties", f"stage {stage}", last("stage", stage)) for stage in stages]
     cuts += [
-        ("Ray", "call of the sealing", last("seal", entered=True)),
         ("parties", "seal, and confirm to each other", last("seal")),
         ("gateways", "last answer to the kernel", last("ask")),
         ("kernel", "unseal and open", last("open packages")),

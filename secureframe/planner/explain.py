@@ -145,5 +145,3 @@ def _dealt(compiled: Compiled, owner: str) -> list[str]:
 
 def _size(size: int) -> str:
     return f"{size / 1e6:,.2f} MB" if size >= 10_000 else f"{size:,} bytes"
-
-

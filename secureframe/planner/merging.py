@@ -145,9 +145,7 @@ def encodings(groups: Sequence[Group]) -> Encodings:
         parts = []
         for place in range(len(group.hub[1])):
             types = [
-                frame.schema[names[place]].type
-                for m in merges
-                for frame, names in ((m.left, m.left_on), (m.right, m.right_on))
+                frame.schema[names[place]].type for m in merges for frame, names in ((m.left, m.left_on), (m.right, m.right_on))
             ]
             if any(spans_domains(type_) for type_ in types):
                 raise PlanError(

@@ -77,9 +77,7 @@ def test_what_is_said_to_be_local_sends_nothing() -> None:
 # -- what a party sees -------------------------------------------------------------------------------------------------------
 
 
-def recorded(
-    job: Job, *, keys: list[PartyKeys] | None = None, shares: list[list[Share]] | None = None
-) -> list[Payload]:
+def recorded(job: Job, *, keys: list[PartyKeys] | None = None, shares: list[list[Share]] | None = None) -> list[Payload]:
     recorder = Recorder()
     job.run(recorder=recorder, keys=keys, shares=shares)
     return in_order(recorder.payloads)
@@ -149,9 +147,7 @@ def test_what_is_opened_is_a_uniform_order_whatever_the_data(row: Row, watcher: 
     known = [int(number) for number in np.random.default_rng(watcher).integers(0, 6, 3)]
     for pattern in ("zeros", "spread"):
         case = next(
-            case
-            for n in (4, 3, 2, 1)
-            if max(sorted_rows(row.job([case := row.short._replace(n=n, pattern=pattern)])[0])) <= 4
+            case for n in (4, 3, 2, 1) if max(sorted_rows(row.job([case := row.short._replace(n=n, pattern=pattern)])[0])) <= 4
         )
         size = max(sorted_rows(row.job([case])[0]))
         outcomes = math.factorial(size)

@@ -28,9 +28,7 @@ def plain(local: LocalValue, tables: Tables, parameters: Mapping[str, Scalar]) -
     """What an owner deals for a value, in the clear."""
     key = (local.encoding.low, local.encoding.width) if local.encoding.form is Form.KEY else None
     frame = lower(local.frame, tables, parameters)
-    return encode(
-        frame, local.expr, local.encoding.form, local.frame.schema, local.length, key=key, parameters=parameters
-    )
+    return encode(frame, local.expr, local.encoding.form, local.frame.schema, local.length, key=key, parameters=parameters)
 
 
 def on_shares(

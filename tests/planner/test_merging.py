@@ -217,7 +217,9 @@ def test_an_anti_merge_asks_of_filtered_rows(seed: int) -> None:
     (group,) = merging.together(frames)
     assert list(group.asked.values()) == [frames[1]]
     wanted: list[tuple[e.Expr | None, Encoding]] = [
-        (None, VALID), (e.ColumnRef("stage"), PRESENT), (e.ColumnRef("stage"), arith(1))
+        (None, VALID),
+        (e.ColumnRef("stage"), PRESENT),
+        (e.ColumnRef("stage"), arith(1)),
     ]
     valid, present, value = (plain[0] for plain in on_shares(both, wanted, study(seed).tables))
     centre, start_ = both.schema["stage"].type.centre, 0
