@@ -53,24 +53,14 @@ class SpuParty:
         import spu
 
         settings, self._program, shares = work
-        self._settings = settings
-        self._timed = self._machine(settings, shares)
-        counting = spu.RuntimeConfig(settings)
-        counting.enable_pphlo_profile = True
-        self._counting = self._machine(counting, shares)
-        self._last = self._timed
-
-    def _machine(self, settings: Any, shares: Sequence[Any]) -> Any:
-        import spu
-
-        machine = spu.Runtime(self._wire, settings)
+        # It says what it sent, by operation, at the end of a run.
+        settings.enable_pphlo_profile = True
+        self._machine = spu.Runtime(self._wire, settings)
         for name, share in zip(self._program.input_names, shares, strict=True):
-            machine.set_var(name, share)
-        return machine
+            self._machine.set_var(name, share)
 
     def run(self, counted: bool) -> int | None:
-        self._last = self._counting if counted else self._timed
-        self._last.run(self._program)
+        self._machine.run(self._program)
         return self._sent() if counted else None
 
     def _sent(self) -> int | None:
@@ -78,9 +68,7 @@ class SpuParty:
         return int(found[-1]) if found else None
 
     def answer(self) -> Any:
-        shares = [self._last.get_var(name) for name in self._program.output_names]
-        self._counting = None
-        return shares
+        return [self._machine.get_var(name) for name in self._program.output_names]
 
     def close(self) -> None:
         self._wire.stop_link()
