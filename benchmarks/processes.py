@@ -26,6 +26,7 @@ from secureframe.mpc.matching import Lookup, Side, match
 from secureframe.mpc.party import Party
 from secureframe.mpc.program import Program, Value
 from secureframe.mpc.sharing import Share, deal, receive, reconstruct
+from secureframe.mpc.tagged_join import match_tagged
 from secureframe.mpc.warm import warm
 from tests.mpc.harness import Job, fresh_keys
 from tests.ray_cluster.wiring import NAMES, Wiring, linked_channel, new_job
@@ -33,8 +34,11 @@ from tests.ray_cluster.wiring import NAMES, Wiring, linked_channel, new_job
 KEY_BITS, PAYLOAD_BITS, MOST_ROWS = 34, 32, 8
 
 
-def join(random: np.random.Generator, n: int, *, distinct: bool) -> Case:
-    """Unique keys of 34 bits on both sides, half of them common; a column of 32 bits moves to the left rows."""
+def join(random: np.random.Generator, n: int, *, distinct: bool, tagged: bool = False) -> Case:
+    """Unique keys of 34 bits on both sides, half of them common; a column of 32 bits moves to the left rows.
+
+    ``tagged`` joins open how many keys are common, the others nothing.
+    """
     keys = random.permutation(np.unique(random.integers(0, 2**KEY_BITS, 3 * n, dtype=np.uint64)))
     right, others = keys[:n], keys[n : 2 * n]
     left = np.where(random.random(n) < 0.5, random.permutation(right), others)
@@ -45,7 +49,7 @@ def join(random: np.random.Generator, n: int, *, distinct: bool) -> Case:
     column = job.bits(planes(payload, PAYLOAD_BITS))
     with b.stage("join"):
         sides = [Side(key, b.ones_bits(1, n), 1, distinct) for key in (left_key, right_key)]
-        (found,), _ = match(b, sides, 0, [Lookup(1, column)])
+        (found,), _ = (match_tagged if tagged else match)(b, sides, 0, [Lookup(1, column)])
         assert found.planes is not None
         answer = b.pack(found.planes)
     a, z = pl.DataFrame({"key": left}), pl.DataFrame({"key": right, "payload": payload})
@@ -54,7 +58,7 @@ def join(random: np.random.Generator, n: int, *, distinct: bool) -> Case:
         joined: Plain = a.join(z, on="key", how="left", maintain_order="left")["payload"].fill_null(0).to_numpy()
         return joined
 
-    kind = "keys made distinct by their owners" if distinct else "keys of any rows"
+    kind = "tagged" if tagged else "keys made distinct by their owners" if distinct else "keys of any rows"
     return Case(name=f"join {n:,} x {n:,}, {kind}", job=job, answer=answer, clear=clear, yardstick="polars")
 
 
