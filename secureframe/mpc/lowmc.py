@@ -5,12 +5,13 @@ public constant and a round key, which is a public matrix times the key. Only th
 go together, and the matrices act on every component alone.
 
 Security
-    The instance that is used (``tags.py``) has a block of 96 bits, a key of 128 and substitutions over the whole block. Its 13 rounds are what the designers' third
-    formula asks for where an attacker of 2**128 steps has up to 2**64 blocks of his choice. Nobody chooses blocks here, and a key
-    meets no more of them than two tables have rows: for 2**32 blocks the formula asks for 11 rounds. LowMC is younger than AES and
-    made for such use. Published attacks that go beyond the formula are on instances whose rounds substitute a small part of the
-    block, or that have 3 or 4 rounds and one or two known blocks, as Picnic's: Liu, Isobe, Meier (CRYPTO 2021); Liu, Sarkar, Wang,
-    Meier, Isobe (ASIACRYPT 2022). We know of none on as many rounds with whole substitutions.
+    The instance that is used (``tags.py``) has a block of 96 bits, a key of 128 and substitutions over the whole block. Its 13
+    rounds are what the designers' third formula asks for where an attacker of 2**128 steps has up to 2**64 blocks of his
+    choice. Nobody chooses blocks here, and a key meets no more of them than its tables have rows: for 2**32 blocks the formula
+    asks for 11 rounds. LowMC is younger than AES, and has had attacks that were not foreseen: instances of the second formula
+    were broken, and since the third one such that substitute a small part of the block a round, or have up to 4 rounds and two
+    chosen blocks, as Picnic's (Liu, Isobe, Meier, CRYPTO 2021; Liu, Sarkar, Wang, Meier, Isobe, ASIACRYPT 2022). We know of none
+    on nearly as many rounds with substitutions over the whole block.
 Source
     Albrecht, Rechberger, Schneider, Tiessen, Zohner, "Ciphers for MPC and FHE", EUROCRYPT 2015 (eprint 2016/687), with the third
     version of the formula for rounds, and the reference implementation's order of drawing matrices and constants.
@@ -153,7 +154,7 @@ class Cipher:
         return np.array(found, np.uint8)
 
     def masks(self, key: int, *, constants: bool) -> Words:
-        """Round keys of a component of the key, with the constants where it is the one that has them: words ``(rounds + 1, block)``."""
+        """Round keys of a component of the key, and the constants if it has them: words ``(rounds + 1, block)``."""
         found = np.zeros((self.rounds + 1, self.block), np.uint64)
         for r, matrix in enumerate(self.key_matrices):
             added = self.constants[r - 1] if constants and r else 0
@@ -198,7 +199,7 @@ def _choices(cipher: Cipher) -> Choices:
 def _gates(boxes: int) -> tuple[Index, Index]:
     """Which planes are multiplied, by the plane of the block that takes up their product."""
     at = 3 * np.arange(boxes, dtype=np.int64)[:, np.newaxis]
-    return (at + [2, 2, 1]).reshape(-1), (at + [1, 0, 0]).reshape(-1)
+    return (at + np.array([2, 2, 1])).reshape(-1), (at + np.array([1, 0, 0])).reshape(-1)
 
 
 def encrypt(party: Party, cipher: Cipher, state: Pair, key: tuple[int, int]) -> Steps[Pair]:

@@ -1,4 +1,4 @@
-"""A join in linear time and few rounds that opens which shuffled rows have one key: where policies allow that, in place of ``match``.
+"""A join in linear time and few rounds that opens which shuffled rows have one key: in place of ``match``, where that may be.
 
 The rows of all sides are shuffled together, their keys are tagged (``tags.py``), and what each looked-up side holds is added
 up over the rows of a key: those that asked find there what the one row of that side holds, since their own payload is zero.
@@ -41,12 +41,12 @@ def match_tagged(
 
     Leakage
         To the three parties how many keys occur in one row, in two rows and so on, all sides together: for two sides of unique
-        keys the number of keys that they have in common. Which of the shuffled rows have one key is opened; whose they are, and of
-        which side, is not. A row without a key has its position as one, marked as such, and so is like any row without a partner.
-        What is looked up, and who counts as a partner, has no influence on what is opened.
+        keys the number of keys that they have in common. Which of the shuffled rows have one key is opened; whose they are,
+        and of which side, is not. A row without a key has its position as one, marked as such, and so is like any row without
+        a partner. What is looked up, and who counts as a partner, has no influence on what is opened.
     Rounds and bytes
-        22 for sides of N rows in all: 1 for keys, 6 for moving them and the payload there and the payload back, 15 for tags, of 1,344
-        bits a row (``equal_keys``). Payload of every looked-up side takes planes of its own, and one more.
+        22 for sides of N rows in all: 1 for keys, 6 for moving them and the payload there and the payload back, 15 for tags, of
+        1,344 bits a row (``equal_keys``). Payload of every looked-up side takes planes of its own, and one more.
     Source
         See ``equal_keys``; the sum over the rows of a key in place of a cuckoo table that a party knows.
     """
@@ -60,7 +60,9 @@ def match_tagged(
         raise ProgramError("a hub of unique keys expected")
     layout = _Layout(b, sides)
     key = layout.keys(width)
-    planes, ariths, wanted = [], [], []
+    planes: list[Value] = []
+    ariths: list[Value] = []
+    wanted: list[tuple[int, Value | None]] = []
     for each in lookups:
         held = [sides[each.right].present, *(() if each.planes is None else (each.planes,))]
         wanted.append((len(planes), each.planes))

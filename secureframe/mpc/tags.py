@@ -71,7 +71,7 @@ def sum_totals_kernel(x: Words, groups: Index, out: Words) -> None:
 
 
 def totals(x: Words, groups: Index) -> Words:
-    """Sums of ring elements ``(limbs, rows, n)``, or exclusive ors of words ``(rows, n)``, over each group, in each of its elements."""
+    """In every element the sum (ring elements ``(limbs, rows, n)``) or the exclusive or (words ``(rows, n)``) of its group."""
     out = np.empty_like(x)
     (sum_totals_kernel if x.ndim == 3 else xor_totals_kernel)(x, groups, out)
     return out
@@ -84,15 +84,15 @@ def equal_keys(party: Party, keys: WordShare, width: int) -> Steps[Index]:
     components; the encrypted blocks are opened. A cipher is a permutation, so tags are equal where keys are, without exception.
 
     Leakage
-        To all parties which of the shuffled keys are equal: how many keys occur once, twice and so on. The shuffle is unknown to each
-        party, so that it learns these numbers and nothing of whose keys they are; the tags of different keys are as good as
-        uniform and different, as long as LowMC is a pseudo-random permutation, to somebody who knows two components of
-        the key, and may know some of the keys.
+        To all parties which of the shuffled keys are equal: how many keys occur once, twice and so on. The shuffle is unknown to
+        each party, so that it learns these numbers and nothing of whose keys they are. The tags of different keys look uniform
+        and different, as long as LowMC is a pseudo-random permutation: to somebody who knows two of three components of its key,
+        and many of the keys that are tagged, but not which tag is whose.
     Rounds and bytes
         15 rounds; each party sends 1,248 bits a key, and opens 96.
     Source
-        Tags by LowMC on shares: Mohassel, Rindal, Rosulek (CCS 2020), section 4, there of one side to one party, here of shuffled keys
-        to all.
+        Tags by LowMC on shares: Mohassel, Rindal, Rosulek, "Fast database joins and PSI for secret shared data" (CCS 2020), there
+        for tables that some parties know in an order of their own; here of shuffled keys, to all.
     """
     cipher = instance(TAG_BITS, BOXES, ROUNDS, KEY)
     n = keys.a.shape[1]

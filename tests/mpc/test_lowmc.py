@@ -19,7 +19,7 @@ VECTORS = [
     ("80000000000000000000000000000000", "ABFF0000000000000000000000000000", "0E30720B9F64D5C2A7771C8C238D8F70"),
     ("B5DF537B000000000000000000000000", "F77DB57B000000000000000000000000", "0E5961E9992153B13245AF243DD7DDC0"),
 ]
-"""Key, block, encrypted: https://github.com/microsoft/Picnic, vectors of its LowMC at level 1; bit 0 is the first one of the text."""
+"""Key, block, encrypted: vectors of Picnic's LowMC at level 1 (https://github.com/microsoft/Picnic); the first bit is bit 0."""
 
 
 def first_bit_lowest(text: str) -> int:
