@@ -120,12 +120,13 @@ def reached(value: float, target: float | None) -> str:
 def targets(records: Sequence[Record]) -> str:
     """Every workload against its target, the clear and the best figure of another system that was known before."""
     head = ["workload", "n", "TLS, s", "target", "reached", "TCP, s", "in the clear, s", "times", "best other, s", "times ours"]
-    rows = []
+    rows, shares = [], []
     for name, n, found in sizes_of(of_part(records, "protocols")):
         ours, plain, clear = one(found, TLS), one(found, TCP), clear_of(found)
         if ours is None or name not in WORKLOADS:
             continue
         target, published = WORKLOADS[name].targets.get(n), WORKLOADS[name].published.get(n)
+        shares += [ours.seconds_median / target] if target else []
         rows.append(
             [
                 title(name),
@@ -140,7 +141,11 @@ def targets(records: Sequence[Record]) -> str:
                 times(published[0] / ours.seconds_median) if published else "",
             ]
         )
-    return _pictured(table(head, rows), "workloads", "Seconds of every workload, its target, others") if rows else NOTHING
+    if not rows:
+        return NOTHING
+    within, missed = sum(share <= 1 for share in shares), sum(share > 2 for share in shares)
+    said = f"{within} of {len(shares)} targets are reached, {missed or 'none'} beyond twice the target."
+    return _pictured(f"{table(head, rows)}\n\n{said}", "workloads", "Seconds of every workload, its target, others")
 
 
 def _pictured(text: str, name: str, alternative: str) -> str:
@@ -268,13 +273,13 @@ def latency(records: Sequence[Record]) -> str:
         by_delay = {each.round_trip_ms: each for each in lines}
         cells = [seconds(by_delay[each].seconds_median) if each in by_delay else "" for each in every]
         rows.append([title(name), power(n), f"{lines[-1].rounds}", *cells])
-    ways = {str(each.detail["delays"]) for _, _, lines in found for each in lines}
+    ways = {(str(each.detail["delays"]), str(each.detail.get("why_not_netem", ""))) for _, _, lines in found for each in lines}
     how = {
         "netem": "Delays by netem on the loopback of a network namespace.",
-        "held back": "Delays by holding every message back for half a round trip before it is sent: this kernel has no netem.",
+        "held back": "Delays by holding every message back for half a round trip before it is sent; netem could not be had",
     }
     shown = table(["TLS, s, with round trips of", "n", "rounds", *(f"{each:g} ms" for each in every)], rows)
-    how_made = " ".join(how[each] for each in sorted(ways))
+    how_made = " ".join(how[way] + (f" ({why})." if why else "") for way, why in sorted(ways))
     return f"{_pictured(shown, 'latency', 'Seconds by round trip')}\n\n{how_made}"
 
 
