@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import importlib
 import re
 import sys
 import time
@@ -80,8 +79,10 @@ def _growth(sizes: Sizes, progress: Progress) -> Runs:
 
 
 def _peers(sizes: Sizes, progress: Progress) -> Runs:
-    found: Runs = importlib.import_module("benchmarks.peers.beside").run(sizes, progress)
-    return found
+    from benchmarks.peers import beside
+    from benchmarks.workloads import WORKLOADS
+
+    return beside.run(sizes or [(WORKLOADS[name], n) for name, of_it in beside.SIZES.items() for n in of_it], progress)
 
 
 def _profile(sizes: Sizes, progress: Progress) -> Runs:
@@ -186,10 +187,12 @@ def select(names: Sequence[str], wanted: List = "bench") -> list[tuple[str, Size
 
 
 def _sizes(name: str, wanted: List) -> Sizes:
+    from benchmarks.peers.beside import SIZES
     from benchmarks.workloads import WORKLOADS
 
     if (workload := WORKLOADS.get(name)) is not None:
-        return [(workload, n) for n in (wanted == "long" and workload.growth) or workload.sizes]
+        of_list = {"bench": workload.sizes, "long": workload.growth, "peers": SIZES.get(name, ())}[wanted]
+        return [(workload, n) for n in of_list or workload.sizes]
     before, _, size = name.rpartition("_")
     if before in WORKLOADS and re.fullmatch(r"[1-9]\d*(e\d)?", size):
         return [(WORKLOADS[before], int(float(size)))]

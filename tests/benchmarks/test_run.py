@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import report, run
+from benchmarks.peers.beside import SIZES
 from benchmarks.records import Record, read
 from benchmarks.run import PARTS, UnknownName, select
 from benchmarks.workloads import WORKLOADS
@@ -30,6 +31,7 @@ def test_a_workload_stands_for_all_its_sizes_and_a_size_for_itself() -> None:
 def test_workloads_are_measured_by_the_list_that_was_asked_for() -> None:
     assert select(["sort_64"], "long") == [("growth", [(SORT, n) for n in SORT.growth])]
     assert select(["join_1e5"], "peers") == [("peers", [(JOIN, 10**5)])]
+    assert select(["sort_64"], "peers") == [("peers", [(SORT, n) for n in SIZES["sort_64"]])]
 
 
 def test_parts_and_workloads_together() -> None:
