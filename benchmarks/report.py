@@ -81,6 +81,11 @@ def clear_of(records: Iterable[Record]) -> Record | None:
     return min(found, key=lambda each: each.seconds_median, default=None)
 
 
+def spu_of(records: Iterable[Record]) -> Record | None:
+    """SPU as it was compared to before; what it runs under a note is another computation or input."""
+    return next((each for each in records if each.system.startswith("spu") and "," not in each.system), None)
+
+
 def title(workload: str) -> str:
     return WORKLOADS[workload].title if workload in WORKLOADS else workload
 
@@ -94,7 +99,7 @@ def conditions(records: Sequence[Record]) -> str:
     days = sorted({each.day for each in records})
     commits = sorted({each.commit for each in records})
     packages: dict[str, set[str]] = {}
-    for each in records:
+    for each in (each for each in records if each.system.startswith("secureframe")):
         for name, version in each.versions.items():
             packages.setdefault(name, set()).add(version)
     loads = [load[0] for each in records if (load := each.detail.get("load"))]
@@ -191,14 +196,13 @@ def clear(records: Sequence[Record]) -> str:
 
 def peers(records: Sequence[Record]) -> str:
     """Ours and other systems in one run."""
-    head = ["workload", "n", "system", "s", "least", "MB a party", "peak MB", "ours over TLS, s", "times ours", "wanted"]
+    ours_too = ["ours, TLS, s", "ours, TCP, s", "times TLS", "wanted"]
+    head = ["workload", "n", "system", "s", "least", "MB a party", "peak MB", *ours_too]
     rows = []
     for name, n, found in sizes_of(of_part(records, "peers")):
-        ours = one(found, TLS)
+        ours, plain = one(found, TLS), one(found, TCP)
         for other in (each for each in found if each.system not in (TLS, TCP) and each is not clear_of([each])):
-            # What a system runs under a note is another computation or input than the one that was compared to before.
-            known = name in WORKLOADS and other.system.startswith("spu") and "," not in other.system
-            wanted = WORKLOADS[name].ratios.get(n) if known else None
+            wanted = WORKLOADS[name].ratios.get(n) if name in WORKLOADS and other is spu_of(found) else None
             rows.append(
                 [
                     title(name),
@@ -209,6 +213,7 @@ def peers(records: Sequence[Record]) -> str:
                     megabytes(other),
                     f"{other.peak_mb:,.0f}" if other.peak_mb else "",
                     seconds(ours.seconds_median) if ours else "",
+                    seconds(plain.seconds_median) if plain else "",
                     times(other.seconds_median / ours.seconds_median) if ours else "",
                     f"{wanted:g}" if wanted else "",
                 ]
