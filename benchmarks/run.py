@@ -205,7 +205,7 @@ def _sizes(name: str, wanted: List) -> Sizes:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--long", dest="list", action="store_const", const="long", help="what takes hours, or much memory")
+    which.add_argument("--long", dest="list", action="store_const", const="long", help="what takes long, or much memory")
     which.add_argument("--peers", dest="list", action="store_const", const="peers", help="other systems beside ours")
     parser.add_argument("--only", default="", metavar="NAMES", help="parts, workloads or sizes, with commas between them")
     parser.add_argument("--into", type=Path, metavar="PATH", help="another file for the records; the page is left as it is")
