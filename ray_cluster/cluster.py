@@ -13,21 +13,20 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ray_cluster.job_run import PartyLost
+from ray_cluster.party_handle import PartyLost
 from ray_cluster.settings import ActorSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from secureframe.engine.institution import AdmittedJob
+    from secureframe.engine.job import AdmittedJob
 
 _THREADS_OF_AN_ACTOR = 24
 _ANSWER_SECONDS = 3.0
+_WATCH_SECONDS = 600.0
 _OBJECT_STORE = 80 * 1024 * 1024
 _ONE_THREAD = (
     "POLARS_MAX_THREADS",
@@ -105,6 +104,13 @@ class Actor:
         """Call a method and return its answer."""
         return wait(self.start(method, *arguments), timeout=timeout)
 
+    def stream(self, method: str, *arguments: Any) -> Iterator[Any]:
+        """Call a method that yields, and yield its answers as they come."""
+        references = iter(getattr(self._handle, method).options(num_returns="streaming").remote(*arguments))
+        with _translated():
+            for reference in references:
+                yield wait(reference)
+
 
 def wait(reference: Any, *, timeout: float | None = None) -> Any:
     """Return the answer of a call that was begun.
@@ -117,10 +123,18 @@ def wait(reference: Any, *, timeout: float | None = None) -> Any:
         If it has not answered in time.
     """
     import ray
+
+    with _translated():
+        return ray.get(reference, timeout=timeout)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raise what this file raises in place of Ray's errors."""
     from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError, WorkerCrashedError
 
     try:
-        return ray.get(reference, timeout=timeout)
+        yield
     except (RayActorError, WorkerCrashedError) as error:
         raise ActorLost(type(error).__name__) from None
     except GetTimeoutError:
@@ -143,18 +157,29 @@ class RemoteParty:
 
     def __init__(self, actor: Actor) -> None:
         self._actor = actor
+        self._watch = actor.start("watch", _WATCH_SECONDS)
 
     def ping(self) -> None:
         self._call("ping", timeout=_ANSWER_SECONDS)
 
-    def open(self, job: AdmittedJob) -> dict[str, Any]:
-        return cast(dict[str, Any], self._call("open", job))
+    def lost(self) -> bool:
+        # Ray tells of the exit of a process by itself: nobody is asked.
+        if first_of([self._watch], timeout=0.0) is None:
+            return False
+        try:
+            wait(self._watch)
+        except ActorLost:
+            return True
+        # The watch of an institution that has gone ends by itself, and gives its thread back.
+        self._watch = self._actor.start("watch", _WATCH_SECONDS)
+        return False
 
-    def run_stage(self, job_id: str, name: str) -> dict[str, Any]:
-        return cast(dict[str, Any], self._call("run_stage", job_id, name))
-
-    def seal(self, job_id: str) -> dict[str, Any]:
-        return cast(dict[str, Any], self._call("seal", job_id))
+    def run(self, job: AdmittedJob) -> Iterator[dict[str, Any]]:
+        try:
+            for answers in self._actor.stream("run", job):
+                yield from cast(list[dict[str, Any]], answers)
+        except ActorLost as error:
+            raise PartyLost from error
 
     def kept(self, analyst: str) -> dict[str, str]:
         return cast(dict[str, str], self._call("kept", analyst, timeout=_ANSWER_SECONDS))
@@ -190,8 +215,9 @@ class _ActorBase:
         self._settings = ActorSettings.from_json(settings)
         self._settings.log_to_file()
 
-    def watch(self) -> None:
-        threading.Event().wait()
+    def watch(self, seconds: float | None = None) -> None:
+        """Answer after so many seconds, or never: an error before that means that this process has exited."""
+        threading.Event().wait(seconds)
 
     def ping(self) -> int:
         return os.getpid()
@@ -290,14 +316,8 @@ class PartyActor(_ActorBase):
         self._host.configure(FederationDescription.from_json(description))
         return {}
 
-    def open(self, job: AdmittedJob) -> dict[str, Any]:
-        return self._host.open(job)
-
-    def run_stage(self, job_id: str, name: str) -> dict[str, Any]:
-        return self._host.run_stage(job_id, name)
-
-    def seal(self, job_id: str) -> dict[str, Any]:
-        return self._host.seal(job_id)
+    def run(self, job: AdmittedJob) -> Iterator[list[dict[str, Any]]]:
+        yield from self._host.run(job)
 
     def kept(self, analyst: str) -> dict[str, str]:
         return self._host.kept(analyst)

@@ -82,4 +82,3 @@ def statements() -> Table:
 
 def test_statements_take_the_rounds_and_bytes_that_are_written_down() -> None:
     check(statements(), PATH)
-

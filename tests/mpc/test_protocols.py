@@ -27,7 +27,9 @@ from tests.mpc.protocols.registry import functions, methods, named, operations
 from tests.mpc.watching import chosen_permutations, watch_openings
 
 TALKING = [row for row in ROWS if row.talks()]
-OPENING = [row for row in ROWS if "sort" in operations(row.job([row.short])[0].program())]
+ORDERING = [row for row in ROWS if "sort" in operations(row.job([row.short])[0].program())]
+TAGGING = [row for row in ROWS if "equal_keys" in operations(row.job([row.short])[0].program())]
+OPENING = [*ORDERING, *TAGGING]
 WORLDS = ("zeros", "ones", "spread")
 
 
@@ -118,16 +120,14 @@ def test_columns_of_many_blocks_are_exact() -> None:
 def test_what_is_said_to_be_local_sends_nothing() -> None:
     quiet = {named(each) for row in ROWS if row not in TALKING for each in row.of}
     local = {named(each) for each in methods() if (each.__doc__ or "").startswith("*Local.*")}
-    orders = {named(each) for each in (Builder.reorder, Builder.restore)}
-    assert local - orders <= quiet
+    opened = {named(each) for each in (Builder.reorder, Builder.restore, Builder.group_totals)}
+    assert local - opened <= quiet
 
 
 # -- what a party sees -------------------------------------------------------------------------------------------------------
 
 
-def recorded(
-    job: Job, *, keys: list[PartyKeys] | None = None, shares: list[list[Share]] | None = None
-) -> list[Payload]:
+def recorded(job: Job, *, keys: list[PartyKeys] | None = None, shares: list[list[Share]] | None = None) -> list[Payload]:
     recorder = Recorder()
     job.run(recorder=recorder, keys=keys, shares=shares)
     return in_order(recorder.payloads)
@@ -198,16 +198,14 @@ def test_whatever_a_party_receives_is_masked_by_coins_that_it_lacks(watcher: int
 
 
 @pytest.mark.parametrize("watcher", range(3))
-@pytest.mark.parametrize("row", OPENING, ids=str)
+@pytest.mark.parametrize("row", ORDERING, ids=str)
 def test_what_is_opened_is_a_uniform_order_whatever_the_data(row: Row, watcher: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over all permutations of the pair that a party does not belong to, every order of few rows is opened once."""
     seen = watch_openings(monkeypatch)
     known = [int(number) for number in np.random.default_rng(watcher).integers(0, 6, 3)]
     for pattern in ("zeros", "spread"):
         case = next(
-            case
-            for n in (4, 3, 2, 1)
-            if max(sorted_rows(row.job([case := row.short._replace(n=n, pattern=pattern)])[0])) <= 4
+            case for n in (4, 3, 2, 1) if max(sorted_rows(row.job([case := row.short._replace(n=n, pattern=pattern)])[0])) <= 4
         )
         size = max(sorted_rows(row.job([case])[0]))
         outcomes = math.factorial(size)

@@ -133,8 +133,7 @@ def test_sums_stay_within_their_run(n: int, limbs: int) -> None:
     job = Job()
     shared = job.arith(x, limbs)
     sums = [
-        runs.scan_sum(job.builder, shared, job.bits(same_bits(each)), most)
-        for most, each in zip(BOUNDS, lengths, strict=True)
+        runs.scan_sum(job.builder, shared, job.bits(same_bits(each)), most) for most, each in zip(BOUNDS, lengths, strict=True)
     ]
     modulus = 1 << 64 * limbs
     for each, found in zip(lengths, job.run(*sums), strict=True):
