@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from secureframe.mpc import arithmetic, boolean, comparison, conversion, permutation, sorting
+from secureframe.mpc import arithmetic, boolean, comparison, conversion, lowmc, permutation, sorting
 from secureframe.mpc.bitplanes import Index, to_bools, to_words
 from secureframe.mpc.channel import MemoryChannel
 from secureframe.mpc.opening import open_bits
@@ -184,6 +184,12 @@ def _less_than(party: Party, x: list[Any]) -> Steps[Any]:
     return (yield from comparison.less_than_at(party, held, np.array([0]), np.array([1]), 3))
 
 
+def _encrypt(party: Party, x: list[Any]) -> Steps[Any]:
+    components = (5, 3, 6)
+    key = components[party.index], components[(party.index + 1) % 3]
+    return (yield from lowmc.encrypt(party, lowmc.instance(3, 1, 2, 3), (x[0].a.copy(), x[0].b.copy()), key))
+
+
 PROTOCOLS: dict[str, tuple[Protocol, list[Value]]] = {
     "multiply": (lambda p, x: arithmetic.multiply(p, x[0], x[1]), [ARITH, ARITH]),
     "multiply, two limbs": (lambda p, x: arithmetic.multiply(p, x[0], x[1]), [WIDE, WIDE]),
@@ -203,6 +209,7 @@ PROTOCOLS: dict[str, tuple[Protocol, list[Value]]] = {
     "to_arith": (lambda p, x: conversion.to_arith(p, x[0], 1), [bits(2)]),
     "to_arith, two limbs": (lambda p, x: conversion.to_arith(p, x[0], 2), [bits(1)]),
     "count_bits": (lambda p, x: conversion.count_bits(p, x[0]), [Value(0, "bits", 2, 3)]),
+    "equal_keys, a small cipher": (_encrypt, [bits(3)]),
     "shuffle": (_shuffle, [WORDS]),
     "shuffle_again": (_shuffle_again, [WORDS]),
     "refreshed product": (_refreshed_product, [ARITH, ARITH]),
