@@ -43,6 +43,8 @@ class ContradictoryOrder(Exception):
 # Segments up to this size are finished by comparing all pairs.
 SMALL = 8
 _MOST_LEVELS = 10
+AT_ONCE = 1 << 20
+"""Comparisons made together, a multiple of 64; a larger batch is made in parts, so that what is held at once is bounded."""
 _CHEAP_WHOLE, _CHEAP_EACH = 1 << 17, 2
 
 
@@ -175,6 +177,15 @@ def quicksort_schedule(n: int) -> Schedule:
         sizes = np.concatenate([size for _, size in between]) if between else np.empty(0, np.int32)
 
 
+_MOST_EACH = 4
+"""Comparisons an element that a batch may ask for, if it is more than one part: all pairs of small segments, or a pivot's."""
+
+
+def _parts(count: int) -> list[slice]:
+    """A batch in parts of bounded size, which follow each other."""
+    return [slice(start, min(count, start + AT_ONCE)) for start in range(0, count, AT_ONCE)]
+
+
 def sort(party: Party, keys: WordShare, width: int) -> Steps[Index]:
     """The order that sorts shuffled, pairwise distinct keys (low ``width`` bits, unsigned), public among the parties.
 
@@ -188,7 +199,7 @@ def sort(party: Party, keys: WordShare, width: int) -> Steps[Index]:
     Rounds and bytes
         About ``3/2 log2 n`` batches of ``3 + ceil(log2 width)`` rounds, or a single one that compares all pairs of few keys;
         about ``log2 n + 2`` comparisons an element, each about ``5/2 width`` bits a party. Batches and their sizes depend on
-        the permutation alone.
+        the permutation alone. A batch of more than ``AT_ONCE`` comparisons is made in parts, each with rounds of its own.
     Source
         Hamada, Kikuchi, Ikarashi, Chida, Takahashi (ICISC 2012); several pivots as in sample sort (Frazer, McKellar 1970).
     """
@@ -197,9 +208,12 @@ def sort(party: Party, keys: WordShare, width: int) -> Steps[Index]:
     try:
         left, right = next(schedule)
         while True:
-            less = yield from less_than_at(party, held, left, right, width)
-            opened = yield from open_bits(party, less)
-            left, right = schedule.send(bitplanes.to_bools(opened, less.n)[0])
+            answers = np.empty(len(left), np.bool_)
+            for part in _parts(len(left)):
+                less = yield from less_than_at(party, held, left[part], right[part], width)
+                opened = yield from open_bits(party, less)
+                answers[part] = bitplanes.to_bools(opened, less.n)[0]
+            left, right = schedule.send(answers)
     except StopIteration as stop:
         order: Index = stop.value.astype(np.int64)
         return order
@@ -208,7 +222,8 @@ def sort(party: Party, keys: WordShare, width: int) -> Steps[Index]:
 @functools.lru_cache(maxsize=32)
 def _expected_batches(n: int) -> tuple[int, ...]:
     """Words that a plane of every batch has, as a mean over random permutations; as many batches as there are on average."""
-    runs = max(4, min(64, 200_000 // n))
+    # The larger a sort, the less its batches vary.
+    runs = max(1, min(64, 400_000 // n))
     sizes = [_batches(np.random.default_rng([n, run]).permutation(n)) for run in range(runs)]
     count = round(sum(map(len, sizes)) / runs)
     if not count:
@@ -237,8 +252,9 @@ def sort_cost(n: int, width: int) -> list[Traffic]:
     """An estimate: the mean batches of random permutations. The real ones vary with the shuffle, never with the data."""
     rounds: list[Traffic] = []
     for words in _expected_batches(n):
-        rounds += less_than_at_cost(width, 64 * words)
-        rounds += open_bits_cost(1, 64 * words)
+        for part in _parts(64 * words):
+            rounds += less_than_at_cost(width, part.stop - part.start)
+            rounds += open_bits_cost(1, part.stop - part.start)
     return rounds
 
 
@@ -288,4 +304,5 @@ def _last_levels(n: int, size: int) -> int:
 def sort_bound(n: int, width: int) -> list[Traffic]:
     """As many rounds as a sort may take but with a probability below ``2**-UNLIKELY``; their traffic means nothing."""
     each = len(less_than_at_cost(width, 1)) + len(open_bits_cost(1, 1))
-    return [Traffic()] * (each * max(most_batches(n), len(_expected_batches(n))))
+    parts = max(1, len(_parts(n * _MOST_EACH)))
+    return [Traffic()] * max(each * parts * most_batches(n), len(sort_cost(n, width)))
