@@ -103,7 +103,9 @@ def party_process(index: int, pipe: Connection) -> None:
     from ray_cluster.federation import FederationDescription, FederationMember
     from ray_cluster.identities import ProcessIdentity
     from ray_cluster.links import Listener, OpenSockets
+    from ray_cluster.memory import give_back, keep_freed
 
+    keep_freed()
     warm()
     identity = ProcessIdentity.generate(NAMES[index])
     listener = Listener(identity)
@@ -122,6 +124,8 @@ def party_process(index: int, pipe: Connection) -> None:
         shares = receive(specs, message, index)
         execution = Execution(program, Party(index, channel, keys), {v.number: s for v, s in zip(specs, shares, strict=True)})
         execution.keep(answer)
+        del work, message
+        give_back()
         pipe.send(None)
         pipe.recv()
         before = time.process_time()
@@ -130,6 +134,8 @@ def party_process(index: int, pipe: Connection) -> None:
         execution.forget()
         channel.close()
         channel.release()
+        del shares, execution
+        give_back()
     listener.close()
 
 

@@ -23,6 +23,7 @@ from ray_cluster.federation import PARTIES, FederationDescription
 from ray_cluster.frames import FrameReceiver, FrameSender
 from ray_cluster.identities import ProcessIdentity
 from ray_cluster.links import Caller, Dialer, Link, LinkFailed, Listener, OpenSockets
+from ray_cluster.memory import give_back
 from ray_cluster.records import save_payloads
 from ray_cluster.tls_channel import TlsChannel
 from secureframe.engine.kept import KeptShares
@@ -188,6 +189,7 @@ class PartyHost:
             if running.channel is not None:
                 running.channel.release()
             running.sockets.close()
+        give_back()
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -263,6 +265,8 @@ class PartyHost:
             receiver.release()
         running.dealt = {owner: len(message) for owner, message in dealt.items()}
         running.computation = self._compute(job, self.index, running.channel, keys, dealt, self._kept)
+        del dealt
+        give_back()
         return {"seconds": time.perf_counter() - started}
 
     def _report(self, running: _Running) -> dict[str, Any]:
