@@ -12,6 +12,7 @@ import importlib
 import logging
 import os
 import secrets
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -35,6 +36,8 @@ _ONE_THREAD = (
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
 )
+_UNUSED_MODULE = "rfc3987_syntax"
+"""A grammar of addresses that jsonschema loads where it finds it, and Ray jsonschema: a second and 16 MB in every process."""
 _UNUSED_SERVICES = ("start_monitor", "start_log_monitor", "start_api_server")
 
 
@@ -55,6 +58,7 @@ def prepare_environment(directory: Path) -> None:
     descriptor = os.open(token, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(secrets.token_hex(32))
+    _leave_out(_UNUSED_MODULE, directory)
     # The notebook may run inside a cluster of its own, whose settings mean another Ray than this one.
     for name in [each for each in os.environ if each.startswith("RAY_")]:
         del os.environ[name]
@@ -73,6 +77,15 @@ def prepare_environment(directory: Path) -> None:
         RAY_worker_niceness="0",
         RAY_task_events_report_interval_ms="0",
     )
+
+
+def _leave_out(module: str, directory: Path) -> None:
+    """Have an optional module not found by Ray's processes, nor by this one."""
+    path = directory / "left-out"
+    path.mkdir(mode=0o700)
+    (path / f"{module}.py").write_text("raise ImportError\n", encoding="ascii")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    sys.modules.setdefault(module, cast(Any, None))
 
 
 @contextmanager
