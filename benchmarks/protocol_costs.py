@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from benchmarks.measuring import table
 from secureframe.mpc import numeric, runs
-from secureframe.mpc.comparison import less_than_planes_cost
+from secureframe.mpc.comparison import less_than_at_cost
 from secureframe.mpc.cost import cost
 from secureframe.mpc.joining import join_unique
 from secureframe.mpc.matching import Lookup, Side, match
@@ -163,11 +163,11 @@ def rows() -> list[Row]:
             one(lambda b: b.is_zero(_arith(b, n), 64)),
         ),
         row(
-            "less_than_planes, 64",
+            "less_than_at, 64",
             "1 + ceil(log2(w))",
             "(w - 3 + 3 * ceil(w / 2) - ceil(log2(ceil(w / 2)))) * P",
             "(w - 3 + 3 * ceil(w / 2) - ceil(log2(ceil(w / 2)))) * P",
-            _sent(less_than_planes_cost(64, n)),
+            _sent(less_than_at_cost(64, n)),
         ),
         row("to_arith, one plane", "2", "16 * n", "8 * n", one(lambda b: b.to_arith(_bits(b, 1, n)))),
         row("count_bits, one plane", "2", "8 * n + 8", "8", one(lambda b: b.count_bits(_bits(b, 1, n)))),

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from secureframe.mpc import bitplanes
 from secureframe.mpc.bitplanes import Index
-from secureframe.mpc.comparison import less_than_planes, less_than_planes_cost
+from secureframe.mpc.comparison import less_than_at, less_than_at_cost, paired
 from secureframe.mpc.opening import open_bits, open_bits_cost
 from secureframe.mpc.ordering import bucket_kernel, pairs_kernel, rank_kernel
 from secureframe.mpc.party import Party
 from secureframe.mpc.rounds import Steps
-from secureframe.mpc.sharing import BitShare, WordShare
+from secureframe.mpc.sharing import WordShare
 from secureframe.mpc.traffic import Traffic
 
 Bools = NDArray[np.bool_]
@@ -193,12 +193,11 @@ def sort(party: Party, keys: WordShare, width: int) -> Steps[Index]:
         Hamada, Kikuchi, Ikarashi, Chida, Takahashi (ICISC 2012); several pivots as in sample sort (Frazer, McKellar 1970).
     """
     schedule = quicksort_schedule(keys.a.shape[1])
-    held = bitplanes.paired(keys.a, keys.b)
+    held = paired(keys, width)
     try:
         left, right = next(schedule)
         while True:
-            x, y = (BitShare(*bitplanes.gather_words(held, index, width), len(index)) for index in (left, right))
-            less = yield from less_than_planes(party, x, y)
+            less = yield from less_than_at(party, held, left, right, width)
             opened = yield from open_bits(party, less)
             left, right = schedule.send(bitplanes.to_bools(opened, less.n)[0])
     except StopIteration as stop:
@@ -238,7 +237,7 @@ def sort_cost(n: int, width: int) -> list[Traffic]:
     """An estimate: the mean batches of random permutations. The real ones vary with the shuffle, never with the data."""
     rounds: list[Traffic] = []
     for words in _expected_batches(n):
-        rounds += less_than_planes_cost(width, 64 * words)
+        rounds += less_than_at_cost(width, 64 * words)
         rounds += open_bits_cost(1, 64 * words)
     return rounds
 
@@ -288,5 +287,5 @@ def _last_levels(n: int, size: int) -> int:
 
 def sort_bound(n: int, width: int) -> list[Traffic]:
     """As many rounds as a sort may take but with a probability below ``2**-UNLIKELY``; their traffic means nothing."""
-    each = len(less_than_planes_cost(width, 1)) + len(open_bits_cost(1, 1))
+    each = len(less_than_at_cost(width, 1)) + len(open_bits_cost(1, 1))
     return [Traffic()] * (each * max(most_batches(n), len(_expected_batches(n))))

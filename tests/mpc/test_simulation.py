@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from secureframe.mpc import arithmetic, boolean, comparison, conversion, permutation, sorting
-from secureframe.mpc.bitplanes import Index, to_bools
+from secureframe.mpc.bitplanes import Index, to_bools, to_words
 from secureframe.mpc.channel import MemoryChannel
 from secureframe.mpc.opening import open_bits
 from secureframe.mpc.party import Party
@@ -176,6 +176,12 @@ def _there_and_back(party: Party, x: list[Any]) -> Steps[Any]:
     return back
 
 
+def _less_than(party: Party, x: list[Any]) -> Steps[Any]:
+    a, b = (np.concatenate([to_words(part, 1) for part in parts], axis=1) for parts in ([y.a for y in x], [y.b for y in x]))
+    held = comparison.paired(WordShare(a, b), 3)
+    return (yield from comparison.less_than_at(party, held, np.array([0]), np.array([1]), 3))
+
+
 PROTOCOLS: dict[str, tuple[Protocol, list[Value]]] = {
     "multiply": (lambda p, x: arithmetic.multiply(p, x[0], x[1]), [ARITH, ARITH]),
     "inner": (lambda p, x: arithmetic.inner(p, x[0], x[0]), [Value(0, "arith", 1, 2)]),
@@ -184,7 +190,7 @@ PROTOCOLS: dict[str, tuple[Protocol, list[Value]]] = {
     "to_bits": (lambda p, x: conversion.to_bits(p, x[0], 3), [ARITH]),
     "is_negative": (lambda p, x: comparison.is_negative(p, x[0], 4), [ARITH]),
     "is_zero": (lambda p, x: comparison.is_zero(p, x[0], 4), [ARITH]),
-    "less_than": (lambda p, x: comparison.less_than_planes(p, x[0], x[1]), [bits(3), bits(3)]),
+    "less_than": (_less_than, [bits(3), bits(3)]),
     "to_arith": (lambda p, x: conversion.to_arith(p, x[0], 1), [bits(2)]),
     "count_bits": (lambda p, x: conversion.count_bits(p, x[0]), [Value(0, "bits", 2, 3)]),
     "shuffle": (_shuffle, [WORDS]),

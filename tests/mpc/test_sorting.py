@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secureframe.mpc.comparison import less_than_planes_cost
+from secureframe.mpc.comparison import less_than_at_cost
 from secureframe.mpc.opening import open_bits_cost
 from secureframe.mpc.sorting import _batches, most_batches, quicksort_schedule, sort_bound, sort_cost
 from tests.mpc.harness import Job
@@ -80,7 +80,7 @@ def test_bytes_of_sorts_are_foretold_within_a_tenth(n: int) -> None:
     width = 53
 
     def traffic(sizes: list[int]) -> tuple[int, int]:
-        rounds = [r for size in sizes for r in (*less_than_planes_cost(width, size), *open_bits_cost(1, size))]
+        rounds = [r for size in sizes for r in (*less_than_at_cost(width, size), *open_bits_cost(1, size))]
         return len(rounds), sum(sum(r.to_previous) + sum(r.to_next) for r in rounds)
 
     rounds, sent = len(sort_cost(n, width)), sum(sum(r.to_previous) + sum(r.to_next) for r in sort_cost(n, width))

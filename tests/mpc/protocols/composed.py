@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from secureframe.mpc import beside, disjoint, group_quantile, joining, matching, numeric, quantile, runs
+from secureframe.mpc import beside, disjoint, group_quantile, joining, matching, numeric, quantile, runs, tagged_join
 from secureframe.mpc.program import Value, limbs_for
 from tests.mpc.harness import Job, low_bits
 from tests.mpc.protocols.cases import LENGTHS, Case, Plain, ring
@@ -346,6 +346,36 @@ def _match(job: Job, case: Case) -> Pairs:
         yield found[1].ariths[0], np.where(second >= 0, x[:, second], 0)
         yield asked[1], (_partners(*other, *hub) >= 0)[None]
         yield asked[2], (_partners(*third, *hub) >= 0)[None]
+
+
+@row(tagged_join.match_tagged, widths=(*KEYS, 95), lengths=ROWS)
+def _match_tagged(job: Job, case: Case) -> Pairs:
+    """A hub whose keys may repeat and two other sides; where they do not, both sides ask who has a partner that counts."""
+    b = job.builder
+    for left, left_here, right, right_here, unique in _sides(case):
+        hub = (left, _first_ones(left, left_here) if unique else left_here)
+        other = (right, _first_ones(right, right_here))
+        third = (left[::-1], _first_ones(left[::-1], left_here[::-1]))
+        sides = [
+            matching.Side(job.unsigned(keys, case.width), job.bits(here), 1 if unique or number else case.n)
+            for number, (keys, here) in enumerate((hub, other, third))
+        ]
+        planes = low_bits(np.arange(1, len(right) + 1), 70)
+        x, wide = np.arange(2 * case.n).reshape(2, case.n) - 3, (np.arange(case.n) - 2).astype(object)[None] << 70
+        lookups = [matching.Lookup(1, job.bits(planes)), matching.Lookup(2, None, (job.arith(x), job.arith(wide, 2)))]
+        counting = case.bits(which=2)[0]
+        asking = {1: None, 2: job.bits(counting)} if unique else {}
+        found, asked = tagged_join.match_tagged(b, sides, 0, lookups, asking)
+        first, second = _partners(*hub, *other), _partners(*hub, *third)
+        assert found[0].planes is not None
+        yield found[0].matched, (first >= 0)[None]
+        yield found[0].planes, np.where(first >= 0, planes[:, first], False)
+        yield found[1].matched, (second >= 0)[None]
+        yield found[1].ariths[0], np.where(second >= 0, x[:, second], 0)
+        yield found[1].ariths[1], np.where(second >= 0, wide[:, second], 0)
+        if unique:
+            yield asked[1], (_partners(*other, *hub) >= 0)[None]
+            yield asked[2], (_partners(*third, hub[0], hub[1] & counting) >= 0)[None]
 
 
 # -- runs ------------------------------------------------------------------------------------------------------------------
