@@ -118,11 +118,14 @@ class Actor:
         return wait(self.start(method, *arguments), timeout=timeout)
 
     def stream(self, method: str, *arguments: Any) -> Iterator[Any]:
-        """Call a method that yields, and yield its answers as they come."""
-        references = iter(getattr(self._handle, method).options(num_returns="streaming").remote(*arguments))
-        with _translated():
-            for reference in references:
-                yield wait(reference)
+        """Begin a call of a method that yields, and return its answers as they come."""
+        return _answers(getattr(self._handle, method).options(num_returns="streaming").remote(*arguments))
+
+
+def _answers(references: Iterable[Any]) -> Iterator[Any]:
+    with _translated():
+        for reference in references:
+            yield wait(reference)
 
 
 def wait(reference: Any, *, timeout: float | None = None) -> Any:
@@ -188,11 +191,7 @@ class RemoteParty:
         return False
 
     def run(self, job: AdmittedJob) -> Iterator[dict[str, Any]]:
-        try:
-            for answers in self._actor.stream("run", job):
-                yield from cast(list[dict[str, Any]], answers)
-        except ActorLost as error:
-            raise PartyLost from error
+        return _told(self._actor.stream("run", job))
 
     def kept(self, analyst: str) -> dict[str, str]:
         return cast(dict[str, str], self._call("kept", analyst, timeout=_ANSWER_SECONDS))
@@ -219,6 +218,15 @@ class RemoteParty:
             return self._actor.call(method, *arguments, timeout=timeout)
         except ActorLost as error:
             raise PartyLost from error
+
+
+def _told(answers: Iterator[list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+    """The answers of a job one by one."""
+    try:
+        for together in answers:
+            yield from together
+    except ActorLost as error:
+        raise PartyLost from error
 
 
 class _ActorBase:
