@@ -70,8 +70,9 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tagged:
-    """A group whose keys are tagged: the rows in whose order its hub and its right frames stand, before anything was left out."""
+    """Merges whose keys are tagged: the rows in whose order the hub and the right frames stand, before anything was left out."""
 
+    merges: tuple[Merge, ...]
     hub: Rows
     rights: Mapping[Rows, Rows]
 
@@ -94,7 +95,7 @@ def tagged(group: Group, layout: Sequence[Encoding]) -> Tagged | None:
     total = hub[0].length + sum(frame.length for frame, _ in rights)
     few = most_batches(total) < 2
     wide = tagged_width(sum(e.width for e in layout), total) > TAG_BITS
-    return None if few or wide or (group.asked and group.most > 1) else Tagged(hub=hub, rights=rights)
+    return None if few or wide or (group.asked and group.most > 1) else Tagged(merges=tuple(group.merges), hub=hub, rights=rights)
 
 
 def _whole(rows: Rows) -> Rows | None:
