@@ -93,6 +93,14 @@ def test_few_rounds_and_said_before() -> None:
     assert rounds[0] == 22 + 1 < rounds[1]
 
 
+def test_a_further_key_column_is_no_way_around_the_rules() -> None:
+    """What is released is withheld where few persons agree in both columns; nobody is told how many do."""
+    fed = session(people(count=COUNT), policy=ALLOWED)
+    with sf.defer():
+        pending = fed["patients"].merge(fed["registry"], left_on=["id", "male"], right_on=["id", "w"])["x"].count()
+    assert "as whole tables" not in pending.explain()
+
+
 def test_one_institution_of_three_is_enough_to_refuse() -> None:
     for owner in ("hospital", "office"):
         policies = dict.fromkeys(("hospital", "laboratory", "office"), ALLOWED) | {owner: PRESETS["open-research"]}

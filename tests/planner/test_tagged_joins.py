@@ -13,7 +13,7 @@ from secureframe.disclosure.policy import PRESETS, Policy, strictest
 from secureframe.mpc.program import TAG_BITS
 from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
-from secureframe.plan.combining import Distinct
+from secureframe.plan.combining import Distinct, Merge
 from secureframe.plan.forms import PRESENT, VALID, arith
 from secureframe.planner import merging
 from secureframe.planner.compile import Compiled, compile_plan
@@ -92,6 +92,13 @@ def test_what_cannot_be_tagged_is_sorted() -> None:
     assert merging.tagged(group, [layout]) is not None
     assert merging.tagged(group, [replace(layout, width=TAG_BITS - 1)]) is not None
     assert merging.tagged(group, [replace(layout, width=TAG_BITS)]) is None
+
+
+def test_no_column_beside_the_persons_key_is_tagged() -> None:
+    """It would be a condition: how many persons of two tables agree in it would be opened, of a sensitive one too."""
+    people, scores = table("clinic.people"), table("labor.scores")
+    for left, right in ((("id", "grade"), ("id", "rank")), (("id", "male"), ("id", "hit")), (("case_id",), ("id",))):
+        assert joins(compiled(Merge(people, scores, left, right, "inner"))) == {"equal_keys": 0, "sort": 1}
 
 
 def test_small_tables_are_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
