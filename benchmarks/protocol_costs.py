@@ -14,13 +14,14 @@ from fractions import Fraction
 
 from benchmarks.measuring import table
 from secureframe.mpc import numeric, runs
-from secureframe.mpc.comparison import less_than_planes_cost
+from secureframe.mpc.comparison import less_than_at_cost
 from secureframe.mpc.cost import cost
 from secureframe.mpc.joining import join_unique
 from secureframe.mpc.matching import Lookup, Side, match
 from secureframe.mpc.opening import open_bits_cost
 from secureframe.mpc.program import Builder, Value
 from secureframe.mpc.quantile import ranks_in_histogram, ranks_lower, select_ranks
+from secureframe.mpc.tagged_join import match_tagged
 from secureframe.mpc.traffic import Traffic
 
 COLUMN = 100_000
@@ -118,6 +119,16 @@ def _chain(b: Builder, others: int, *, together: bool, distinct: bool, n: int = 
         match(b, [hub, side], 0, [Lookup(1, planes)])
 
 
+def _tags(b: Builder, n: int, width: int) -> None:
+    _, (moved,) = b.shuffle([b.input("owner", "records", "words", -(-width // 64), n)])
+    b.equal_keys(moved, width)
+
+
+def _tagged(b: Builder, n: int, width: int) -> None:
+    hub, side = (Side(_bits(b, width, n), _bits(b, 1, n)) for _ in range(2))
+    match_tagged(b, [hub, side], 0, [Lookup(1, _bits(b, 16, n))])
+
+
 def _median(b: Builder, n: int, width: int) -> None:
     mask = _bits(b, 1, n)
     select_ranks(b, _bits(b, width, n), mask, ranks_lower(b, b.count_bits(mask), [Fraction(1, 2)], n))
@@ -127,9 +138,7 @@ def rows() -> list[Row]:
     """Every protocol, at the sizes of the documentation."""
     n = COLUMN
 
-    def row(
-        name: str, rounds: str, first: str, others: str, measured: Measured, *, size: int = n, width: int = 64
-    ) -> Row:
+    def row(name: str, rounds: str, first: str, others: str, measured: Measured, *, size: int = n, width: int = 64) -> Row:
         return Row(name=name, n=size, width=width, rounds=rounds, first=first, others=others, measured=measured)
 
     def one(build: Callable[[Builder], object]) -> Measured:
@@ -142,9 +151,7 @@ def rows() -> list[Row]:
         row("refresh", "1", "8 * n", "8 * n", one(lambda b: b.refresh(_arith(b, n)))),
         row("and, one plane", "1", "P", "P", one(lambda b: b.and_(_bits(b, 1, n), _bits(b, 1, n)))),
         row("mask_words", "1", "8 * n", "8 * n", one(lambda b: b.mask_words(_words(b, n), _bits(b, 1, n)))),
-        row(
-            "all_planes, 64", "ceil(log2(w))", "(w - 1) * P", "(w - 1) * P", one(lambda b: b.all_planes(_bits(b, 64, n)))
-        ),
+        row("all_planes, 64", "ceil(log2(w))", "(w - 1) * P", "(w - 1) * P", one(lambda b: b.all_planes(_bits(b, 64, n)))),
         row(
             "to_bits, 64",
             "2 + ceil(log2(w - 1))",
@@ -167,11 +174,11 @@ def rows() -> list[Row]:
             one(lambda b: b.is_zero(_arith(b, n), 64)),
         ),
         row(
-            "less_than_planes, 64",
+            "less_than_at, 64",
             "1 + ceil(log2(w))",
             "(w - 3 + 3 * ceil(w / 2) - ceil(log2(ceil(w / 2)))) * P",
             "(w - 3 + 3 * ceil(w / 2) - ceil(log2(ceil(w / 2)))) * P",
-            _sent(less_than_planes_cost(64, n)),
+            _sent(less_than_at_cost(64, n)),
         ),
         row("to_arith, one plane", "2", "8 * n", "8 * n", one(lambda b: b.to_arith(_bits(b, 1, n)))),
         row("count_bits, one plane", "2", "8 * n", "8", one(lambda b: b.count_bits(_bits(b, 1, n)))),
@@ -226,6 +233,22 @@ def rows() -> list[Row]:
             "sort + about 86 n",
             "sort + about 86 n",
             one(lambda b: _chain(b, 1, together=True, distinct=True)),
+            width=34,
+        ),
+        row(
+            "shuffle and tag, up to 64 bits",
+            "3 + 15",
+            "16 * n + 14 * 96 * P + 48",
+            "16 * n + 14 * 96 * P + 48",
+            one(lambda b: _tags(b, n, 34)),
+            width=34,
+        ),
+        row(
+            "join by tags, 34 bits, n to n",
+            "22",
+            "about 2 P (w + 1344) + 64 n",
+            "about 2 P (w + 1344) + 64 n",
+            one(lambda b: _tagged(b, n, 34)),
             width=34,
         ),
         row(

@@ -1,17 +1,19 @@
-"""Memory of a compute party: what a job frees serves its next step, and goes back to the system when the job ends.
+"""Memory of a compute party: what a job frees serves its next steps and the next job, and goes back once nothing is going on.
 
 Every step of a protocol makes arrays of megabytes. glibc maps such arrays one by one and unmaps them when they are freed, so that
 the system clears the same pages again and again, which takes a third of a large comparison (a page fault costs 4 us on a small
-virtual machine). A party keeps freed pages instead, as long as a job runs. Another C library is left as it is.
+virtual machine). A party keeps freed pages instead, until it rests for a while: it would otherwise hold what its largest job
+took, and several parties may share a machine. Another C library is left as it is.
 """
 
 from __future__ import annotations
 
 import ctypes
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 
-AT_REST = 64 * 1024 * 1024
-"""Freed bytes at the end of its heap that a party keeps between jobs."""
+IDLE_SECONDS = 2.0
 _LARGEST = (1 << 31) - 1
 _SETTINGS = {
     # From malloc.h. One arena: those of threads consist of pieces that are unmapped as soon as they are empty.
@@ -31,6 +33,42 @@ def keep_freed() -> None:
 
 
 def give_back() -> None:
-    """Give freed memory back to the system, all but ``AT_REST`` bytes."""
+    """Give freed memory back to the system."""
     with suppress(AttributeError):
-        ctypes.CDLL(None).malloc_trim(ctypes.c_size_t(AT_REST))
+        ctypes.CDLL(None).malloc_trim(ctypes.c_size_t(0))
+
+
+class WhenIdle:
+    """Calls something once nothing has been going on for a while; for any number of threads.
+
+    Parameters
+    ----------
+    work : callable
+        What is called, from a thread of its own.
+    seconds : float
+        How long nothing has been going on by then.
+    """
+
+    def __init__(self, work: Callable[[], None] = give_back, seconds: float = IDLE_SECONDS) -> None:
+        self._work = work
+        self._seconds = seconds
+        self._going_on = 0
+        self._timer: threading.Timer | None = None
+        self._lock = threading.Lock()
+
+    def begin(self) -> None:
+        """Something begins."""
+        with self._lock:
+            self._going_on += 1
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    def end(self) -> None:
+        """Something has ended."""
+        with self._lock:
+            self._going_on -= 1
+            if not self._going_on:
+                self._timer = threading.Timer(self._seconds, self._work)
+                self._timer.daemon = True
+                self._timer.start()

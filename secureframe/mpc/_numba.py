@@ -18,7 +18,17 @@ import numba
 import platformdirs
 from numba import extending as numba_extending
 
-KERNEL_SOURCES = ("_numba.py", "ring.py", "bitplanes.py", "gates.py", "ordering.py", "randomness.py")
+KERNEL_SOURCES = (
+    "_numba.py",
+    "ring.py",
+    "bitplanes.py",
+    "gates.py",
+    "ordering.py",
+    "randomness.py",
+    "gathered.py",
+    "lowmc.py",
+    "tags.py",
+)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -147,42 +147,6 @@ def all_planes_cost(rows: int, n: int) -> list[Traffic]:
 # -- carries -----------------------------------------------------------------------------------------------------------
 
 
-def sum_carry(party: Party, x: Pair, y: Pair, *, inverted: bool = False) -> Steps[Pair]:
-    """The carry out of ``x + y``, unsigned numbers of m places; ``inverted`` takes the complement of x.
-
-    Places are taken in pairs, an odd one alone at the bottom. A pair generates the majority of its upper bits and of the
-    carry of its lower ones, which is one gate, where a generate bit of its own and a merge would be two. The pairs are
-    merged by ``carry_out``.
-
-    Leakage
-        None (``reshare``).
-    Rounds and bytes
-        1 + ceil(log2 m) rounds; each party sends about 5/2 m bits an element.
-    Source
-        The majority as in the full adder of Boyar and Peralta (2010), ``((x + c) (y + c)) + c``; the tree as ``carry_out``.
-    """
-    places, words = x[0].shape
-    pairs, odd = divmod(places, 2)
-    flips = gates.flips(party.index, inverted)
-
-    def start_terms(plus: Words, minus: Words, out: Words, start: int) -> None:
-        gates.sum_start(*x, *y, *flips, plus, minus, out, start)
-
-    def majority_terms(plus: Words, minus: Words, out: Words, start: int) -> None:
-        gates.sum_majority(*x, *y, *lower, *flips, plus, minus, out, start)
-
-    first = x if not pairs else (yield from layer(party, (2 * pairs + odd - 1, words), start_terms))
-    lower = first[0][:pairs], first[1][:pairs]
-    generate = yield from layer(party, (pairs + odd, words), majority_terms)
-    return (yield from carry_out(party, generate, (first[0][pairs:], first[1][pairs:])))
-
-
-def sum_carry_cost(places: int, n: int) -> list[Traffic]:
-    pairs, odd = divmod(places, 2)
-    rounds = [all_back((2 * pairs + odd - 1) * plane_words(n))] if pairs else []
-    return [*rounds, all_back((pairs + odd) * plane_words(n)), *carry_out_cost(pairs + odd, n)]
-
-
 def carry_out(party: Party, generate: Pair, propagate: Pair) -> Steps[Pair]:
     """The carry out of m places from their generate planes, and the propagate planes of all but the lowest one.
 

@@ -6,8 +6,6 @@ stay in cache. What a gate's result is added to is added here, to component i by
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,71 +18,19 @@ _FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _NONE = np.uint64(0)
 
 
-def flips(index: int, inverted: bool) -> tuple[Any, Any]:
-    """What a party's two components are changed by where the bits are inverted: component 0 at its two holders."""
-    return (_FULL if inverted and index == 0 else _NONE), (_FULL if inverted and index == 2 else _NONE)
-
-
 # -- rows --------------------------------------------------------------------------------------------------------------
 
 
-@kernel("void(u8[::1], u8[::1], u8[::1], u8[::1], u8, u8, u8[::1], u8[::1], u8[::1])")
-def _and_row(
-    xa: Words, xb: Words, ya: Words, yb: Words, flip_a: np.uint64, flip_b: np.uint64, plus: Words, minus: Words, out: Words
-) -> None:
+@kernel("void(u8[::1], u8[::1], u8[::1], u8[::1], u8[::1], u8[::1], u8[::1])")
+def _and_row(xa: Words, xb: Words, ya: Words, yb: Words, plus: Words, minus: Words, out: Words) -> None:
     for w in range(out.shape[0]):
-        out[w] = ((xa[w] ^ flip_a) & (ya[w] ^ yb[w])) ^ ((xb[w] ^ flip_b) & ya[w]) ^ plus[w] ^ minus[w]
+        out[w] = (xa[w] & (ya[w] ^ yb[w])) ^ (xb[w] & ya[w]) ^ plus[w] ^ minus[w]
 
 
 @kernel("void(u8[::1], u8[::1], u8[::1], u8[::1], u8[::1], u8[::1], u8[::1], u8[::1])")
 def _and_add_row(xa: Words, xb: Words, ya: Words, yb: Words, added: Words, plus: Words, minus: Words, out: Words) -> None:
     for w in range(out.shape[0]):
         out[w] = (xa[w] & (ya[w] ^ yb[w])) ^ (xb[w] & ya[w]) ^ added[w] ^ plus[w] ^ minus[w]
-
-
-@kernel("void(u8[:, ::1], u8[:, ::1], u8[:, ::1], u8[:, ::1], i8, i8, u8, u8, u8[::1], u8[::1], u8[::1])")
-def _spread_row(
-    xa: Words,
-    xb: Words,
-    ya: Words,
-    yb: Words,
-    lower: int,
-    first: int,
-    flip_a: np.uint64,
-    flip_b: np.uint64,
-    plus: Words,
-    minus: Words,
-    out: Words,
-) -> None:
-    """The conjunction of two neighbouring places of ``x + y``."""
-    low_xa, low_xb, low_ya, low_yb = xa[lower, first:], xb[lower, first:], ya[lower, first:], yb[lower, first:]
-    upper = lower + 1
-    high_xa, high_xb, high_ya, high_yb = xa[upper, first:], xb[upper, first:], ya[upper, first:], yb[upper, first:]
-    for w in range(out.shape[0]):
-        a = low_xa[w] ^ low_ya[w] ^ flip_a
-        b = low_xb[w] ^ low_yb[w] ^ flip_b
-        out[w] = ((high_xa[w] ^ high_ya[w] ^ flip_a) & (a ^ b)) ^ ((high_xb[w] ^ high_yb[w] ^ flip_b) & a) ^ plus[w] ^ minus[w]
-
-
-@kernel("void(u8[::1], u8[::1], u8[::1], u8[::1], u8[::1], u8[::1], u8, u8, u8[::1], u8[::1], u8[::1])")
-def _majority_row(
-    xa: Words,
-    xb: Words,
-    ya: Words,
-    yb: Words,
-    ca: Words,
-    cb: Words,
-    flip_a: np.uint64,
-    flip_b: np.uint64,
-    plus: Words,
-    minus: Words,
-    out: Words,
-) -> None:
-    """``((x + c) (y + c)) + c``."""
-    for w in range(out.shape[0]):
-        a = ya[w] ^ ca[w]
-        b = yb[w] ^ cb[w]
-        out[w] = ((xa[w] ^ flip_a ^ ca[w]) & (a ^ b)) ^ ((xb[w] ^ flip_b ^ cb[w]) & a) ^ ca[w] ^ plus[w] ^ minus[w]
 
 
 # -- layers ------------------------------------------------------------------------------------------------------------
@@ -108,111 +54,10 @@ def and_rows(
             xb[x, w : w + n],
             ya[y, w : w + n],
             yb[y, w : w + n],
-            _NONE,
-            _NONE,
             plus[done : done + n],
             minus[done : done + n],
             out[r, w : w + n],
         )
-        done += n
-
-
-@kernel("void(u8[:, ::1], u8[:, ::1], u8[:, ::1], u8[:, ::1], u8, u8, u8[::1], u8[::1], u8[:, ::1], i8)")
-def sum_start(
-    xa: Words,
-    xb: Words,
-    ya: Words,
-    yb: Words,
-    flip_a: np.uint64,
-    flip_b: np.uint64,
-    plus: Words,
-    minus: Words,
-    out: Words,
-    start: int,
-) -> None:
-    """First layer of the carry of ``x + y``: what the lower place of every pair generates, then what pairs propagate.
-
-    Of an odd number of places the lowest is left alone. What is lowest of all, the place or a pair, need not propagate.
-    """
-    words = out.shape[1]
-    odd = xa.shape[0] % 2
-    pairs = xa.shape[0] // 2
-    done = 0
-    while done < plus.shape[0]:
-        r = (start + done) // words
-        w = start + done - r * words
-        n = min(words - w, plus.shape[0] - done)
-        if r < pairs:
-            lower = odd + 2 * r
-            _and_row(
-                xa[lower, w : w + n],
-                xb[lower, w : w + n],
-                ya[lower, w : w + n],
-                yb[lower, w : w + n],
-                flip_a,
-                flip_b,
-                plus[done : done + n],
-                minus[done : done + n],
-                out[r, w : w + n],
-            )
-        else:
-            lower = odd + 2 * (r - pairs + 1 - odd)
-            _spread_row(
-                xa, xb, ya, yb, lower, w, flip_a, flip_b, plus[done : done + n], minus[done : done + n], out[r, w : w + n]
-            )
-        done += n
-
-
-@kernel("void(u8[:, ::1], u8[:, ::1], u8[:, ::1], u8[:, ::1], u8[:, ::1], u8[:, ::1], u8, u8, u8[::1], u8[::1], u8[:, ::1], i8)")
-def sum_majority(
-    xa: Words,
-    xb: Words,
-    ya: Words,
-    yb: Words,
-    ca: Words,
-    cb: Words,
-    flip_a: np.uint64,
-    flip_b: np.uint64,
-    plus: Words,
-    minus: Words,
-    out: Words,
-    start: int,
-) -> None:
-    """Second layer: what the lowest place alone generates, if it is alone, and what every pair generates."""
-    words = out.shape[1]
-    odd = xa.shape[0] % 2
-    done = 0
-    while done < plus.shape[0]:
-        r = (start + done) // words
-        w = start + done - r * words
-        n = min(words - w, plus.shape[0] - done)
-        if r < odd:
-            _and_row(
-                xa[0, w : w + n],
-                xb[0, w : w + n],
-                ya[0, w : w + n],
-                yb[0, w : w + n],
-                flip_a,
-                flip_b,
-                plus[done : done + n],
-                minus[done : done + n],
-                out[r, w : w + n],
-            )
-        else:
-            upper = odd + 2 * (r - odd) + 1
-            _majority_row(
-                xa[upper, w : w + n],
-                xb[upper, w : w + n],
-                ya[upper, w : w + n],
-                yb[upper, w : w + n],
-                ca[r - odd, w : w + n],
-                cb[r - odd, w : w + n],
-                flip_a,
-                flip_b,
-                plus[done : done + n],
-                minus[done : done + n],
-                out[r, w : w + n],
-            )
         done += n
 
 
@@ -244,8 +89,6 @@ def merge_pairs(ga: Words, gb: Words, pa: Words, pb: Words, plus: Words, minus: 
                 pb[upper, w : w + n],
                 pa[upper - 1, w : w + n],
                 pb[upper - 1, w : w + n],
-                _NONE,
-                _NONE,
                 plus[done : done + n],
                 minus[done : done + n],
                 out[r, w : w + n],

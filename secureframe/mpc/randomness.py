@@ -58,19 +58,13 @@ def _fisher_yates(permutation: Index, words: Words, start: int, position: int) -
 class Stream:
     """A sequence of uniform 64-bit words: AES-128 in counter mode under one key, from counter zero, never turned back."""
 
-    __slots__ = ("_buffer", "_encryptor", "_position", "_scratch_words")
+    __slots__ = ("_buffer", "_encryptor", "_position", "_scratch")
 
     def __init__(self, key: bytes) -> None:
         self._encryptor = Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor()
         self._buffer: Words = np.empty(0, np.uint64)
         self._position = 0
-        self._scratch_words: Words | None = None
-
-    @property
-    def _scratch(self) -> Words:
-        if self._scratch_words is None:
-            self._scratch_words = np.empty(CHUNK, np.uint64)
-        return self._scratch_words
+        self._scratch: Words | None = None
 
     def _encrypt(self, out: Words) -> None:
         target = out.view(np.uint8)
@@ -100,10 +94,12 @@ class Stream:
         return out
 
     def passing(self, count: int) -> Words:
-        """Return the next ``count`` words in memory that the next call takes again: at most ``CHUNK``, which stay in cache."""
+        """Return the next ``count`` words; up to ``CHUNK`` are in memory that the next call takes again, and stay in cache."""
+        if count > CHUNK:
+            return self.words(count)
+        if self._scratch is None:
+            self._scratch = np.empty(CHUNK, np.uint64)
         out = self._scratch[:count]
-        if len(out) != count:
-            raise ValueError("more words than one chunk")
         self.fill(out)
         return out
 
@@ -153,7 +149,7 @@ class Randomness:
         self.next = PairRandomness(keys.next)
 
     def zero_words(self, count: int) -> tuple[Words, Words]:
-        """Return the two halves of a share of zero, F(k_i) and F(k_(i+1)): at most ``CHUNK`` words, good until the next call.
+        """Return the two halves of a share of zero, F(k_i) and F(k_(i+1)), good until the next call.
 
         Over the parties, the differences (or exclusive ors) of the halves cancel; to a party, another's difference is
         uniform, since it contains a stream that this party does not know (Araki et al., CCS 2016, section 3.2).

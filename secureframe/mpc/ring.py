@@ -157,9 +157,7 @@ def cross_two(xa: Words, xb: Words, ya: Words, yb: Words, plus: Words, minus: Wo
         out[0, j] = third - minus[0, k]
         carries = np.uint64(second < first) + np.uint64(third < second) - np.uint64(third < minus[0, k])
         products = xa[0, j] * high + xa[1, j] * low + xb[0, j] * ya[1, j] + xb[1, j] * ya[0, j]
-        out[1, j] = (
-            high_product(xa[0, j], low) + high_product(xb[0, j], ya[0, j]) + products + carries + plus[1, k] - minus[1, k]
-        )
+        out[1, j] = high_product(xa[0, j], low) + high_product(xb[0, j], ya[0, j]) + products + carries + plus[1, k] - minus[1, k]
 
 
 @kernel("void(u8[:, :, ::1], u8[:, :, ::1], u8[:, :, ::1], u8[:, :, ::1], b1, u8[:, :, ::1])")

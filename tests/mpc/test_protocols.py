@@ -9,22 +9,30 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from secureframe.mpc.channel import Payload, Recorder
 from secureframe.mpc.cost import cost
 from secureframe.mpc.local import LOCAL
-from secureframe.mpc.operations import INTERACTIVE
-from secureframe.mpc.program import Builder
-from secureframe.mpc.randomness import PartyKeys
+from secureframe.mpc.operations import INTERACTIVE, Protocol
+from secureframe.mpc.party import Party
+from secureframe.mpc.program import Builder, Instruction, Value
+from secureframe.mpc.randomness import PartyKeys, Randomness
+from secureframe.mpc.ring import Words
+from secureframe.mpc.rounds import Message, Steps
 from secureframe.mpc.sharing import Share, array_shape, make_share
-from tests.leakage import assert_no_repeats, assert_uniform, in_order, shape_of, undeclared
+from tests.leakage import LeakError, assert_no_repeats, assert_uniform, in_order, shape_of, undeclared
 from tests.mpc.harness import Job
 from tests.mpc.protocols import ROWS, Row
+from tests.mpc.protocols.cases import PATTERNS, Case
 from tests.mpc.protocols.registry import functions, methods, named, operations
 from tests.mpc.watching import chosen_permutations, watch_openings
 
 TALKING = [row for row in ROWS if row.talks()]
-OPENING = [row for row in ROWS if "sort" in operations(row.job([row.short])[0].program())]
+ORDERING = [row for row in ROWS if "sort" in operations(row.job([row.short])[0].program())]
+TAGGING = [row for row in ROWS if "equal_keys" in operations(row.job([row.short])[0].program())]
+OPENING = [*ORDERING, *TAGGING]
 WORLDS = ("zeros", "ones", "spread")
 
 
@@ -67,19 +75,75 @@ def test_results_are_exact_at_every_edge(row: Row) -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize("row", ROWS, ids=str)
+@settings(max_examples=3, deadline=None)
+@given(data=st.data())
+def test_results_are_exact_at_any_length_and_width(row: Row, data: st.DataObject) -> None:
+    lengths, widths = st.integers(1, min(140, row.lengths[-1])), st.integers(row.widths[0], row.widths[-1])
+    some = st.tuples(lengths, widths, st.sampled_from(PATTERNS))
+    cases = [Case(*drawn) for drawn in data.draw(st.lists(some, min_size=1, max_size=2))]
+    job, wanted = row.job(cases)
+    results = job.run(*(value for _, value, _ in wanted))
+    for found, (case, _, expected) in zip(results, wanted, strict=True):
+        assert not differs(found, expected), case
+
+
+def _many_blocks(n: int = 20_037) -> tuple[Job, list[tuple[Value, Any]]]:
+    """Everything interactive on a column longer than what a kernel or a message takes at a time, against NumPy."""
+    generator = np.random.default_rng(1)
+    x, y = generator.integers(-(2**62), 2**62, (2, n)), generator.integers(-(2**62), 2**62, (2, n))
+    x[:, -3:], y[:, :2] = [-(2**63), 0, 2**63 - 1], 0
+    words, mask = x.view(np.uint64), generator.random((1, n)) < 0.5
+    bits = np.unpackbits(words[:1].T.copy().view(np.uint8), axis=1, bitorder="little").T.astype(bool)
+    wide = generator.integers(-(2**31), 2**31, (1, n))
+    keys, index = x[0] % 2**30 // 2**17, (n - 1).bit_length()
+    job = Job()
+    b = job.builder
+    p, q, u, m, planes, w = job.arith(x), job.arith(y), job.words(words), job.bits(mask), job.bits(bits), job.arith(wide, 2)
+    one = b.pick_rows(p, [0])
+    with np.errstate(over="ignore"):
+        pairs: list[tuple[Value, Any]] = [
+            (b.multiply(p, q), x * y),
+            (b.multiply(b.pick_rows(q, [0]), p), x * y[:1]),
+            (b.multiply(w, w), wide.astype(object) ** 2),
+            (b.inner(p, q), x @ y.T),
+            (b.and_(planes, m), bits & mask),
+            (b.mask_words(u, m), np.where(mask, words, np.uint64(0))),
+            (b.to_bits(one, 64), bits),
+            (b.is_negative(p, 64), (x < 0).reshape(1, -1)),
+            (b.is_zero(q, 64), (y == 0).reshape(1, -1)),
+            (b.to_arith(b.pick_rows(planes, [0, 63])), bits[[0, 63]].astype(int)),
+            (b.count_bits(planes), bits.sum(axis=1)[None]),
+            (b.refresh(p), x),
+            (b.refresh(planes), bits),
+            (b.all_planes(b.or_(planes, m)), (bits | mask).all(axis=0, keepdims=True)),
+        ]
+    record = b.pack(b.rows([b.positions(n, index), job.bits(bits[17:30])]))
+    handle, (moved, carried) = b.shuffle([record, p])
+    order = b.sort(moved, index + 13)
+    pairs.append((b.reorder(order, carried), x[:, np.argsort(keys, kind="stable")]))
+    pairs.append((b.unshuffle(handle, [carried])[0], x))
+    return job, pairs
+
+
+def test_columns_of_many_blocks_are_exact() -> None:
+    job, pairs = _many_blocks()
+    found = job.run(*(value for value, _ in pairs))
+    wrong = [(at, differs(have, want)) for at, (have, (_, want)) in enumerate(zip(found, pairs, strict=True))]
+    assert [each for each in wrong if each[1]] == []
+
+
 def test_what_is_said_to_be_local_sends_nothing() -> None:
     quiet = {named(each) for row in ROWS if row not in TALKING for each in row.of}
     local = {named(each) for each in methods() if (each.__doc__ or "").startswith("*Local.*")}
-    orders = {named(each) for each in (Builder.reorder, Builder.restore)}
-    assert local - orders <= quiet
+    opened = {named(each) for each in (Builder.reorder, Builder.restore, Builder.group_totals)}
+    assert local - opened <= quiet
 
 
 # -- what a party sees -------------------------------------------------------------------------------------------------------
 
 
-def recorded(
-    job: Job, *, keys: list[PartyKeys] | None = None, shares: list[list[Share]] | None = None
-) -> list[Payload]:
+def recorded(job: Job, *, keys: list[PartyKeys] | None = None, shares: list[list[Share]] | None = None) -> list[Payload]:
     recorder = Recorder()
     job.run(recorder=recorder, keys=keys, shares=shares)
     return in_order(recorder.payloads)
@@ -110,12 +174,20 @@ def test_what_every_protocol_sends_looks_uniform() -> None:
 @pytest.mark.parametrize("row", TALKING, ids=str)
 def test_no_mask_is_used_twice(row: Row) -> None:
     """Where all shares are zeros, what is sent is masks and nothing else: a mask that comes twice would be seen."""
-    job, _ = row.job([row.short])
-    nothing: list[Share] = []
+    assert_no_repeats(of_nothing(row.job([row.short])[0]))
+
+
+def of_nothing(job: Job) -> list[Payload]:
+    """What is sent where all components of all inputs are zeros."""
+    shares: list[Share] = []
     for value, _ in job.data:
         zeros = np.zeros(array_shape(value), np.uint64)
-        nothing.append(make_share(value, zeros, zeros))
-    assert_no_repeats(recorded(job, shares=[nothing] * 3))
+        shares.append(make_share(value, zeros, zeros))
+    return recorded(job, shares=[shares] * 3)
+
+
+def test_no_mask_is_used_twice_in_many_blocks() -> None:
+    assert_no_repeats(of_nothing(_many_blocks()[0]))
 
 
 def keys_of(secrets: list[bytes]) -> list[PartyKeys]:
@@ -142,16 +214,14 @@ def test_whatever_a_party_receives_is_masked_by_coins_that_it_lacks(watcher: int
 
 
 @pytest.mark.parametrize("watcher", range(3))
-@pytest.mark.parametrize("row", OPENING, ids=str)
+@pytest.mark.parametrize("row", ORDERING, ids=str)
 def test_what_is_opened_is_a_uniform_order_whatever_the_data(row: Row, watcher: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over all permutations of the pair that a party does not belong to, every order of few rows is opened once."""
     seen = watch_openings(monkeypatch)
     known = [int(number) for number in np.random.default_rng(watcher).integers(0, 6, 3)]
     for pattern in ("zeros", "spread"):
         case = next(
-            case
-            for n in (4, 3, 2, 1)
-            if max(sorted_rows(row.job([case := row.short._replace(n=n, pattern=pattern)])[0])) <= 4
+            case for n in (4, 3, 2, 1) if max(sorted_rows(row.job([case := row.short._replace(n=n, pattern=pattern)])[0])) <= 4
         )
         size = max(sorted_rows(row.job([case])[0]))
         outcomes = math.factorial(size)
@@ -167,3 +237,50 @@ def test_what_is_opened_is_a_uniform_order_whatever_the_data(row: Row, watcher: 
 def sorted_rows(job: Job) -> list[int]:
     """How many rows every sort of a program has."""
     return [item.arguments[0].n for item in job.program().instructions if item.operation == "sort"]
+
+
+# -- the checks notice -------------------------------------------------------------------------------------------------------
+
+
+def row_of(name: str) -> Row:
+    return next(row for row in ROWS if row.name == name)
+
+
+def test_a_method_without_a_row_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Builder, "guess", Builder.add, raising=False)
+    Builder.guess = lambda self, x: x  # type: ignore[attr-defined]
+    Builder.guess.__qualname__, Builder.guess.__name__ = "Builder.guess", "guess"  # type: ignore[attr-defined]
+    with pytest.raises(AssertionError, match="guess"):
+        test_every_method_and_every_function_over_the_builder_has_a_row()
+
+
+def test_a_mask_that_comes_twice_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest, drawn = Randomness.zero_words, dict[tuple[int, int], tuple[Words, Words]]()
+
+    def again(self: Randomness, count: int) -> tuple[Words, Words]:
+        plus, minus = honest(self, count)
+        return drawn.setdefault((id(self), count), (plus.copy(), minus.copy()))
+
+    monkeypatch.setattr(Randomness, "zero_words", again)
+    row = row_of("multiply")
+    with pytest.raises(LeakError, match="twice"):
+        test_no_mask_is_used_twice(row)
+
+
+def test_a_mask_that_its_receiver_knows_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sent is uniform all the same: nothing but the receiver's coins tells it from an honest mask."""
+
+    def known(party: Party, shares: Any, _: Instruction) -> Steps[Any]:
+        component = shares[0].a
+        mask = party.randomness.previous.common.words(component.size).reshape(component.shape)
+        yield Message(to_previous=component ^ mask, from_next=component.size)
+        party.randomness.next.common.words(component.size)
+        return shares[0]
+
+    monkeypatch.setitem(INTERACTIVE, "refresh", Protocol(run=known, cost=INTERACTIVE["refresh"].cost))
+    row = row_of("refresh")
+    test_transcripts_have_one_shape_and_cost_what_is_foretold(row)
+    assert_uniform(recorded(row.job([row.long])[0]))
+    for watcher in range(3):
+        with pytest.raises(AssertionError, match="can foresee"):
+            test_whatever_a_party_receives_is_masked_by_coins_that_it_lacks(watcher)

@@ -54,12 +54,12 @@ COSTS = """\
     grade: one bit a level, 16 rows
     1 totals computed from its own rows
   labor: N bytes
-    id: key bits, 16 rows
-    id: one bit a row: not missing, 16 rows
-    validity: one bit a row: still in the cohort, 16 rows
     ~v.isna(): one bit a row, 16 rows
     v: one bit a row: not missing, 16 rows
     v: ring elements, 16 rows
+    id: key bits, 16 rows
+    id: one bit a row: not missing, 16 rows
+    validity: one bit a row: still in the cohort, 16 rows
     4 totals computed from its own rows
 computed among clinic, labor, register:
   share: N rounds, N bytes
@@ -87,8 +87,6 @@ def test_a_long_sort_says_how_long_it_may_take() -> None:
     stage = StageCost(name="join", rounds=90, most_rounds=300, bytes_to_previous=(9000, 9000, 9000), bytes_to_next=(0, 0, 0))
     assert _cost(stage, 27_000) == "about 90 rounds (at most 300), about 0.03 MB"
     assert _cost(replace(stage, most_rounds=90), 27_000) == "90 rounds, 0.03 MB"
-
-
 
 
 def test_explaining_is_deterministic() -> None:
