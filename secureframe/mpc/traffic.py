@@ -28,3 +28,8 @@ def all_back(words: int) -> Traffic:
 def first_deals(words: int) -> Traffic:
     """Party 0 sends to party 1: the local split."""
     return Traffic(to_next=(words, 0, 0))
+
+
+def others_exchange(words: int) -> Traffic:
+    """The parties 1 and 2 send to each other: a value of which they know one summand each."""
+    return Traffic(to_previous=(0, 0, words), to_next=(0, words, 0))

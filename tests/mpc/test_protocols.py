@@ -273,7 +273,8 @@ def test_a_mask_that_comes_twice_is_noticed(monkeypatch: pytest.MonkeyPatch) -> 
     honest, drawn = Randomness.zero_words, dict[tuple[int, int], tuple[Words, Words]]()
 
     def again(self: Randomness, count: int) -> tuple[Words, Words]:
-        return drawn.setdefault((id(self), count), honest(self, count))
+        plus, minus = honest(self, count)
+        return drawn.setdefault((id(self), count), (plus.copy(), minus.copy()))
 
     monkeypatch.setattr(Randomness, "zero_words", again)
     row = row_of("multiply")

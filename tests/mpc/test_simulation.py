@@ -39,13 +39,14 @@ class Chosen(Stream):
     """A stream of chosen coins: one bit a word, one number a permutation; counts what is asked for."""
 
     def __init__(self, coins: Sequence[int]) -> None:
+        self._scratch = None
         self._coins = list(coins)
         self.asked = 0
 
-    def words(self, count: int) -> Words:
-        self.asked += count
-        taken, self._coins = self._coins[:count], self._coins[count:]
-        return np.array(taken + [0] * (count - len(taken)), np.uint64)
+    def fill(self, out: Words) -> None:
+        self.asked += len(out)
+        taken, self._coins = self._coins[: len(out)], self._coins[len(out) :]
+        out[:] = np.array(taken + [0] * (len(out) - len(taken)), np.uint64)
 
     def permutation(self, n: int) -> Index:
         number = int(self.words(1)[0])
