@@ -182,30 +182,3 @@ def _without_twice(x: Words, y: Words) -> Words:
 def to_arith_cost(rows: int, n: int, limbs: int) -> list[Traffic]:
     words = rows * n * limbs
     return [first_deals(words), all_back(words)]
-
-
-def count_bits(party: Party, x: BitShare) -> Steps[ArithShare]:
-    """How many bits of each plane are 1, as one-limb ring elements: ``sum c + sum b_2 - 2 <c, b_2>``.
-
-    Leakage
-        None (``deal_first``, ``reshare``).
-    Rounds and bytes
-        2 rounds; party 0 sends one ring element a bit, then each party one element a plane.
-    Source
-        As ``to_arith``, the products added before they are sent.
-    """
-    rows = len(x.a)
-    shape = (1, rows, x.n)
-    dealt = yield from deal_first(party, _first_two(party, x, 1), shape, arith=True)
-    terms = np.zeros((1, 1, rows), np.uint64)
-    if party.index != 0:
-        share, planes = (dealt[0], x.b) if party.index == 1 else (dealt[1], x.a)
-        ring.masked_sums(planes, share[0], terms[0, 0])
-    a, b = yield from reshare(add_zero_share(party, terms))
-    own = dealt[0] if party.index != 2 else _units(x.a, x.n, 1)
-    following = dealt[1] if party.index != 1 else _units(x.b, x.n, 1)
-    return ArithShare(_without_twice(ring.row_sums(own), a), _without_twice(ring.row_sums(following), b))
-
-
-def count_bits_cost(rows: int, n: int) -> list[Traffic]:
-    return [first_deals(rows * n), all_back(rows)]

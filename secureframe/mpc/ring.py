@@ -66,13 +66,29 @@ def mask_terms(bits: Words, x: Words, plus: Words, out: Words) -> None:
         out[j] = plus[j] + x[j] * bit
 
 
-@kernel("void(u8[:, ::1], u8[:, ::1], u8[::1])")
-def masked_sums(bits: Words, x: Words, out: Words) -> None:
-    """``out[r] = sum_j bit * x[r, j]``, the bit of element j in place j of plane r."""
+@kernel("void(u8[:, ::1], u8[:, ::1], u8[::1], u8[::1])")
+def masked_sums(bits: Words, x: Words, places: Words, out: Words) -> None:
+    """``out[r] = sum_j bit * x[r, j] * 2 ** places[j // 64]``, the bit of element j in place j of plane r."""
     for r in range(x.shape[0]):
         total = _ZERO
-        for j in range(x.shape[1]):
-            total += x[r, j] * ((bits[r, j >> 6] >> np.uint64(j & 63)) & _ONE)
+        for w in range(places.shape[0]):
+            inside = _ZERO
+            for j in range(64 * w, min(64 * w + 64, x.shape[1])):
+                inside += x[r, j] * ((bits[r, w] >> np.uint64(j & 63)) & _ONE)
+            total += inside << places[w]
+        out[r] = total
+
+
+@kernel("void(u8[:, ::1], u8[::1], u8[::1])")
+def weighted_sums(x: Words, places: Words, out: Words) -> None:
+    """``out[r] = sum_j x[r, j] * 2 ** places[j // 64]``."""
+    for r in range(x.shape[0]):
+        total = _ZERO
+        for w in range(places.shape[0]):
+            inside = _ZERO
+            for j in range(64 * w, min(64 * w + 64, x.shape[1])):
+                inside += x[r, j]
+            total += inside << places[w]
         out[r] = total
 
 

@@ -17,8 +17,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from secureframe.mpc.bitplanes import plane_words
+from secureframe.mpc.conversion import to_arith_cost
+from secureframe.mpc.counting import count_bits_cost
 from secureframe.mpc.numeric import levels_of_code
 from secureframe.mpc.program import Builder, Value
+from secureframe.mpc.traffic import words_sent
 from secureframe.plan.expressions import ColumnRef
 from secureframe.plan.forms import ONEHOT, PLANES, PRESENT
 from secureframe.plan.nodes import Node
@@ -122,8 +126,33 @@ class Cells:
 
     def sums(self, weights: Value, start: int = 0, stop: int | None = None) -> Value:
         """Sums of weighted rows, or of some of them, within every cell: arith ``(1, cells)``, row-major."""
-        b = self.b
         stop = weights.n if stop is None else stop
+        return self._summed(weights, self._order([*self._sides[0], *self._sides[1]]), start, stop)
+
+    def counts(self, planes: Value, start: int = 0, stop: int | None = None) -> Value:
+        """How many elements of each plane are 1 in every cell: bits ``(q, n)`` to arith ``(1, cells * q)``, row-major.
+
+        Counted in bits, a plane for every cell, or as inner products of ring elements: whichever sends less.
+        """
+        b, q = self.b, planes.rows
+        stop = planes.n if stop is None else stop
+        n, masked = stop - start, _planes(self._sides[1])
+        every = self.count * q
+        gates = 0 if not self.by else 3 * every * plane_words(n)
+        if gates + words_sent(count_bits_cost(every, n)) <= words_sent(to_arith_cost(masked * q, n, 1)) + 3 * every:
+            cells = self.planes()
+            if (start, stop) != (0, planes.n):
+                planes = b.cut(planes, start, stop)
+                cells = None if cells is None else b.cut(cells, start, stop)
+            return b.count_bits(planes if cells is None else b.outer(cells, planes))
+        weights = b.to_arith(planes if self._masked is None else b.outer(self._masked, planes))
+        places = self._order([*self._sides[0], *self._sides[1]])
+        index = [place * q + k for place in places for k in range(q)]
+        return self._summed(weights, index, start, stop)
+
+    def _summed(self, weights: Value, index: Sequence[int], start: int, stop: int) -> Value:
+        """Sums of rows of weights, or of some of them, within every plane of the side that is made once; those at ``index``."""
+        b = self.b
         if (start, stop) != (0, weights.n):
             weights = b.cut(weights, start, stop)
         once = self._elements(weights.limbs)
@@ -132,17 +161,6 @@ class Cells:
         else:
             once = once if (start, stop) == (0, once.n) else b.cut(once, start, stop)
             found = b.reshape(b.inner(once, weights), 1)
-        index = self._order([*self._sides[0], *self._sides[1]])
-        return found if index == list(range(found.n)) else b.take(found, index)
-
-    def counts(self, planes: Value) -> Value:
-        """How many elements of each plane are 1 in every cell: bits ``(q, n)`` to arith ``(1, cells * q)``, row-major."""
-        b, q = self.b, planes.rows
-        weights = b.to_arith(planes if self._masked is None else b.outer(self._masked, planes))
-        once = self._elements(1)
-        found = b.sum(weights) if once is None else b.reshape(b.inner(once, weights), 1)
-        places = self._order([*self._sides[0], *self._sides[1]])
-        index = [place * q + k for place in places for k in range(q)]
         return found if index == list(range(found.n)) else b.take(found, index)
 
     def _elements(self, limbs: int) -> Value | None:
@@ -153,6 +171,10 @@ class Cells:
 
     def planes(self) -> Value | None:
         """One plane for every cell, row-major; None where all rows are one cell."""
+        return self._every
+
+    @cached_property
+    def _every(self) -> Value | None:
         found = self._product(self._factors)
         if found is None:
             return None

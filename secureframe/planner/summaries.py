@@ -14,9 +14,9 @@ from secureframe.disclosure.rounding import Ranged
 from secureframe.errors import RangeError
 from secureframe.mpc.beside import beside
 from secureframe.mpc.disjoint import disjoint_counts
-from secureframe.mpc.group_quantile import folded, select_ranks_apart
+from secureframe.mpc.group_quantile import select_ranks_apart
 from secureframe.mpc.program import Value, bit_length, limbs_for
-from secureframe.mpc.quantile import bins_before, ranks_lower, select_ranks
+from secureframe.mpc.quantile import bins_before, folded, ranks_lower, select_ranks
 from secureframe.plan.expressions import ColumnRef, Expr
 from secureframe.plan.forms import PLANES, PRESENT, TRUTH, VALID, arith
 from secureframe.plan.nodes import Node, Statistic, Summarise
@@ -31,7 +31,7 @@ from secureframe.schema.types import ColumnType
 
 MAX_BITS = 512
 """Widest aggregate; wider ones are refused before anything runs."""
-FEW_CELLS = 8
+FEW_CELLS = 64
 """Up to so many cells are counted plane by plane, more through ``Cells``."""
 MAX_HISTOGRAM = 1 << 18
 """Most grid points, over all cells and quantiles, that are searched in a histogram; beyond that the rows are shared."""
@@ -412,12 +412,15 @@ class _SharedParts:
         self._quantiles: dict[str, Value] = {}
         self._sides: dict[str, tuple[Value, ...]] = {}
         self._limbs: dict[str, int] = {}
+        self._in_moments: set[tuple[tuple[str, ...], Expr | None, int]] = set()
 
     def prepare(self, moments: list[Moment]) -> None:
         """Choose one ring for all moments of a column, so that its rows are dealt and moved once."""
         for moment in moments:
             for column in moment.columns:
                 self._limbs[column] = max(part_limbs(self.breakdown, moment), self._limbs.get(column, 1))
+        # Rows of weights that there are anyway are added up, others counted.
+        self._in_moments = {(self._needed(m), None, self._ring(m)) for m in moments}
 
     def emit(self, part: Part) -> Value:
         """Return a part; every part is emitted once."""
@@ -430,17 +433,19 @@ class _SharedParts:
             case Count(scope="frame" | "outside"):
                 return self.b.count_bits(self.flags(part))
             case Count():
-                return self.cells.sums(self._weight(part.columns, part.where, 1))
+                return self.count(part)
             case Moment():
                 return self._moment(part)
             case Quantile():
                 raise TypeError("quantiles of a column are found together")
 
-    def count(self, part: Count, start: int, stop: int) -> Value:
-        """A count of rows over some of the rows, those of one owner."""
+    def count(self, part: Count, start: int = 0, stop: int | None = None) -> Value:
+        """A count of rows, or of some of them, those of one owner."""
         if part.scope != "cell":
-            return self.b.count_bits(self.b.cut(self.flags(part), start, stop))
-        return self.cells.sums(self._weight(part.columns, part.where, 1), start, stop)
+            return self.b.count_bits(self.b.cut(self.flags(part), start, self.frame.length if stop is None else stop))
+        if (part.columns, part.where, 1) in self._in_moments:
+            return self.cells.sums(self._weight(part.columns, part.where, 1), start, stop)
+        return self.cells.counts(self._mask(part.columns, part.where), start, stop)
 
     def flags(self, part: Count) -> Value:
         """Planes of the rows that a count is about: one, or one a cell."""
@@ -483,11 +488,16 @@ class _SharedParts:
 
     def _moment(self, part: Moment) -> Value:
         """Weights times values, one product a factor; a row's square is its value times the weighted value."""
-        limbs = max(self._limbs[name] for name in part.columns)
-        # A missing value is zero, so presence has to be asked for only where a column has power 0.
-        needed = tuple(n for n, power in zip(part.columns, part.powers, strict=True) if power == 0)
         factors = tuple(n for n, power in zip(part.columns, part.powers, strict=True) for _ in range(power))
-        return self.cells.sums(self._product(needed, factors, limbs))
+        return self.cells.sums(self._product(self._needed(part), factors, self._ring(part)))
+
+    @staticmethod
+    def _needed(part: Moment) -> tuple[str, ...]:
+        """Columns of a moment whose presence has to be asked for: a missing value is zero, so only those of power 0."""
+        return tuple(n for n, power in zip(part.columns, part.powers, strict=True) if power == 0)
+
+    def _ring(self, part: Moment) -> int:
+        return max(self._limbs[name] for name in part.columns)
 
     def _product(self, needed: tuple[str, ...], factors: tuple[str, ...], limbs: int) -> Value:
         """Weights times the values of some columns; shorter products are shared by longer ones."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from secureframe.mpc import arithmetic, boolean, comparison, conversion, permutation, sorting
+from secureframe.mpc import arithmetic, boolean, comparison, conversion, counting, permutation, sorting
 from secureframe.mpc.bitplanes import Index, to_bools
 from secureframe.mpc.channel import MemoryChannel
 from secureframe.mpc.opening import open_bits
@@ -186,7 +186,8 @@ PROTOCOLS: dict[str, tuple[Protocol, list[Value]]] = {
     "is_zero": (lambda p, x: comparison.is_zero(p, x[0], 4), [ARITH]),
     "less_than": (lambda p, x: comparison.less_than_planes(p, x[0], x[1]), [bits(3), bits(3)]),
     "to_arith": (lambda p, x: conversion.to_arith(p, x[0], 1), [bits(2)]),
-    "count_bits": (lambda p, x: conversion.count_bits(p, x[0]), [Value(0, "bits", 2, 3)]),
+    "count_bits": (lambda p, x: counting.count_bits(p, x[0]), [Value(0, "bits", 2, 3)]),
+    "full adders": (lambda p, x: counting._add_layer(p, [(x[0].a, x[0].b)]), [Value(0, "bits", 2, 3 * 64)]),
     "shuffle": (_shuffle, [WORDS]),
     "shuffle_again": (_shuffle_again, [WORDS]),
     "refreshed product": (_refreshed_product, [ARITH, ARITH]),
