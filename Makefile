@@ -4,14 +4,15 @@ VENV := .venv
 PY := $(VENV)/bin/python
 KEY := $(shell cksum pyproject.toml | cut -d' ' -f1)
 STAMP := $(VENV)/.installed-$(KEY)
+PEERS := .peers
 CANDIDATES := python3 python3.13 python3.12 python3.11 python
 USABLE := import sys, venv, ensurepip; sys.exit(not ((3, 11) <= sys.version_info[:2] <= (3, 13)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench format clean
+.PHONY: help demo test check bench bench-long bench-peers format clean
 
 help: ## list what people do here
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 demo: $(STAMP) ## three studies over several institutions, on this machine
 	@$(PY) -m secureframe.demonstration
@@ -25,14 +26,21 @@ check: $(STAMP) ## ruff and mypy
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 
-bench: $(STAMP) ## protocols and statements: seconds, rounds, bytes, memory; ONLY=placement for one part
-	@$(PY) -m benchmarks.run $(addprefix --only ,$(ONLY))
+bench: $(STAMP) ## seconds, rounds, bytes and memory in some minutes; ONLY=less_than,join_1e5,latency for a part
+	@$(PY) -m benchmarks.run --only "$(ONLY)"
+
+bench-long: $(STAMP) ## growth up to 10^7 rows and the parts that take long; ONLY as above
+	@$(PY) -m benchmarks.run --long --only "$(ONLY)"
+
+bench-peers: $(STAMP) ## other systems beside ours in one run, in environments of their own; ONLY as above
+	@for peer in spu mpyc; do $(MAKE) --no-print-directory $(PEERS)/$$peer/.installed || true; done
+	@$(PY) -m benchmarks.run --peers --only "$(ONLY)"
 
 format: $(STAMP) ## let ruff sort imports and mend what it can
 	@$(PY) -m ruff check --fix .
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis demo-output
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis demo-output $(PEERS)
 
 $(STAMP): pyproject.toml
 	@set -e; found=; for candidate in $(CANDIDATES); do \
@@ -47,3 +55,14 @@ $(STAMP): pyproject.toml
 	$(PY) -m secureframe.mpc.warm; \
 	rm -f $(VENV)/.installed-*; touch $(STAMP); \
 	echo "set up in $$(( $$(date +%s) - started )) s"
+
+# Other systems, to measure beside ours: an environment each, which holds nothing of ours.
+$(PEERS)/%/.installed: benchmarks/peers/%.txt
+	@set -e; found=; for candidate in python3.11 python3 python; do \
+	    if $$candidate -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1; then \
+	        found=$$candidate; break; fi; done; \
+	if [ -z "$$found" ]; then echo "$* needs Python 3.11 with venv." >&2; exit 1; fi; \
+	echo "setting up $(PEERS)/$* with $$($$found --version)"; \
+	rm -rf $(PEERS)/$*; $$found -m venv $(PEERS)/$*; \
+	$(PEERS)/$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<; \
+	touch $@

@@ -7,7 +7,6 @@ In one process over queues, a fresh federation for every statement. ``make bench
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -19,13 +18,13 @@ import pandas as pd
 
 import secureframe as sf
 from benchmarks.measuring import table
+from benchmarks.records import Record, read
 from secureframe.disclosure.release import minimum_persons
 from secureframe.plan.nodes import Statistic
 from secureframe.plan.statistics import KINDS
 from secureframe.testing import start_in_memory
 
 PERSONS = 17_549
-RESULTS = Path(__file__).parent / "results" / "cells.json"
 DOCUMENT = Path(__file__).parents[1] / "docs" / "statistics.md"
 MEASURED = "<!-- cells, written by python -m benchmarks.cells -->", "<!-- end of cells -->"
 NEEDED = "<!-- kinds, written by python -m benchmarks.cells -->", "<!-- end of kinds -->"
@@ -132,8 +131,27 @@ def run(progress: Callable[[str], None]) -> list[Taken]:
     return found
 
 
-def to_json(found: Sequence[Taken]) -> list[dict[str, Any]]:
-    return [asdict(each) for each in found]
+def records(found: Sequence[Taken]) -> list[Record]:
+    """Return a record a statement."""
+    return [
+        Record.of(
+            [each.seconds],
+            part="cells",
+            workload=f"{each.name}, {each.place}, {each.policy}",
+            n=PERSONS,
+            system="secureframe in memory",
+            bytes_per_party=(each.dealt + each.joined + each.counted + each.released) // 3,
+            rounds=each.rounds,
+            detail=asdict(each) | {"number": number},
+        )
+        for number, each in enumerate(found)
+    ]
+
+
+def kept(lines: Sequence[Record]) -> list[Taken]:
+    """Return the statements that were recorded, in the order in which they were asked."""
+    mine = sorted((each for each in lines if each.part == "cells"), key=lambda each: int(each.detail["number"]))
+    return [Taken(**{name: value for name, value in each.detail.items() if name != "number"}) for each in mine]
 
 
 def text(found: Sequence[Taken]) -> str:
@@ -174,8 +192,7 @@ def between(document: str, marks: tuple[str, str], content: str) -> str:
 
 
 def main() -> None:
-    record = json.loads(RESULTS.read_text(encoding="utf-8"))
-    page = between(DOCUMENT.read_text(encoding="utf-8"), MEASURED, text([Taken(**each) for each in record["cells"]]))
+    page = between(DOCUMENT.read_text(encoding="utf-8"), MEASURED, text(kept(read())))
     DOCUMENT.write_text(between(page, NEEDED, kinds_text()), encoding="utf-8")
 
 

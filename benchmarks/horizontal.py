@@ -1,23 +1,30 @@
-"""A pooled description of twenty columns whose rows lie at three institutions, 100,000 each: real processes, real links."""
+"""A pooled description of twenty columns whose rows lie at three institutions: real processes, real links."""
 
 from __future__ import annotations
 
 import gc
 import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 
 import secureframe as sf
-from benchmarks.measuring import MemorySampler, Seconds, family, processor_seconds, ratio, seconds_of, table
-from secureframe.backend import Backend
+from benchmarks.measuring import MemorySampler, Seconds, family, processor_seconds, seconds_of
+from benchmarks.records import Record
+from secureframe.backend import PARTIES, Backend
 from secureframe.results.summaries import NUMBER_QUANTILES
 
-ROWS = 100_000
+ROWS, MANY_ROWS, MOST_ROWS = 100_000, 1_000_000, 3_333_334
+"""Rows of each hospital: as a rule, with many, and where memory is what counts."""
 HOSPITALS = ("north", "south", "west")
 LEVELS = {
     "smoking": ("never", "former", "current"),
@@ -65,53 +72,47 @@ class Described:
     idle_bytes: int
     peak_bytes: int
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "name": "horizontal_describe_1e5",
-            **{name: value for name, value in asdict(self).items() if name not in ("seconds", "clear")},
-            "seconds": self.seconds.to_json(),
-            "clear": {"with": "pandas", **self.clear.to_json()},
-            "ratio": ratio(self.seconds.median, self.clear.median),
-        }
+
+def columns() -> dict[str, sf.ColumnDeclaration]:
+    """What is declared of every hospital's table."""
+    declared = {"id": sf.key("country", low=1, high=100_000_000, nullable=False)}
+    declared |= {name: sf.integer(low, high, nullable=True) for name, (low, high) in WHOLE.items()}
+    declared |= {name: sf.decimal(low, high, digits, nullable=True) for name, (low, high, digits) in DECIMAL.items()}
+    return declared | {name: sf.category(levels, nullable=True) for name, levels in LEVELS.items()}
+
+
+def drawn(number: int, rows: int) -> pl.DataFrame:
+    """The rows of one hospital: whole numbers, decimals and categories, a tenth missing."""
+    draw = np.random.default_rng(20 + number)
+    found = [pl.Series("id", np.arange(rows) + number * rows + 1)]
+    for name, (low, high) in WHOLE.items():
+        values = np.round(low + (high - low) * draw.beta(2, 3 + number, rows)).astype(np.int64)
+        found.append(_missing(draw, pl.Series(name, values)))
+    for name, (low, high, digits) in DECIMAL.items():
+        found.append(_missing(draw, pl.Series(name, np.round(low + (high - low) * draw.beta(3, 4 + number, rows), digits))))
+    for name, levels in LEVELS.items():
+        words = pl.Series(name, levels, dtype=pl.Enum(levels))
+        found.append(_missing(draw, words.gather(draw.integers(0, len(levels), rows))))
+    return pl.DataFrame(found)
+
+
+def _missing(draw: np.random.Generator, values: pl.Series) -> pl.Series:
+    return values.set(pl.Series(draw.random(len(values)) < 0.1), None)
+
+
+def table_of(source: Any, rows: int) -> sf.Table:
+    """One hospital's table, declared."""
+    return sf.Table(source, person_domain="country", roster_size=rows, rows_per_person=1, disjoint=True, columns=columns())
 
 
 def tables(rows: int = ROWS) -> dict[str, dict[str, sf.Table]]:
-    """Three hospitals with the same columns and other patients: whole numbers, decimals and categories, a tenth missing."""
-    draw = np.random.default_rng(20)
-    columns = {name: sf.integer(low, high, nullable=True) for name, (low, high) in WHOLE.items()}
-    columns |= {name: sf.decimal(low, high, digits, nullable=True) for name, (low, high, digits) in DECIMAL.items()}
-    columns |= {name: sf.category(levels, nullable=True) for name, levels in LEVELS.items()}
-    found = {}
-    for number, hospital in enumerate(HOSPITALS):
-        frame: dict[str, Any] = {"id": np.arange(rows) + number * rows + 1}
-        for name, (low, high) in WHOLE.items():
-            frame[name] = _missing(draw, np.round(low + (high - low) * draw.beta(2, 3 + number, rows)))
-        for name, (low, high, digits) in DECIMAL.items():
-            frame[name] = _missing(draw, np.round(low + (high - low) * draw.beta(3, 4 + number, rows), digits))
-        for name, levels in LEVELS.items():
-            picked = np.array(levels, dtype=object)[draw.integers(0, len(levels), rows)]
-            frame[name] = pd.Series(picked).mask(draw.random(rows) < 0.1)
-        found[hospital] = {
-            "patients": sf.Table(
-                pd.DataFrame(frame),
-                person_domain="country",
-                roster_size=rows,
-                rows_per_person=1,
-                disjoint=True,
-                columns={"id": sf.key("country", low=1, high=10_000_000, nullable=False), **columns},
-            )
-        }
-    return found
-
-
-def _missing(draw: np.random.Generator, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    values[draw.random(len(values)) < 0.1] = np.nan
-    return values
+    """Three hospitals with the same columns and other patients."""
+    return {hospital: {"patients": table_of(drawn(number, rows), rows)} for number, hospital in enumerate(HOSPITALS)}
 
 
 def pooled(held: Mapping[str, Mapping[str, sf.Table]]) -> pd.DataFrame:
     """All rows in one frame, in pandas' nullable types."""
-    frame = pd.concat([owned["patients"].source for owned in held.values()], ignore_index=True).drop(columns="id")
+    frame = pl.concat([owned["patients"].source for owned in held.values()]).drop("id").to_pandas()
     kinds = dict.fromkeys(WHOLE, "Int64") | dict.fromkeys(DECIMAL, "Float64") | dict.fromkeys(LEVELS, "category")
     typed: pd.DataFrame = frame.astype(kinds)
     return typed
@@ -188,22 +189,92 @@ def run(rows: int, repeats: int, progress: Callable[[str], None], start: Start |
     return found
 
 
-def text(found: Described) -> str:
-    """Return the table of a run."""
-    sent = ["rounds", "MB", "of it dealt"]
-    head = ["describe(), warm", "s, median", "least", "processor s", *sent, "pandas, s", "ratio", "PSS, MiB"]
-    row = [
-        f"{found.columns} columns, {found.rows:,} rows, 3 institutions",
-        f"{found.seconds.median:.2f}",
-        f"{found.seconds.least:.2f}",
-        f"{found.processor:.2f}",
-        f"{found.rounds}",
-        f"{found.bytes / 1e6:.1f}",
-        f"{found.dealt / 1e6:.1f}",
-        f"{found.clear.median:.2f}",
-        f"{ratio(found.seconds.median, found.clear.median):.1f}",
-        f"{found.peak_bytes / 2**20:,.0f}",
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Memory of all processes (PSS): while tables are read, at rest, and while they are described."""
+
+    rows: int
+    start_seconds: float
+    seconds: float
+    start_bytes: int
+    idle_bytes: int
+    peak_bytes: int
+    peak_by_kind: dict[str, int]
+
+
+def memory(rows: int, progress: Callable[[str], None], start: Start | None = None) -> Held:
+    """Describe tables that lie in files, of so many rows a hospital, of which this process never holds any."""
+    with tempfile.TemporaryDirectory() as name:
+        held = {}
+        for number, hospital in enumerate(HOSPITALS):
+            path = Path(name) / f"{hospital}.parquet"
+            subprocess.run([sys.executable, "-m", __name__, str(number), str(rows), str(path)], check=True)
+            held[hospital] = {"patients": table_of(path, rows)}
+        began = time.perf_counter()
+        with MemorySampler() as starting:
+            fed = sf.simulate(held, purpose="benchmark", quiet=True, start=start)
+        started_in = time.perf_counter() - began
+    with fed:
+        began = time.perf_counter()
+        with MemorySampler() as busy:
+            for _ in range(2):
+                fed["patients"].describe(include="all")
+        seconds = (time.perf_counter() - began) / 2
+        with MemorySampler() as idle:
+            time.sleep(1.0)
+    found = Held(
+        rows=rows * len(HOSPITALS),
+        start_seconds=started_in,
+        seconds=seconds,
+        start_bytes=starting.peak,
+        idle_bytes=idle.peak,
+        peak_bytes=max(busy.peak, idle.peak),
+        peak_by_kind=busy.by_kind,
+    )
+    progress(f"memory of a description of {found.rows:,} rows: {found.peak_bytes / 2**20:,.0f} MiB")
+    return found
+
+
+def records(found: Described) -> list[Record]:
+    """Return the records of a run: over links, and pooled."""
+    known: dict[str, Any] = {"part": "horizontal", "workload": "describe_horizontal", "n": found.rows}
+    linked = Record.of(
+        found.seconds.all,
+        **known,
+        system="secureframe TLS",
+        bytes_per_party=found.bytes // PARTIES,
+        rounds=found.rounds,
+        peak_mb=found.peak_bytes / 1e6,
+        detail={
+            "columns": found.columns,
+            "processor_seconds": found.processor,
+            "dealt_bytes": found.dealt,
+            "stage_seconds": found.stages,
+            "rest_mb": found.idle_bytes / 1e6,
+        },
+    )
+    return [linked, Record.of(found.clear.all, **known, system="pandas")]
+
+
+def memory_records(found: Held) -> list[Record]:
+    """Return the record of memory over tables in files."""
+    return [
+        Record.of(
+            [found.seconds],
+            part="horizontal",
+            workload="describe_horizontal of files",
+            n=found.rows,
+            system="secureframe TLS",
+            peak_mb=found.peak_bytes / 1e6,
+            detail={
+                "start_seconds": found.start_seconds,
+                "start_mb": found.start_bytes / 1e6,
+                "rest_mb": found.idle_bytes / 1e6,
+                "peak_mb_by_kind": {kind: size / 1e6 for kind, size in found.peak_by_kind.items()},
+            },
+        )
     ]
-    stages = ", ".join(f"{name} {1e3 * value:.0f}" for name, value in found.stages.items())
-    rest = f"memory at rest {found.idle_bytes / 2**20:,.0f} MiB"
-    return table(head, [row]) + f"\n\nstages, ms (slowest party, median): {stages}; {rest}"
+
+
+if __name__ == "__main__":
+    drawn(int(sys.argv[1]), int(sys.argv[2])).write_parquet(sys.argv[3])

@@ -16,7 +16,6 @@ from secureframe.engine.party_job import PartyJob
 
 __all__ = ["Institution", "PartyJob"]
 
-around(InstitutionHost, "ready", "health")
 around(InstitutionHost, "admit", "admit")
 around(engine, "compile_plan", "compile there")
 around(JobRun, "_deal", "deal")

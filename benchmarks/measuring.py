@@ -74,6 +74,12 @@ def machine() -> dict[str, Any]:
     }
 
 
+def available_mb() -> float:
+    """Return how much memory programs could still take, in 10^6 bytes; without end where the system does not say."""
+    found = _field("/proc/meminfo", "MemAvailable")
+    return float("inf") if found is None else int(found.split()[0]) * 1024 / 1e6
+
+
 def _field(path: str, name: str) -> str | None:
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()

@@ -7,7 +7,6 @@ rounds are those that jobs report. ``python -m benchmarks.placement`` writes the
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -18,7 +17,8 @@ import pandas as pd
 
 import secureframe as sf
 from benchmarks.measuring import table
-from benchmarks.twenty import TWENTY, Question
+from benchmarks.records import Record, read
+from benchmarks.twenty import PERSONS, TWENTY, Question
 from secureframe import federation as kernel
 from secureframe.engine import institution as engine
 from secureframe.mpc.program import Value
@@ -29,18 +29,20 @@ from secureframe.plan.nodes import Filter, GroupPersons, Node, Project, SortRows
 from secureframe.planner.compile import compile_plan
 from secureframe.planner.placement import reduces_many_rows
 from secureframe.planner.prediction import Prediction, predict
+from secureframe.planner.remembered import RememberedPrograms
 from secureframe.schema.types import Kind
 from secureframe.testing import start_in_memory
 
-RESULTS = Path(__file__).parent / "results" / "placement.json"
 DOCUMENT = Path(__file__).parents[1] / "docs" / "placement.md"
+PLACED, ON_SHARES = "secureframe in memory", "secureframe in memory, everything on shares"
 BEGIN, END = "<!-- the table, written by python -m benchmarks.placement -->", "<!-- end of the table -->"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run of a statement: bytes dealt, among the parties and sealed, and rounds; and what was expected of it."""
+    """One run of a statement: its seconds, bytes dealt, among the parties and sealed, rounds; and what was expected of it."""
 
+    seconds: float
     dealt: int
     computed: int
     sealed: int
@@ -80,20 +82,32 @@ class Compared:
         return (self.on_shares.bytes + self.many_rows) / self.placed.bytes
 
     @staticmethod
-    def from_json(record: dict[str, Any]) -> Compared:
-        runs = {name: Run(**record[name]) for name in ("placed", "on_shares")}
-        return Compared(**{**record, **runs})
+    def of(lines: Sequence[Record]) -> Compared:
+        """Return what the two records of a statement say."""
+        runs = {each.system: Run(seconds=each.seconds_median, **each.detail["run"]) for each in lines}
+        detail = lines[0].detail
+        return Compared(
+            name=lines[0].workload,
+            study=detail["study"],
+            placed=runs[PLACED],
+            on_shares=runs[ON_SHARES],
+            many_rows=detail["many_rows"],
+            same=detail["same"],
+        )
 
 
 @contextmanager
 def everything_on_shares() -> Iterator[None]:
     """Compile without placement, in this process: the kernel and every institution alike."""
     changed = functools.partial(compile_plan, everything_on_shares=True)
+    remembered = RememberedPrograms.of
     try:
+        RememberedPrograms.of = lambda self, plan, compile_: compile_()  # type: ignore[method-assign]
         for module in (kernel, engine):
             module.compile_plan = changed  # type: ignore[attr-defined]
         yield
     finally:
+        RememberedPrograms.of = remembered  # type: ignore[method-assign]
         for module in (kernel, engine):
             module.compile_plan = compile_plan  # type: ignore[attr-defined]
 
@@ -113,6 +127,7 @@ def asked(fed: sf.Federation, question: Question) -> tuple[Any, Run]:
     job = fed.last_job
     assert job is not None
     return answer, Run(
+        seconds=job.seconds,
         dealt=sum(job.dealt.values()),
         computed=sum(stage.bytes for stage in job.stages),
         sealed=job.sealed,
@@ -196,8 +211,33 @@ def _compared(fed: sf.Federation, question: Question) -> Compared:
     )
 
 
-def to_json(found: Sequence[Compared]) -> list[dict[str, Any]]:
-    return [asdict(each) for each in found]
+def records(found: Sequence[Compared]) -> list[Record]:
+    """Return two records a statement: with placement and without."""
+    return [
+        Record.of(
+            [run.seconds],
+            part="placement",
+            workload=each.name,
+            n=PERSONS[each.study],
+            system=system,
+            bytes_per_party=run.bytes // 3,
+            rounds=run.rounds,
+            detail={
+                "study": each.study,
+                "many_rows": each.many_rows,
+                "same": each.same,
+                "run": {name: value for name, value in asdict(run).items() if name != "seconds"},
+            },
+        )
+        for each in found
+        for system, run in ((PLACED, each.placed), (ON_SHARES, each.on_shares))
+    ]
+
+
+def kept(lines: Sequence[Record]) -> list[Compared]:
+    """Return the comparisons that were recorded, in the order of the statements."""
+    mine = [each for each in lines if each.part == "placement"]
+    return [Compared.of([each for each in mine if each.workload == question.name]) for question in TWENTY]
 
 
 def text(found: Sequence[Compared]) -> str:
@@ -237,7 +277,7 @@ def document(found: Sequence[Compared]) -> None:
 
 def main() -> None:
     """Write the table of the kept numbers into the documentation."""
-    document([Compared.from_json(each) for each in json.loads(RESULTS.read_text(encoding="utf-8"))["placement"]])
+    document(kept(read()))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from benchmarks.measuring import table
 from secureframe.mpc import numeric, runs
-from secureframe.mpc.comparison import less_than_planes_cost
+from secureframe.mpc.comparison import less_than_at_cost
 from secureframe.mpc.cost import cost
 from secureframe.mpc.joining import join_unique
 from secureframe.mpc.matching import Lookup, Side, match
@@ -128,9 +128,7 @@ def rows() -> list[Row]:
     """Every protocol, at the sizes of the documentation."""
     n = COLUMN
 
-    def row(
-        name: str, rounds: str, first: str, others: str, measured: Measured, *, size: int = n, width: int = 64
-    ) -> Row:
+    def row(name: str, rounds: str, first: str, others: str, measured: Measured, *, size: int = n, width: int = 64) -> Row:
         return Row(name=name, n=size, width=width, rounds=rounds, first=first, others=others, measured=measured)
 
     def one(build: Callable[[Builder], object]) -> Measured:
@@ -143,9 +141,7 @@ def rows() -> list[Row]:
         row("refresh", "1", "8 * n", "8 * n", one(lambda b: b.refresh(_arith(b, n)))),
         row("and, one plane", "1", "P", "P", one(lambda b: b.and_(_bits(b, 1, n), _bits(b, 1, n)))),
         row("mask_words", "1", "8 * n", "8 * n", one(lambda b: b.mask_words(_words(b, n), _bits(b, 1, n)))),
-        row(
-            "all_planes, 64", "ceil(log2(w))", "(w - 1) * P", "(w - 1) * P", one(lambda b: b.all_planes(_bits(b, 64, n)))
-        ),
+        row("all_planes, 64", "ceil(log2(w))", "(w - 1) * P", "(w - 1) * P", one(lambda b: b.all_planes(_bits(b, 64, n)))),
         row(
             "to_bits, 64",
             "2 + ceil(log2(w - 1))",
@@ -168,11 +164,11 @@ def rows() -> list[Row]:
             one(lambda b: b.is_zero(_arith(b, n), 64)),
         ),
         row(
-            "less_than_planes, 64",
+            "less_than_at, 64",
             "1 + ceil(log2(w))",
             "(w - 3 + 3 * ceil(w / 2) - ceil(log2(ceil(w / 2)))) * P",
             "(w - 3 + 3 * ceil(w / 2) - ceil(log2(ceil(w / 2)))) * P",
-            _sent(less_than_planes_cost(64, n)),
+            _sent(less_than_at_cost(64, n)),
         ),
         row("to_arith, one plane", "2", "16 * n", "8 * n", one(lambda b: b.to_arith(_bits(b, 1, n)))),
         row("count_bits, one plane", "2", "8 * n + 8", "8", one(lambda b: b.count_bits(_bits(b, 1, n)))),

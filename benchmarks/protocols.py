@@ -1,291 +1,184 @@
-"""Protocols between three parties that are threads of this process, over queues and over TLS 1.3 on loopback.
+"""Workloads between three processes, over TLS and over plain TCP, beside the same work in the clear: seconds, bytes, memory.
 
-Every case holds its program, its plain data and the counterpart in the clear; the protocol's answer must equal the latter.
+Runs over TLS and TCP take turns between the same processes, so that both meet the same neighbours on the machine. Every answer is
+held against the one in the clear.
 """
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
-from fractions import Fraction
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import polars as pl
-from numpy.typing import NDArray
 
-from benchmarks.measuring import Seconds, ratio, seconds_of, table
-from secureframe.engine.execute import Execution, StageReport
-from secureframe.mpc.channel import Channel, MemoryChannel
-from secureframe.mpc.joining import join_unique
-from secureframe.mpc.party import Party
-from secureframe.mpc.program import Value
-from secureframe.mpc.quantile import ranks_lower, select_ranks
-from secureframe.mpc.sharing import Share, deal, receive, reconstruct
-from tests.mpc.harness import Job, run_parties
-from tests.ray_cluster.wiring import linked_channels
+from benchmarks.measuring import available_mb, load, seconds_of
+from benchmarks.parties import Parties, Ran
+from benchmarks.records import Record
+from benchmarks.transport import Link
+from benchmarks.workloads import Case, Plain, Workload
 
-Plain = NDArray[Any]
-_START_SECONDS = 120.0
-MEDIAN_PERSONS = 17_549
+Progress = Callable[[str], None]
+TLS, TCP = "secureframe TLS", "secureframe TCP"
+ROUND_TRIPS_MS = (0.0, 0.1, 1.0, 10.0, 40.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """A program on fresh data, the value it gives, and the same answer in the clear."""
-
-    name: str
-    job: Job
-    answer: Value
-    clear: Callable[[], Plain]
-    yardstick: str
+def repeats(seconds: float) -> int:
+    """How often something is timed that takes so long: what takes some seconds three times."""
+    return 7 if seconds < 0.3 else 5 if seconds < 1.5 else 3 if seconds < 20 else 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """What a protocol took: seconds of the slowest party over queues and over TLS, rounds, bytes over all parties, yardstick.
-
-    Processor seconds are those of all three parties over queues: what hardly depends on who else uses the machine.
-    """
-
-    name: str
-    seconds: Seconds
-    linked: Seconds
-    processor: float
-    rounds: int
-    bytes: int
-    clear: Seconds
-    yardstick: str
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "seconds": self.seconds.to_json(),
-            "seconds_over_tls": self.linked.to_json(),
-            "processor_seconds": self.processor,
-            "rounds": self.rounds,
-            "bytes": self.bytes,
-            "clear": {"with": self.yardstick, **self.clear.to_json()},
-            "ratio": ratio(self.seconds.median, self.clear.median),
-        }
+def checked(case: Case, name: str) -> Plain:
+    """The answer in the clear, on which all its packages agree."""
+    answers = [np.asarray(call()).reshape(-1).astype(np.int64) for call in case.clear.values()]
+    if any(not np.array_equal(answers[0], each) for each in answers[1:]):
+        raise RuntimeError(f"{name}: the answers in the clear differ")
+    return answers[0]
 
 
-def planes(values: Plain, width: int) -> Plain:
-    """Bit planes of unsigned numbers, lowest first."""
-    return (values[np.newaxis] >> np.arange(width, dtype=np.uint64)[:, np.newaxis] & np.uint64(1)).astype(bool)
-
-
-def signed(random: np.random.Generator, n: int) -> Plain:
-    """Numbers whose differences still fit 64 bits."""
-    return random.integers(-(2**62), 2**62, n, dtype=np.int64)
-
-
-def multiply(random: np.random.Generator, n: int) -> Case:
-    x, y = signed(random, n), signed(random, n)
-    job = Job()
-    answer = job.builder.multiply(job.arith(x), job.arith(y))
-    return Case(name=f"multiply {n:,}", job=job, answer=answer, clear=lambda: x * y, yardstick="numpy")
-
-
-def less_than(random: np.random.Generator, n: int) -> Case:
-    x, y = signed(random, n), signed(random, n)
-    job = Job()
-    answer = job.builder.is_negative(job.builder.subtract(job.arith(x), job.arith(y)), 64)
-    return Case(name=f"less-than {n:,}, 64 bit", job=job, answer=answer, clear=lambda: x < y, yardstick="numpy")
-
-
-def equal(random: np.random.Generator, n: int) -> Case:
-    x = signed(random, n)
-    y = np.where(random.random(n) < 0.5, x, signed(random, n))
-    job = Job()
-    answer = job.builder.is_zero(job.builder.subtract(job.arith(x), job.arith(y)), 64)
-    return Case(name=f"equality {n:,}, 64 bit", job=job, answer=answer, clear=lambda: x == y, yardstick="numpy")
-
-
-def inner(random: np.random.Generator, n: int) -> Case:
-    x, y = signed(random, n), signed(random, n)
-    job = Job()
-    answer = job.builder.inner(job.arith(x), job.arith(y))
-    return Case(name=f"inner product {n:,}", job=job, answer=answer, clear=lambda: np.dot(x, y), yardstick="numpy")
-
-
-def sort(random: np.random.Generator, n: int, width: int) -> Case:
-    keys = random.integers(0, 2**width, n, dtype=np.uint64)
-    series = pl.Series(keys)
-    job = Job()
-    b = job.builder
-    index = (n - 1).bit_length()
-    shared = job.bits(planes(keys, width))
-    with b.stage("sort"):
-        _, (moved,) = b.shuffle([b.pack(b.rows([b.positions(n, index), shared]))])
-        ordered = b.unpack(b.reorder(b.sort(moved, index + width), moved), index + width)
-        answer = b.pack(b.pick_rows(ordered, range(index, index + width)))
-    return Case(
-        name=f"sort {n:,}, {width} bit", job=job, answer=answer, clear=lambda: series.sort().to_numpy(), yardstick="polars"
-    )
-
-
-def join(random: np.random.Generator, n: int, *, one_to_one: bool) -> Case:
-    """Half of the left rows have a match; one word of payload moves."""
-    keys = _distinct(random, 2 * n)
-    right, others = keys[:n], keys[n:]
-    chosen = random.permutation(right) if one_to_one else random.choice(right, n)
-    left = np.where(random.random(n) < 0.5, chosen, others)
-    payload = random.integers(1, 2**63, n, dtype=np.uint64)
-    job = Job()
-    b = job.builder
-    left_key, right_key = job.bits(planes(left, 64)), job.bits(planes(right, 64))
-    words = job.words(payload)
-    with b.stage("join"):
-        joined = join_unique(
-            b,
-            left_key=left_key,
-            left_present=b.ones_bits(1, n),
-            right_key=right_key,
-            right_present=b.ones_bits(1, n),
-            words=[words],
-            ariths=[],
-            left_unique=one_to_one,
-        )
-    a, z = pl.DataFrame({"key": left}), pl.DataFrame({"key": right, "payload": payload})
-
-    def clear() -> Plain:
-        found: Plain = a.join(z, on="key", how="left", maintain_order="left")["payload"].fill_null(0).to_numpy()
-        return found
-
-    kind = "one to one" if one_to_one else "many to one"
-    return Case(name=f"join {n:,} x {n:,}, {kind}", job=job, answer=joined.words[0], clear=clear, yardstick="polars")
-
-
-def _distinct(random: np.random.Generator, n: int) -> Plain:
-    """Distinct 64-bit keys: a random high part, and a number of their own below it."""
-    high = random.integers(0, 2**40, n, dtype=np.uint64)
-    return (high << np.uint64(24)) + random.permutation(n).astype(np.uint64)
-
-
-def median(random: np.random.Generator, n: int) -> Case:
-    """The lower median of an age (7 bits) within a secret half of the rows."""
-    ages, chosen = random.integers(0, 93, n), random.random(n) < 0.5
-    series = pl.Series(ages)
-    mask = pl.Series(chosen)
-    job = Job()
-    b = job.builder
-    shared, held = job.bits(planes(ages.astype(np.uint64), 7)), job.bits(chosen)
-    ranks = ranks_lower(b, b.count_bits(held), [Fraction(1, 2)], n)
-    answer = select_ranks(b, shared, held, ranks)
-    return Case(
-        name=f"median of {n:,} under a mask, 7 bit",
-        job=job,
-        answer=answer,
-        clear=lambda: np.array([series.filter(mask).quantile(0.5, "lower")]),
-        yardstick="polars",
-    )
-
-
-Make = Callable[[np.random.Generator], Case]
-
-
-def cases(scale: int) -> list[Make]:
-    """What is measured; sizes are divided by ``scale``."""
-    million, columns = 10**6 // scale, 10**5 // scale
-    return [
-        lambda random: multiply(random, million),
-        lambda random: less_than(random, million),
-        lambda random: equal(random, million),
-        lambda random: inner(random, 10 * million),
-        lambda random: sort(random, columns, 32),
-        lambda random: sort(random, columns, 64),
-        lambda random: join(random, columns, one_to_one=True),
-        lambda random: join(random, columns, one_to_one=False),
-        lambda random: median(random, MEDIAN_PERSONS),
-    ]
-
-
-def once(case: Case, channels: Sequence[Channel]) -> tuple[Plain, list[list[StageReport]], float]:
-    """Deal fresh shares, run a case at three parties under fresh keys; return its answer, their reports, processor seconds."""
-    program = case.job.program()
-    messages = deal(case.job.data)
-    # Unpacking takes the parties unequally long; the clock of the first one must not run while it waits for the others.
-    unpacked = threading.Barrier(3)
-
-    def at_party(party: Party) -> tuple[list[StageReport], Share, float]:
-        specs = [spec.value for spec in program.inputs]
-        shares = receive(specs, messages[party.index], party.index)
-        execution = Execution(program, party, {v.number: s for v, s in zip(specs, shares, strict=True)})
-        execution.keep(case.answer)
-        unpacked.wait(_START_SECONDS)
-        before = time.thread_time()
-        reports = execution.run()
-        return reports, execution.share(case.answer), time.thread_time() - before
-
-    results = run_parties(at_party, channels=channels)
-    answer = reconstruct([share for _, share, _ in results], case.answer)
-    return answer, [reports for reports, _, _ in results], sum(processor for _, _, processor in results)
-
-
-def measure(case: Case, repeats: int) -> Measured:
-    """Run a case over queues and over TLS, and its counterpart in the clear.
+def verified(parties: Parties, case: Case, link: Link, expected: Plain, name: str) -> Ran:
+    """Run a case once.
 
     Raises
     ------
     RuntimeError
-        If the protocol's answer is another one.
+        If its answer is another one than in the clear.
     """
-    expected = np.asarray(case.clear()).reshape(-1)
-    seconds: dict[bool, list[float]] = {False: [], True: []}
-    processor, rounds, sent = [], [], []
-    for turn in range(repeats + 1):
-        for linked in (False, True):
-            with linked_channels() if linked else nullcontext(MemoryChannel.triple()) as channels:
-                found, reports, taken = once(case, channels)
-            if not np.array_equal(found.reshape(-1), expected):
-                raise RuntimeError(f"{case.name}: the protocol's answer is not the one in the clear")
-            if turn:
-                seconds[linked].append(max(sum(stage.seconds for stage in party) for party in reports))
-                processor += [] if linked else [taken]
-                rounds.append(sum(stage.rounds for stage in reports[0]))
-                sent.append(sum(stage.bytes_sent_previous + stage.bytes_sent_next for party in reports for stage in party))
-    return Measured(
-        name=case.name,
-        seconds=Seconds(all=tuple(seconds[False])),
-        linked=Seconds(all=tuple(seconds[True])),
-        processor=float(np.median(processor)),
-        rounds=int(np.median(rounds)),
-        bytes=int(np.median(sent)),
-        clear=seconds_of(case.clear, repeats),
-        yardstick=case.yardstick,
+    ran = parties.run(case, link)
+    if not np.array_equal(ran.answer.reshape(-1).astype(np.int64), expected):
+        raise RuntimeError(f"{name}: the protocol's answer is not the one in the clear")
+    return ran
+
+
+def _record(ran: Sequence[Ran], detail: dict[str, Any], **known: Any) -> Record:
+    return Record.of(
+        [each.seconds for each in ran],
+        # Rounds and bytes of sorts depend on fresh coins.
+        bytes_per_party=int(statistics.median(each.bytes for each in ran) / 3),
+        rounds=int(statistics.median(each.rounds for each in ran)),
+        detail={"processor_seconds": statistics.median(each.processor for each in ran), **detail},
+        **known,
     )
 
 
-def run(scale: int, repeats: int, progress: Callable[[str], None]) -> list[Measured]:
-    """Measure every case, one after the other, each with the same random data on every day."""
+def in_the_clear(workload: str, n: int, case: Case, part: str = "protocols") -> list[Record]:
+    """The same work by every package that does it in the clear."""
     found = []
-    for make in cases(scale):
-        measured = measure(make(np.random.default_rng(20_261_122)), repeats)
-        progress(f"{measured.name}: {measured.seconds.median:.3f} s, over TLS {measured.linked.median:.3f} s")
-        found.append(measured)
+    for system, call in case.clear.items():
+        once = seconds_of(call, 1).least
+        found.append(Record.of(seconds_of(call, repeats(once)).all, part=part, workload=workload, n=n, system=system))
     return found
 
 
-def text(found: list[Measured]) -> str:
-    """Return the table of all cases."""
-    head = ["three threads", "queues, s", "least", "TLS, s", "least", "processor s", "rounds", "MB", "in the clear, ms", "ratio"]
-    rows = [
-        [
-            each.name,
-            f"{each.seconds.median:.3f}",
-            f"{each.seconds.least:.3f}",
-            f"{each.linked.median:.3f}",
-            f"{each.linked.least:.3f}",
-            f"{each.processor:.3f}",
-            f"{each.rounds}",
-            f"{each.bytes / 1e6:.1f}",
-            f"{1e3 * each.clear.median:.2f} ({each.yardstick})",
-            f"{ratio(each.seconds.median, each.clear.median):,.0f}",
-        ]
-        for each in found
-    ]
-    return table(head, rows)
+def measure(
+    workload: Workload, n: int, *, part: str = "protocols", transports: Sequence[str] = (TLS, TCP), memory: bool = True
+) -> list[Record]:
+    """Measure a size of a workload, each of its transports in turn, and the clear.
+
+    Raises
+    ------
+    RuntimeError
+        If an answer is another one than in the clear.
+    """
+    name = f"{workload.name}_{n}"
+    case = workload.case(n)
+    expected = checked(case, name)
+    links = {TLS: Link(transport="TLS"), TCP: Link(transport="TCP")}
+    ran: dict[str, list[Ran]] = {system: [] for system in transports}
+    before = load()
+    with Parties() as parties:
+        rest = parties.memory()
+        first = [verified(parties, case, links[system], expected, name) for system in transports]
+        for _ in range(repeats(first[0].seconds)):
+            for system in transports:
+                ran[system].append(verified(parties, case, links[system], expected, name))
+        peak = parties.peak(lambda: parties.run(case)) if memory else None
+    found = []
+    for system, once in zip(transports, first, strict=True):
+        known: dict[str, Any] = {"part": part, "workload": workload.name, "n": n, "system": system}
+        detail = {"load": before[:1], "first_seconds": once.seconds}
+        if system == TLS and peak is not None:
+            known["peak_mb"], detail["rest_mb"] = peak / 1e6, rest / 1e6
+        found.append(_record(ran[system], detail, **known))
+    return found + in_the_clear(workload.name, n, case, part)
+
+
+def run(chosen: Iterable[tuple[Workload, int]], progress: Progress) -> Iterator[list[Record]]:
+    """Measure sizes of workloads, each with processes of its own."""
+    for workload, n in chosen:
+        found = measure(workload, n)
+        progress(f"{workload.name} {n:,}: " + ", ".join(f"{each.system} {each.seconds_median:.3g} s" for each in found))
+        yield found
+
+
+def run_delayed(
+    chosen: Iterable[tuple[Workload, int]], progress: Progress, round_trips_ms: Sequence[float] = ROUND_TRIPS_MS
+) -> Iterator[list[Record]]:
+    """Measure what workloads take with delays between the parties, over TLS."""
+    for workload, n in chosen:
+        found = delayed(workload, n, round_trips_ms)
+        taken = ", ".join(f"{each.round_trip_ms:g} ms {each.seconds_median:.3g} s" for each in found)
+        progress(f"{workload.name} {n:,}, round trips of {taken}")
+        yield found
+
+
+def run_growth(chosen: Iterable[tuple[Workload, int]], progress: Progress) -> Iterator[list[Record]]:
+    """Measure sizes of workloads over TLS alone, ascending; what would not fit into memory in chunks of the size before."""
+    before: dict[str, Record] = {}
+    for workload, n in sorted(chosen, key=lambda size: size[1]):
+        smaller = before.get(workload.name)
+        if smaller is None or fits(smaller, n):
+            found = measure(workload, n, part="growth", transports=(TLS,))
+            before[workload.name] = found[0]
+        else:
+            found = [in_chunks(workload, n, smaller.n)]
+        progress(f"{workload.name} {n:,}: {found[0].seconds_median:.3g} s, {found[0].peak_mb or 0:,.0f} MB")
+        yield found
+
+
+def fits(smaller: Record, n: int) -> bool:
+    """Whether half of the memory that is free holds a workload, judged by what a smaller size of it took."""
+    taken = (smaller.peak_mb or 0.0) - smaller.detail["rest_mb"]
+    return bool(taken * n / smaller.n < available_mb() / 2)
+
+
+def in_chunks(workload: Workload, n: int, chunk: int) -> Record:
+    """Run a workload on as many rows, chunk by chunk: each is a case of its own, and their times are added."""
+    sizes = [min(chunk, n - begin) for begin in range(0, n, chunk)]
+    ran, peak = [], 0
+    with Parties() as parties:
+        rest = parties.memory()
+        for number, size in enumerate(sizes):
+            case = workload.case(size, number)
+            ran.append(verified(parties, case, Link(), checked(case, workload.name), workload.name))
+            peak = max(peak, parties.memory())
+        peak = max(peak, parties.peak(lambda: parties.run(workload.case(sizes[-1]))))
+    return Record.of(
+        [sum(each.seconds for each in ran)],
+        part="growth",
+        workload=workload.name,
+        n=n,
+        system=TLS,
+        bytes_per_party=sum(each.bytes for each in ran) // 3,
+        rounds=sum(each.rounds for each in ran),
+        peak_mb=peak / 1e6,
+        detail={
+            "processor_seconds": sum(each.processor for each in ran),
+            "rest_mb": rest / 1e6,
+            "chunks": len(sizes),
+        },
+    )
+
+
+def delayed(workload: Workload, n: int, round_trips_ms: Sequence[float]) -> list[Record]:
+    """Measure a workload at several round trips."""
+    case, found = workload.case(n), []
+    expected = checked(case, workload.name)
+    with Parties(delayed=True) as parties:
+        for round_trip in round_trips_ms:
+            link = Link(round_trip_ms=round_trip)
+            first = verified(parties, case, link, expected, workload.name)
+            ran = [verified(parties, case, link, expected, workload.name) for _ in range(min(5, repeats(first.seconds)))]
+            known = {"part": "latency", "workload": workload.name, "n": n, "system": TLS, "round_trip_ms": round_trip}
+            found.append(_record(ran, {"delays": parties.delays, "why_not_netem": parties.why_not}, **known))
+    return found

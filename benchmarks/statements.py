@@ -12,12 +12,14 @@ from typing import Any
 import pandas as pd
 
 import secureframe as sf
-from benchmarks.measuring import MemorySampler, Seconds, family, processor_seconds, ratio, seconds_of, table
+from benchmarks.measuring import MemorySampler, Seconds, family, processor_seconds, seconds_of
 from benchmarks.pooled import Pooled
+from benchmarks.records import Record
 from secureframe.backend import Backend
+from secureframe.datasets import NAFLD_ROSTER
 from secureframe.jobs import JobReport
-from secureframe.planner.frames import STAGES
 
+START = "start of the demonstration"
 COLUMNS = ["age", "male", "bmi", "sbp", "chol", "mi"]
 Start = Callable[..., Backend]
 
@@ -48,19 +50,6 @@ class Measured:
     stages: dict[str, float]
     clear: Seconds
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "seconds": self.seconds.to_json(),
-            "processor_seconds": self.processor,
-            "rounds": self.rounds,
-            "bytes": self.bytes,
-            "dealt": self.dealt,
-            "stages": self.stages,
-            "clear": {"with": "pandas", **self.clear.to_json()},
-            "ratio": ratio(self.seconds.median, self.clear.median),
-        }
-
 
 @dataclass(slots=True, kw_only=True)
 class Findings:
@@ -72,14 +61,6 @@ class Findings:
     idle_bytes: int = 0
     peak_bytes: int = 0
     peak_by_kind: dict[str, int] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "start": self.start.to_json(),
-            "first_statement": self.first,
-            "statements": [each.to_json() for each in self.statements],
-            "memory": {"idle": self.idle_bytes, "peak": self.peak_bytes, "peak_by_kind": self.peak_by_kind},
-        }
 
 
 def cohort_of(fed: sf.Federation) -> sf.SecureFrame:
@@ -214,43 +195,30 @@ def _memory(found: Findings, asked: list[Statement]) -> None:
     found.peak_bytes, found.peak_by_kind = max((idle.peak, idle.by_kind), (busy.peak, busy.by_kind), key=lambda each: each[0])
 
 
-def text(found: Findings) -> str:
-    """Return the tables of a run."""
-    head = ["statement, warm", "s, median", "least", "processor s", "rounds", "MB", "of it dealt", "pandas, ms", "ratio"]
-    rows = [
-        [
-            each.name,
-            f"{each.seconds.median:.3f}",
-            f"{each.seconds.least:.3f}",
-            f"{each.processor:.2f}",
-            f"{each.rounds}",
-            f"{each.bytes / 1e6:.2f}",
-            f"{each.dealt / 1e6:.2f}",
-            f"{1e3 * each.clear.median:.1f}",
-            f"{ratio(each.seconds.median, each.clear.median):,.0f}",
-        ]
-        for each in found.statements
-    ]
-    names = [name for name in STAGES if any(name in each.stages for each in found.statements)]
-    stages = [
-        [each.name, *(f"{1e3 * each.stages.get(name, 0.0):.0f}" for name in names), f"{_rest(each):.0f}"]
-        for each in found.statements
-    ]
-    mib = 2**20
-    memory = [[kind, f"{size / mib:,.0f}"] for kind, size in sorted(found.peak_by_kind.items(), key=lambda each: -each[1])]
-    memory.append(["all processes, peak", f"{found.peak_bytes / mib:,.0f}"])
-    memory.append(["all processes, at rest", f"{found.idle_bytes / mib:,.0f}"])
-    return "\n\n".join(
-        [
-            f"start of sf.demo('nafld'): {found.start.median:.1f} s (median of {len(found.start.all)},"
-            f" least {found.start.least:.1f}); the first statement after it: {found.first:.2f} s",
-            table(head, rows),
-            table(["stages, ms (slowest party, median)", *names, "all else"], stages),
-            table(["memory (PSS) at the peak", "MiB"], memory),
-        ]
+def records(found: Findings) -> list[Record]:
+    """Return the records of a run: every statement over links and pooled, and the start with the memory of all processes."""
+    lines = []
+    for each in found.statements:
+        known: dict[str, Any] = {"part": "statements", "workload": each.name, "n": NAFLD_ROSTER}
+        lines.append(
+            Record.of(
+                each.seconds.all,
+                **known,
+                system="secureframe TLS",
+                bytes_per_party=each.bytes // 3,
+                rounds=each.rounds,
+                detail={"processor_seconds": each.processor, "dealt_bytes": each.dealt, "stage_seconds": each.stages},
+            )
+        )
+        lines.append(Record.of(each.clear.all, **known, system="pandas"))
+    memory = {kind: size / 1e6 for kind, size in sorted(found.peak_by_kind.items(), key=lambda each: -each[1])}
+    start = Record.of(
+        found.start.all,
+        part="statements",
+        workload=START,
+        n=NAFLD_ROSTER,
+        system="secureframe TLS",
+        peak_mb=found.peak_bytes / 1e6,
+        detail={"first_statement_seconds": found.first, "rest_mb": found.idle_bytes / 1e6, "peak_mb_by_kind": memory},
     )
-
-
-def _rest(each: Measured) -> float:
-    """Milliseconds of a statement in none of its stages: the notebook, the gateways, the links, dealing, opening."""
-    return 1e3 * (each.seconds.median - sum(each.stages.values()))
+    return [*lines, start]

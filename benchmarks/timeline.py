@@ -10,7 +10,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +21,12 @@ import pandas as pd
 import ray_cluster.simulate
 import secureframe as sf
 from benchmarks.marks import DIRECTORY, Mark, around, read
-from benchmarks.measuring import table
+from benchmarks.records import Record
 from benchmarks.statements import COLUMNS, ages, cohort_of, pressures, started
-from benchmarks.twenty import ages_by_size
+from benchmarks.twenty import PERSONS, ages_by_size
 from secureframe.results import opening as kernel
 
-WITHIN = ("health", "compile there", "local part", "deal", "link", "inputs")
+WITHIN = ("compile there", "local part", "deal", "link", "inputs")
 """Labels of the calls that run beside each other: a deal holds the local part; a link waits for the other side's admission."""
 
 
@@ -41,16 +41,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """The steps of one statement, and the longest of the calls that ran beside each other within them, in milliseconds."""
+    """The seconds of every run of one statement, the steps of the quicker half, and the longest of the calls that ran beside
+    each other within them, in milliseconds."""
 
     name: str
+    persons: int
+    seconds: tuple[float, ...]
     total: float
     steps: tuple[Step, ...]
     within: dict[str, float]
-
-    def to_json(self) -> dict[str, Any]:
-        steps = [{"where": each.where, "what": each.what, "ms": each.milliseconds} for each in self.steps]
-        return {"name": self.name, "ms": self.total, "steps": steps, "within": self.within}
 
 
 def run(repeats: int, progress: Callable[[str], None]) -> list[Timeline]:
@@ -58,7 +57,8 @@ def run(repeats: int, progress: Callable[[str], None]) -> list[Timeline]:
     found: list[Timeline] = []
 
     def take(fed: sf.Federation, name: str, ask: Callable[[sf.Federation], object], times: int, directory: Path) -> None:
-        found.append(_take(name, lambda: ask(fed), times, directory))
+        study = "breast-cancer" if ask is ages_by_size else "nafld"
+        found.append(_take(name, PERSONS[study], lambda: ask(fed), times, directory))
         progress(f"timeline of {name}: {found[-1].total:.0f} ms")
 
     with _started("nafld") as (fed, directory):
@@ -110,7 +110,6 @@ def _marked_kernel(fed: sf.Federation) -> Iterator[None]:
     around(fed, "_compiled", "compile")
     around(backend, "run", "ask")
     around(backend._client, "kept", "kept")
-    around(backend._client, "wait_ready", "ready?")
     originals = {name: getattr(kernel, name) for name in ("open_packages", "decode_release")}
     around(kernel, "open_packages", "open packages")
     around(kernel, "decode_release", "decode")
@@ -121,7 +120,7 @@ def _marked_kernel(fed: sf.Federation) -> Iterator[None]:
             setattr(kernel, name, original)
 
 
-def _take(name: str, ask: Callable[[], object], repeats: int, directory: Path) -> Timeline:
+def _take(name: str, persons: int, ask: Callable[[], object], repeats: int, directory: Path) -> Timeline:
     for _ in range(3):
         ask()
     spans = []
@@ -139,12 +138,14 @@ def _take(name: str, ask: Callable[[], object], repeats: int, directory: Path) -
         for i, (where, what, _) in enumerate(single[0])
     )
     within = {label: 1e3 * statistics.fmean(_longest(begin, end, label, marks) for begin, end in quicker) for label in WITHIN}
-    return Timeline(name=name, total=sum(step.milliseconds for step in steps), steps=steps, within=within)
+    seconds = tuple(end - begin for begin, end in spans)
+    total = sum(step.milliseconds for step in steps)
+    return Timeline(name=name, persons=persons, seconds=seconds, total=total, steps=steps, within=within)
 
 
 def _longest(begin: float, end: float, label: str, marks: list[Mark]) -> float:
-    """Seconds of the longest call of a label within a statement: that of the institution which had most to do."""
-    return max(m.end - m.begin for m in marks if m.label == label and begin <= m.begin <= end)
+    """Seconds of the longest call of a label within a statement, that of the institution which had most to do; 0 of none."""
+    return max((m.end - m.begin for m in marks if m.label == label and begin <= m.begin <= end), default=0.0)
 
 
 def _steps(begin: float, end: float, marks: list[Mark]) -> list[tuple[str, str, float]]:
@@ -160,17 +161,13 @@ def _steps(begin: float, end: float, marks: list[Mark]) -> list[tuple[str, str, 
         ("kernel", "frame, plan and its schema", last("plan")),
         ("kernel", "compile", last("compile")),
         ("kernel", "canonical JSON, signature", last("ask", entered=True)),
-        ("gateways", "health of every institution and its party", last("ready?")),
         ("gateways", "request to every gateway", last("admit", entered=True)),
         ("gateways", "parse, signature, policies, compile", last("admit")),
         ("Ray", "admitted job to the party's process", last("open", entered=True)),
         ("links", "TLS links and hellos, dealing, inputs", last("open")),
     ]
-    for stage in stages:
-        cuts.append(("Ray", "call of the stage", last("stage", stage, entered=True)))
-        cuts.append(("parties", f"stage {stage}", last("stage", stage)))
+    cuts += [("parties", f"stage {stage}", last("stage", stage)) for stage in stages]
     cuts += [
-        ("Ray", "call of the sealing", last("seal", entered=True)),
         ("parties", "seal, and confirm to each other", last("seal")),
         ("gateways", "last answer to the kernel", last("ask")),
         ("kernel", "unseal and open", last("open packages")),
@@ -185,13 +182,20 @@ def _steps(begin: float, end: float, marks: list[Mark]) -> list[tuple[str, str, 
     return steps
 
 
-def text(found: list[Timeline]) -> str:
-    """Return a table a statement."""
-    parts = []
-    for each in found:
-        rows = [[f"{step.where}: {step.what}", f"{step.milliseconds:.1f}"] for step in each.steps]
-        rows.append(["all of it", f"{each.total:.1f}"])
-        parts.append(table([f"{each.name}: step", "ms"], rows))
-        inside = ", ".join(f"{label} {value:.1f}" for label, value in each.within.items())
-        parts.append(f"within, the longest call of each kind, ms (they run beside each other): {inside}")
-    return "\n\n".join(parts)
+def records(found: Sequence[Timeline]) -> list[Record]:
+    """Return a record a statement, its steps in milliseconds within."""
+    return [
+        Record.of(
+            each.seconds,
+            part="timeline",
+            workload=each.name,
+            n=each.persons,
+            system="secureframe TLS",
+            detail={
+                "milliseconds": each.total,
+                "steps": [[step.where, step.what, step.milliseconds] for step in each.steps],
+                "within_milliseconds": each.within,
+            },
+        )
+        for each in found
+    ]

@@ -10,6 +10,8 @@ import secureframe as sf
 
 BANDS = [18, 40, 50, 60, 70, 80, 110]
 FIVE_YEARS = 1_826
+PERSONS = {"nafld": 17_549, "nafld-mixed": 18_000, "breast-cancer": 3_700}
+"""As many persons as the institutions of a study declare."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from ray_cluster.federation import PARTIES, FederationDescription, FederationMem
 from ray_cluster.identities import ProcessIdentity
 from ray_cluster.job_report import job_report
 from secureframe.backend import Outcome, Progress, common
-from secureframe.errors import PartyUnavailable, ProtocolAborted, SecureFrameError
+from secureframe.errors import PartyUnavailable, ProtocolAborted, Restarting, SecureFrameError
 from secureframe.plan.envelope import job_id
 
 SIGNATURE_HEADER = "x-secureframe-signature"
@@ -31,6 +31,8 @@ _GRACE_SECONDS = 4.0
 _INTERRUPT_SECONDS = 2.0
 _CANCEL_INTERVAL = 0.1
 _REMEMBERED = 1024
+_KEEP_SECONDS = 1800.0
+"""How long a connection is kept open between two statements; a gateway would keep it longer."""
 _SAVING_SECONDS = 60.0
 
 Event = dict[str, Any]
@@ -50,6 +52,7 @@ class GatewayClient:
             verify=identity.client_context(member.certificate),
             trust_env=False,
             timeout=httpx.Timeout(5.0, read=None),
+            limits=httpx.Limits(keepalive_expiry=_KEEP_SECONDS),
         )
 
     def ready(self) -> bool:
@@ -64,10 +67,9 @@ class GatewayClient:
         """Return what the institution's party keeps of this analyst's earlier statements; nothing where it cannot be asked."""
         try:
             answer = self._http.get("/kept", timeout=5.0)
-            record = answer.json() if answer.status_code == 200 else {}
+            return _strings(answer.json()) if answer.status_code == 200 else {}
         except (httpx.HTTPError, ValueError, RuntimeError):
             return {}
-        return record if isinstance(record, dict) and all(isinstance(v, str) for v in record.values()) else {}
 
     def forget(self) -> None:
         """Have the institution's party drop what it keeps of this analyst's statements; a gateway that is gone keeps nothing."""
@@ -89,12 +91,14 @@ class GatewayClient:
     def stream(self, request: bytes, signature: bytes, put: Put) -> None:
         """Send a signed plan and put every event; the last is a ``result`` or an ``error``, and nothing is raised."""
         headers = {SIGNATURE_HEADER: base64.b64encode(signature).decode("ascii"), "content-type": "application/json"}
-        ended = False
+        answered = ended = False
         try:
             with self._http.stream("POST", "/jobs", content=request, headers=headers) as answer:
+                answered = True
                 if answer.status_code != 200:
                     answer.read()
-                    put(self.name, {"event": "error", "cause": Cause.OWN, "error": self._refusal(answer).to_json()})
+                    cause = Cause.RESTARTING if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE else Cause.OWN
+                    put(self.name, {"event": "error", "cause": cause, "error": self._refusal(answer).to_json()})
                     return
                 for line in answer.iter_lines():
                     event = _read_event(line)
@@ -103,7 +107,8 @@ class GatewayClient:
         except Exception:  # noqa: BLE001  # a connection that another thread closes fails in ways of its own
             pass
         if not ended:
-            put(self.name, {"event": "error", "cause": Cause.LOST, "error": self._lost().to_json()})
+            cause = Cause.LOST if answered else Cause.RESTARTING
+            put(self.name, {"event": "error", "cause": cause, "error": self._lost().to_json()})
 
     def invite(self, body: bytes, signature: bytes) -> None:
         """Have the institution admit another analyst."""
@@ -190,6 +195,7 @@ class FederationClient:
         self._gateways = [GatewayClient(member, identity) for member in description.members]
         self._running: dict[str, _Job] = {}
         self._cancelled: dict[str, None] = {}
+        self._told: dict[str, dict[str, str]] = {}
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(max_workers=len(self._gateways), thread_name_prefix="gateway")
 
@@ -215,13 +221,23 @@ class FederationClient:
         hosts = {self._description.host(party).name for party in range(PARTIES)}
         return common(list(self._pool.map(GatewayClient.kept, [g for g in self._gateways if g.name in hosts])))
 
+    def last_kept(self) -> dict[str, str]:
+        """Return what the parties kept when the last job ended, if it ended well; else what they keep now."""
+        with self._lock:
+            told = list(self._told.values())
+        return common(told) if told else self.kept()
+
     def forget_kept(self) -> None:
         """Have all parties drop what they keep of this analyst's statements."""
+        self._forget_told()
         list(self._pool.map(GatewayClient.forget, self._gateways))
 
     def run(self, request: bytes, signature: bytes, progress: Progress) -> Outcome:
-        """Run a signed plan; see `Backend.run`."""
-        self.wait_ready()
+        """Run a signed plan; see `Backend.run`.
+
+        Nobody is asked beforehand whether all are there: who is not says so, or does not answer, and is then waited for.
+        """
+        self._check()
         started = time.perf_counter()
         job = _Job(self._gateways, request)
         with self._lock:
@@ -232,6 +248,7 @@ class FederationClient:
             job.start(signature)
             self._follow(job, progress)
         except BaseException:
+            self._forget_told()
             job.cancel()
             job.collect(_INTERRUPT_SECONDS)
             raise
@@ -239,17 +256,28 @@ class FederationClient:
             with self._lock:
                 del self._running[job.job_id]
         if job.failures:
+            self._forget_told()
             job.cancel()
             job.collect(_GRACE_SECONDS)
             self._check()
+            restarting = [each for each in job.failures.values() if each["cause"] == Cause.RESTARTING]
+            if restarting:
+                self.wait_ready()
+                raise Restarting.from_json({**restarting[0]["error"], "class": Restarting.__name__})
             raise _first_cause(list(job.failures.values()))
         hosts = [self._description.host(party).name for party in range(3)]
+        with self._lock:
+            self._told = {host: _strings(job.results[host].get("kept")) for host in hosts}
         try:
             packages = _packages([job.results[host]["package"] for host in hosts])
             report = {"job": job.job_id, **job_report(job.stages, job.results, hosts, time.perf_counter() - started)}
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ProtocolAborted("what the institutions answered does not fit together") from error
         return Outcome(packages=packages, report=report)
+
+    def _forget_told(self) -> None:
+        with self._lock:
+            self._told = {}
 
     def _follow(self, job: _Job, progress: Progress) -> None:
         """Take events until all institutions have answered or one has failed; tell of every stage that all parties ended."""
@@ -282,6 +310,7 @@ class FederationClient:
 
     def load(self, name: str) -> list[dict[str, Any]]:
         """Return a saved frame as each institution has it; parties take up their parts again."""
+        self._forget_told()
         return list(self._pool.map(lambda gateway: gateway.load(name), self._gateways))
 
     def saved(self) -> list[str]:
@@ -381,6 +410,11 @@ def _packages(texts: list[str | None]) -> tuple[bytes, bytes, bytes] | None:
         return None
     first, second, third = (base64.b64decode(text, validate=True) for text in texts if text is not None)
     return first, second, third
+
+
+def _strings(record: Any) -> dict[str, str]:
+    """Return a record whose values are texts; an empty one in place of anything else."""
+    return record if isinstance(record, dict) and all(isinstance(value, str) for value in record.values()) else {}
 
 
 def _read_event(line: str) -> Event:

@@ -12,22 +12,22 @@ import importlib
 import logging
 import os
 import secrets
+import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ray_cluster.job_run import PartyLost
+from ray_cluster.party_handle import PartyLost
 from ray_cluster.settings import ActorSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from secureframe.engine.institution import AdmittedJob
+    from secureframe.engine.job import AdmittedJob
 
 _THREADS_OF_AN_ACTOR = 24
 _ANSWER_SECONDS = 3.0
+_WATCH_SECONDS = 600.0
 _OBJECT_STORE = 80 * 1024 * 1024
 _ONE_THREAD = (
     "POLARS_MAX_THREADS",
@@ -36,6 +36,8 @@ _ONE_THREAD = (
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
 )
+_UNUSED_MODULE = "rfc3987_syntax"
+"""A grammar of addresses that jsonschema loads where it finds it, and Ray jsonschema: a second and 16 MB in every process."""
 _UNUSED_SERVICES = ("start_monitor", "start_log_monitor", "start_api_server")
 
 
@@ -56,11 +58,14 @@ def prepare_environment(directory: Path) -> None:
     descriptor = os.open(token, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(secrets.token_hex(32))
+    _leave_out(_UNUSED_MODULE, directory)
     # The notebook may run inside a cluster of its own, whose settings mean another Ray than this one.
     for name in [each for each in os.environ if each.startswith("RAY_")]:
         del os.environ[name]
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     os.environ.update(
+        # Actors have many threads, which would each have a heap of their own: see `memory`.
+        MALLOC_ARENA_MAX="1",
         RAY_AUTH_MODE="token",
         RAY_AUTH_TOKEN_PATH=str(token),
         RAY_USAGE_STATS_ENABLED="0",
@@ -74,6 +79,15 @@ def prepare_environment(directory: Path) -> None:
         RAY_worker_niceness="0",
         RAY_task_events_report_interval_ms="0",
     )
+
+
+def _leave_out(module: str, directory: Path) -> None:
+    """Have an optional module not found by Ray's processes, nor by this one."""
+    path = directory / "left-out"
+    path.mkdir(mode=0o700)
+    (path / f"{module}.py").write_text("raise ImportError\n", encoding="ascii")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    sys.modules.setdefault(module, cast(Any, None))
 
 
 @contextmanager
@@ -105,6 +119,16 @@ class Actor:
         """Call a method and return its answer."""
         return wait(self.start(method, *arguments), timeout=timeout)
 
+    def stream(self, method: str, *arguments: Any) -> Iterator[Any]:
+        """Begin a call of a method that yields, and return its answers as they come."""
+        return _answers(getattr(self._handle, method).options(num_returns="streaming").remote(*arguments))
+
+
+def _answers(references: Iterable[Any]) -> Iterator[Any]:
+    with _translated():
+        for reference in references:
+            yield wait(reference)
+
 
 def wait(reference: Any, *, timeout: float | None = None) -> Any:
     """Return the answer of a call that was begun.
@@ -117,10 +141,18 @@ def wait(reference: Any, *, timeout: float | None = None) -> Any:
         If it has not answered in time.
     """
     import ray
+
+    with _translated():
+        return ray.get(reference, timeout=timeout)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raise what this file raises in place of Ray's errors."""
     from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError, WorkerCrashedError
 
     try:
-        return ray.get(reference, timeout=timeout)
+        yield
     except (RayActorError, WorkerCrashedError) as error:
         raise ActorLost(type(error).__name__) from None
     except GetTimeoutError:
@@ -143,18 +175,25 @@ class RemoteParty:
 
     def __init__(self, actor: Actor) -> None:
         self._actor = actor
+        self._watch = actor.start("watch", _WATCH_SECONDS)
 
     def ping(self) -> None:
         self._call("ping", timeout=_ANSWER_SECONDS)
 
-    def open(self, job: AdmittedJob) -> dict[str, Any]:
-        return cast(dict[str, Any], self._call("open", job))
+    def lost(self) -> bool:
+        # Ray tells of the exit of a process by itself: nobody is asked.
+        if first_of([self._watch], timeout=0.0) is None:
+            return False
+        try:
+            wait(self._watch)
+        except ActorLost:
+            return True
+        # The watch of an institution that has gone ends by itself, and gives its thread back.
+        self._watch = self._actor.start("watch", _WATCH_SECONDS)
+        return False
 
-    def run_stage(self, job_id: str, name: str) -> dict[str, Any]:
-        return cast(dict[str, Any], self._call("run_stage", job_id, name))
-
-    def seal(self, job_id: str) -> dict[str, Any]:
-        return cast(dict[str, Any], self._call("seal", job_id))
+    def run(self, job: AdmittedJob) -> Iterator[dict[str, Any]]:
+        return _told(self._actor.stream("run", job))
 
     def kept(self, analyst: str) -> dict[str, str]:
         return cast(dict[str, str], self._call("kept", analyst, timeout=_ANSWER_SECONDS))
@@ -183,6 +222,15 @@ class RemoteParty:
             raise PartyLost from error
 
 
+def _told(answers: Iterator[list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+    """The answers of a job one by one."""
+    try:
+        for together in answers:
+            yield from together
+    except ActorLost as error:
+        raise PartyLost from error
+
+
 class _ActorBase:
     """What both kinds of actors share: a log file of the institution's own, and a call that ends with the process."""
 
@@ -190,8 +238,9 @@ class _ActorBase:
         self._settings = ActorSettings.from_json(settings)
         self._settings.log_to_file()
 
-    def watch(self) -> None:
-        threading.Event().wait()
+    def watch(self, seconds: float | None = None) -> None:
+        """Answer after so many seconds, or never: an error before that means that this process has exited."""
+        threading.Event().wait(seconds)
 
     def ping(self) -> int:
         return os.getpid()
@@ -270,8 +319,10 @@ class PartyActor(_ActorBase):
     """Hosts a compute party."""
 
     def _prepare(self) -> dict[str, Any]:
+        from ray_cluster.memory import keep_freed
         from ray_cluster.party import PartyHost
 
+        keep_freed()
         settings = self._settings
         assert settings.party is not None
         compute = _load(settings.party_job)
@@ -290,14 +341,8 @@ class PartyActor(_ActorBase):
         self._host.configure(FederationDescription.from_json(description))
         return {}
 
-    def open(self, job: AdmittedJob) -> dict[str, Any]:
-        return self._host.open(job)
-
-    def run_stage(self, job_id: str, name: str) -> dict[str, Any]:
-        return self._host.run_stage(job_id, name)
-
-    def seal(self, job_id: str) -> dict[str, Any]:
-        return self._host.seal(job_id)
+    def run(self, job: AdmittedJob) -> Iterator[list[dict[str, Any]]]:
+        yield from self._host.run(job)
 
     def kept(self, analyst: str) -> dict[str, str]:
         return self._host.kept(analyst)

@@ -54,6 +54,9 @@ class GatewayBackend(Backend):
     def kept(self) -> dict[str, str]:
         return self._client.kept()
 
+    def last_kept(self) -> dict[str, str]:
+        return self._client.last_kept()
+
     def forget_kept(self) -> None:
         self._client.forget_kept()
 

@@ -21,6 +21,8 @@ from secureframe.mpc.opening import InconsistentOpening
 class Cause(StrEnum):
     """Why a job ended at an institution, most telling first."""
 
+    RESTARTING = "restarting"
+    """The institution, or its party, was not there when the job arrived, or went before it answered."""
     LOST = "lost"
     """A process of the institution itself exited."""
     OWN = "own"

@@ -79,13 +79,17 @@ class FrameSender:
         """End the link, from any thread: a thread that waits on it gets an error."""
         shut(self._connection)
 
-    def release(self) -> None:
-        """Free the socket; only once no thread sends any more."""
-        shut(self._connection)
+    def detach(self) -> None:
+        """Leave the connection to somebody else, open; only once all frames have left."""
         if self._thread is not None:
             self._work.put(None)
             self._thread.join()
             self._thread = None
+
+    def release(self) -> None:
+        """Free the socket; only once no thread sends any more."""
+        shut(self._connection)
+        self.detach()
         self._connection.close()
 
 

@@ -267,11 +267,14 @@ async def _told(host: InstitutionHost, work: Callable[[], dict[str, Any]]) -> JS
 
 
 async def _lines(events: asyncio.Queue[dict[str, Any]]) -> AsyncIterator[bytes]:
-    while True:
-        event = await events.get()
-        yield json.dumps(event).encode("utf-8") + b"\n"
-        if event["event"] in _END:
-            return
+    ended = False
+    while not ended:
+        # What has come together is told together.
+        told = [await events.get()]
+        while not events.empty():
+            told.append(events.get_nowait())
+        ended = any(event["event"] in _END for event in told)
+        yield b"".join(json.dumps(event).encode("utf-8") + b"\n" for event in told)
 
 
 class _Door(socket.socket):

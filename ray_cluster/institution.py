@@ -17,8 +17,10 @@ from ray_cluster.delivery import ADMISSION_SECONDS, Courier
 from ray_cluster.federation import FederationDescription
 from ray_cluster.guests import Guests
 from ray_cluster.identities import ProcessIdentity, key_text
-from ray_cluster.job_run import Emit, JobRun, PartyHandle, PartyLost
+from ray_cluster.job_run import Emit, JobRun
 from ray_cluster.links import Dialer
+from ray_cluster.memory import WhenIdle
+from ray_cluster.party_handle import PartyHandle, PartyLost
 from secureframe.engine.catalog import Catalog
 from secureframe.engine.saved import SavedFrames, storage_key
 from secureframe.engine.shelf import Shelf
@@ -57,6 +59,7 @@ class InstitutionHost:
         self._party: PartyHandle | None = None
         self._runs: dict[str, tuple[str, JobRun]] = {}
         self._admitting = 0
+        self._idle = WhenIdle()
         self.guests: Guests | None = None
         self._directory = directory
         self._courier: Courier | None = None
@@ -165,6 +168,8 @@ class InstitutionHost:
         """
         if self._dialer is None:
             raise PartyUnavailable("the institution is starting", institution=self.name)
+        if self._party is not None and self._party.lost():
+            raise PartyUnavailable("the institution's compute party is being restarted", institution=self.name)
         if not verify(verify_key, signature, request):
             raise PolicyError(
                 "the plan is not signed by the holder of the certificate that sent it",
@@ -214,9 +219,11 @@ class InstitutionHost:
     def run(self, job_id: str, emit: Emit) -> None:
         """Run an admitted job to its end."""
         _, run = self._runs[job_id]
+        self._idle.begin()
         try:
             run.run(emit)
         finally:
+            self._idle.end()
             with self._lock:
                 del self._runs[job_id]
 

@@ -11,18 +11,20 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ray_cluster.failures import Cause, describe_failure
 from ray_cluster.federation import PARTIES
 from ray_cluster.frames import FrameSender
-from ray_cluster.links import Dialer, OpenSockets
+from ray_cluster.links import Dialer, Link, OpenSockets
+from ray_cluster.party_handle import PartyHandle, PartyLost
 from secureframe.errors import PartyUnavailable
 
 if TYPE_CHECKING:
-    from secureframe.engine.institution import AdmittedJob, Institution
+    from secureframe.engine.institution import Institution
+    from secureframe.engine.job import AdmittedJob
 
 Emit = Callable[[dict[str, Any]], None]
 HandOver = Callable[[str, str, bytes], None]
@@ -30,34 +32,6 @@ HandOver = Callable[[str, str, bytes], None]
 _LOOK_SECONDS = 0.2
 
 _log = logging.getLogger("secureframe.institution")
-
-
-class PartyLost(Exception):
-    """The process of the institution's own compute party has exited."""
-
-
-class PartyHandle(Protocol):
-    """An institution's own compute party, in another process. Every method raises `PartyLost` once that has exited."""
-
-    def ping(self) -> None: ...
-
-    def open(self, job: AdmittedJob) -> dict[str, Any]: ...
-
-    def run_stage(self, job_id: str, name: str) -> dict[str, Any]: ...
-
-    def seal(self, job_id: str) -> dict[str, Any]: ...
-
-    def cancel(self, job_id: str) -> None: ...
-
-    def kept(self, analyst: str) -> dict[str, str]: ...
-
-    def forget(self, analyst: str) -> None: ...
-
-    def save(self, analyst: str, name: str, digests: list[str]) -> None: ...
-
-    def restore(self, analyst: str, name: str, current: bool) -> None: ...
-
-    def finish(self, job_id: str) -> None: ...
 
 
 class _Failed(Exception):
@@ -113,13 +87,16 @@ class JobRun:
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dealing") as pool:
             try:
                 emit({"event": "admitted", "job": self._job.job_id, "stages": list(self._job.stages)})
+                # The party makes its links while its institution deals.
+                answers = None if self._party is None else self._party.run(self._job)
                 dealing = pool.submit(self._deal)
-                event = self._drive(dealing, emit, started)
+                event = self._drive(answers, dealing, emit, started)
             except BaseException as error:  # noqa: BLE001  # every end of a job is told as an event
                 event = {"event": "error", **self._failed(error)}
         with self._lock:
             self._ended = True
-        self._forget()
+        if event["event"] == "error":
+            self._forget()
         if event["event"] == "error" and self._job.recipient == self._name and self._institution.receiving is not None:
             self._institution.receiving.forget(self._job.job_id)
         emit(event)
@@ -135,16 +112,19 @@ class JobRun:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _drive(self, dealing: Future[dict[str, int]], emit: Emit, started: float) -> dict[str, Any]:
+    def _drive(
+        self, answers: Iterator[dict[str, Any]] | None, dealing: Future[dict[str, int]], emit: Emit, started: float
+    ) -> dict[str, Any]:
         package, report = None, {}
-        if self._party is not None:
-            self._ask(self._party.open(self._job))
+        sealed: dict[str, Any] = {}
+        if answers is not None:
+            # One call for the whole job: what it answers arrives as it comes.
+            self._ask(next(answers))
             for name in self._job.stages:
-                answered = self._ask(self._party.run_stage(self._job.job_id, name))
-                emit({"event": "stage", **answered["report"], "name": name})
+                emit({"event": "stage", **self._ask(next(answers))["report"], "name": name})
+            sealed = self._ask(next(answers))
         dealt = dealing.result()
-        if self._party is not None:
-            sealed = self._ask(self._party.seal(self._job.job_id))
+        if answers is not None:
             report = sealed["report"]
             if self._job.recipient is None:
                 package = base64.b64encode(sealed["package"]).decode("ascii")
@@ -154,7 +134,7 @@ class JobRun:
         if self._job.recipient == self._name:
             self._await_packages()
         report = {**report, "sent_to_parties": dealt, "seconds": time.perf_counter() - started}
-        return {"event": "result", "package": package, "report": report}
+        return {"event": "result", "package": package, "report": report, "kept": sealed.get("kept", {})}
 
     def _await_packages(self) -> None:
         """As the recipient: wait until all three packages are kept, or the job has ended."""
@@ -186,12 +166,14 @@ class JobRun:
                     if messages is None:
                         raise RuntimeError("an owner of inputs has dealt none")
                     sent = [pool.submit(self._send, made, message) for made, message in zip(calls, messages, strict=True)]
-                    for each in sent:
-                        each.result()
+                    links = [each.result() for each in sent]
                 except BaseException:
                     # A call may wait long for its answer, and nobody needs it any more.
                     self._sockets.cancel()
                     raise
+            if self._sockets.let_go():
+                for party, link in enumerate(links):
+                    self._dialer.rest(party, link)
         except BaseException as error:
             self._failed(error)
             raise
@@ -200,15 +182,16 @@ class JobRun:
         hosts = (self._dialer.host(party) for party in range(PARTIES))
         return {host: len(message) for host, message in zip(hosts, messages, strict=True)}
 
-    def _call(self, party: int) -> FrameSender:
-        made = self._dialer.call(party, self._job.job_id, "dealer", secrets.token_bytes(32), self._sockets)
-        return FrameSender(made.connection)
+    def _call(self, party: int) -> Link:
+        return self._dialer.call(party, self._job.job_id, "dealer", secrets.token_bytes(32), self._sockets)
 
     @staticmethod
-    def _send(made: Future[FrameSender], message: bytes) -> None:
-        sender = made.result()
+    def _send(made: Future[Link], message: bytes) -> Link:
+        link = made.result()
+        sender = FrameSender(link.connection)
         sender.send(memoryview(message))
-        sender.release()
+        sender.detach()
+        return link
 
     def _failed(self, error: BaseException) -> dict[str, Any]:
         """Note a failure, end the job here, and return the failure that came first."""

@@ -1,7 +1,9 @@
 """Links between institutions: a listener that admits only pinned, signed hellos, and calls that return once answered.
 
-Links are made afresh for each job and closed at its end; a link that closes early is the signal to abort. A hello for a
-job that this party has not opened yet waits for it, so that an answered hello means that both institutions admitted it.
+A link belongs to one job; where that ends early, the link closes, which is the signal to abort. The connection of a link whose
+job has ended well rests for the next one for a while: that begins with a hello of its own, over a fresh nonce and with fresh
+keys, as on a new connection, and saves the handshake. A hello for a job that this party has not opened yet waits for it, so
+that an answered hello means that both institutions admitted it.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from ray_cluster.federation import PARTIES, FederationDescription
@@ -22,6 +24,11 @@ from ray_cluster.identities import ProcessIdentity
 
 HANDSHAKE_SECONDS = 5.0
 IDLE_SECONDS = 300.0
+REST_SECONDS = 60.0
+"""How long a connection waits for a further job."""
+MOST_SECONDS = 600.0
+"""How old a connection becomes: its TLS keys serve no job that begins later."""
+_MOST_RESTING = 64
 _AGAIN_SECONDS = 0.1
 _MOST_HANDSHAKES = 32
 _MOST_WAITING = 64
@@ -37,12 +44,20 @@ class LinkFailed(Exception):
     """A link could not be made: nobody listens there, or the other side is not who it should be."""
 
 
+_REFUSED = (OSError, ValueError, FrameError, HelloRefused, LinkFailed)
+
+
 @dataclass(slots=True)
 class Link:
-    """A connection whose hello was answered, and the fresh public key of the other side."""
+    """A connection whose hello was answered, the fresh public key of the other side, and when the connection was made."""
 
     connection: ssl.SSLSocket
     ephemeral: bytes
+    made: float = field(default_factory=time.monotonic)
+
+    @property
+    def may_rest(self) -> bool:
+        return time.monotonic() - self.made < MOST_SECONDS - REST_SECONDS
 
 
 @dataclass(slots=True)
@@ -77,6 +92,17 @@ class OpenSockets:
         for each in sockets:
             shut(each)
 
+    def let_go(self) -> bool:
+        """Forget the sockets, which serve other jobs from here on; False where they were cancelled and have to be closed."""
+        with self._lock:
+            if not self._cancelled:
+                self._sockets = []
+            return not self._cancelled
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled
+
     def close(self) -> None:
         with self._lock:
             sockets, self._sockets = self._sockets, []
@@ -91,6 +117,8 @@ class Dialer:
         self._identity = identity
         self._hosts = {party: description.host(party) for party in range(PARTIES)}
         self._contexts = {party: identity.client_context(host.certificate) for party, host in self._hosts.items()}
+        self._resting: dict[int, list[tuple[Link, float]]] = {party: [] for party in self._hosts}
+        self._lock = threading.Lock()
 
     def host(self, party: int) -> str:
         """Return the name of the member that hosts a compute party."""
@@ -117,6 +145,15 @@ class Dialer:
         if host.link is None:
             raise LinkFailed("the party has no address yet")
         hello = Hello(job=job, purpose=purpose, caller=name, listener=host.name, ephemeral=ephemeral)
+        while (rested := self._rested(party)) is not None:
+            sockets.add(rested.connection)
+            try:
+                return Link(rested.connection, say(rested.connection, self._identity, host.certificate, hello), rested.made)
+            except (OSError, ValueError, FrameError, HelloRefused) as error:
+                # The other side may have closed it, or be another process by now.
+                rested.connection.close()
+                if sockets.cancelled:
+                    raise LinkFailed(f"no link to party {party}") from error
         try:
             connection = self._connect(party, host.link)
             sockets.add(connection)
@@ -127,6 +164,33 @@ class Dialer:
             return Link(connection, say(connection, self._identity, host.certificate, hello))
         except (OSError, ValueError, FrameError, HelloRefused) as error:
             raise LinkFailed(f"no link to party {party}") from error
+
+    def rest(self, party: int, link: Link) -> None:
+        """Keep the connection of a job that has ended well for the next one."""
+        with self._lock:
+            if link.may_rest and len(self._resting[party]) < _MOST_RESTING:
+                self._resting[party].append((link, time.monotonic()))
+                return
+        shut(link.connection)
+        link.connection.close()
+
+    def close(self) -> None:
+        """Close what rests."""
+        for party in self._hosts:
+            while (rested := self._rested(party)) is not None:
+                rested.connection.close()
+
+    def _rested(self, party: int) -> Link | None:
+        """The connection to a party that has rested for the shortest time; none where all have rested too long."""
+        with self._lock:
+            resting, self._resting[party] = self._resting[party], []
+            while resting:
+                link, since = resting.pop()
+                if link.may_rest and time.monotonic() - since < REST_SECONDS:
+                    self._resting[party] = resting
+                    return link
+                link.connection.close()
+        return None
 
     def _connect(self, party: int, address: tuple[str, int]) -> ssl.SSLSocket:
         connection = self._contexts[party].wrap_socket(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
@@ -159,6 +223,7 @@ class Listener:
         self._changed = threading.Condition()
         self._handshakes = threading.BoundedSemaphore(_MOST_HANDSHAKES)
         self._waiting = threading.BoundedSemaphore(_MOST_WAITING)
+        self._resting: set[ssl.SSLSocket] = set()
         self._closing = threading.Event()
         self._socket = bind(port)
         self.address: tuple[str, int] = self._socket.getsockname()[:2]
@@ -179,6 +244,8 @@ class Listener:
         self._socket.close()
         for job in list(self._desks):
             self.finish(job)
+        for connection in list(self._resting):
+            shut(connection)
 
     # -- a job's desk ----------------------------------------------------------------------------------------------
 
@@ -240,19 +307,54 @@ class Listener:
                 self._handshakes.release()
                 plain.close()
 
+    def rest(self, link: Link) -> None:
+        """Keep the connection of a job that has ended well, for the next hello of its caller."""
+        with self._changed:
+            kept = link.may_rest and len(self._resting) < _MOST_RESTING and not self._closing.is_set()
+            if kept:
+                self._resting.add(link.connection)
+        if kept:
+            threading.Thread(target=self._greet_again, args=(link,), name="resting link", daemon=True).start()
+        else:
+            shut(link.connection)
+            link.connection.close()
+
+    def _greet_again(self, link: Link) -> None:
+        connection = link.connection
+
+        def identify() -> tuple[Hello, bytes, bytes]:
+            try:
+                connection.settimeout(2 * REST_SECONDS)
+                return self._identify(connection)
+            finally:
+                with self._changed:
+                    self._resting.discard(connection)
+
+        self._answer(connection, identify, link.made)
+
     def _greet(self, plain: socket.socket) -> None:
-        connection: socket.socket = plain
+        secured: ssl.SSLSocket | None = None
+        made = time.monotonic()
+        try:
+            plain.settimeout(HANDSHAKE_SECONDS)
+            assert self._context is not None
+            secured = self._context.wrap_socket(plain, server_side=True)
+            identified = self._identify(secured)
+        except _REFUSED as error:
+            _log.info("a connection was refused: %s", type(error).__name__)
+            shut(secured or plain)
+            (secured or plain).close()
+            return
+        finally:
+            self._handshakes.release()
+        self._answer(secured, lambda: identified, made)
+
+    def _answer(self, connection: ssl.SSLSocket, identify: Callable[[], tuple[Hello, bytes, bytes]], made: float) -> None:
+        """Answer a hello, or close its connection."""
         kept = False
         try:
-            try:
-                plain.settimeout(HANDSHAKE_SECONDS)
-                assert self._context is not None
-                connection = secured = self._context.wrap_socket(plain, server_side=True)
-                hello, nonce, certificate = self._identify(secured)
-            finally:
-                self._handshakes.release()
-            kept = self._admit(secured, hello, nonce, certificate)
-        except (OSError, ValueError, FrameError, HelloRefused, LinkFailed) as error:
+            kept = self._admit(connection, *identify(), made)
+        except _REFUSED as error:
             _log.info("a connection was refused: %s", type(error).__name__)
         finally:
             if not kept:
@@ -282,7 +384,7 @@ class Listener:
                 if poll.poll(0) or time.monotonic() > deadline:
                     raise LinkFailed("a caller did not wait for the job")
 
-    def _admit(self, connection: ssl.SSLSocket, hello: Hello, nonce: bytes, certificate: bytes) -> bool:
+    def _admit(self, connection: ssl.SSLSocket, hello: Hello, nonce: bytes, certificate: bytes, made: float) -> bool:
         caller: Caller = (hello.purpose, hello.caller)
         if not self._waiting.acquire(blocking=False):
             raise LinkFailed("too many connections wait")
@@ -300,7 +402,7 @@ class Listener:
         with self._changed:
             if desk.closed or self._desks.get(hello.job) is not desk:
                 return False
-            desk.arrivals[caller] = Link(connection, hello.ephemeral)
+            desk.arrivals[caller] = Link(connection, hello.ephemeral, made)
             self._changed.notify_all()
         return True
 

@@ -7,9 +7,10 @@ across that boundary, so that nothing of an exception but its class name travels
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from ray_cluster.federation import PARTIES, FederationDescription
 from ray_cluster.frames import FrameReceiver, FrameSender
 from ray_cluster.identities import ProcessIdentity
 from ray_cluster.links import Caller, Dialer, Link, LinkFailed, Listener, OpenSockets
+from ray_cluster.memory import WhenIdle
 from ray_cluster.records import save_payloads
 from ray_cluster.tls_channel import TlsChannel
 from secureframe.engine.kept import KeptShares
@@ -32,8 +34,11 @@ from secureframe.mpc.channel import Recorder
 from secureframe.mpc.randomness import PartyKeys
 
 if TYPE_CHECKING:
-    from secureframe.engine.institution import AdmittedJob
+    from secureframe.engine.job import AdmittedJob
     from secureframe.engine.party_job import PartyJob
+
+TELL_SECONDS = 0.02
+"""How long the answer of a step may wait for the next one, to be told together with it."""
 
 _log = logging.getLogger("secureframe.party")
 
@@ -50,6 +55,8 @@ class _Running:
         self.dealt: dict[str, int] = {}
         self.cancelled = False
         self.turn = threading.Lock()
+        self.made: dict[int, Link] = {}
+        self.came: list[Link] = []
 
     def cancel(self) -> None:
         self.cancelled = True
@@ -94,6 +101,7 @@ class PartyHost:
         self._dialer: Dialer | None = None
         self._kept = KeptShares()
         self._jobs: dict[str, _Running] = {}
+        self._idle = WhenIdle()
         self._lock = threading.Lock()
 
     @property
@@ -105,6 +113,50 @@ class PartyHost:
         self._description = description
         self._dialer = Dialer(self._identity, description)
         self._listener.start(description)
+
+    def run(self, job: AdmittedJob) -> Iterator[list[dict[str, Any]]]:
+        """Run a job from its links to its sealed package: the answers of `open`, of every stage and of `seal`, in this order.
+
+        An answer with an ``error`` is the last one. An answer waits a moment for the next one, so that a small job is told in one
+        go, and no longer.
+        """
+        answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._work, args=(job, answers.put), name=f"job {job.job_id[:8]}", daemon=True).start()
+        waiting: list[dict[str, Any]] = []
+        ended = False
+        while not ended:
+            try:
+                answer = answers.get(timeout=TELL_SECONDS if waiting else None)
+            except queue.Empty:
+                yield waiting
+                waiting = []
+                continue
+            ended = answer is None
+            if answer is not None:
+                waiting.append(answer)
+        if waiting:
+            yield waiting
+
+    def _work(self, job: AdmittedJob, put: Callable[[dict[str, Any] | None], None]) -> None:
+        """Put every answer of a job, and then None, whatever becomes of it."""
+        self._idle.begin()
+        try:
+            for answer in self._steps(job):
+                put(answer)
+        finally:
+            put(None)
+            self._idle.end()
+
+    def _steps(self, job: AdmittedJob) -> Iterator[dict[str, Any]]:
+        answer = self.open(job)
+        yield answer
+        for name in job.stages:
+            if "error" in answer:
+                return
+            answer = self.run_stage(job.job_id, name)
+            yield answer
+        if "error" not in answer:
+            yield self.seal(job.job_id)
 
     def open(self, job: AdmittedJob) -> dict[str, Any]:
         """Make the links of a job in both directions, agree on its keys, and receive what was dealt."""
@@ -134,10 +186,10 @@ class PartyHost:
             assert running.channel is not None
             running.channel.confirm(job_id.encode("ascii"))
             computation.settle()
-            return {"package": package, "report": self._report(running)}
+            return {"package": package, "report": self._report(running), "kept": self._kept.held(running.job.analyst)}
 
         answer = self._with_computation(job_id, run)
-        self.finish(job_id)
+        self.finish(job_id, well="error" not in answer)
         return answer
 
     def kept(self, analyst: str) -> dict[str, str]:
@@ -174,22 +226,35 @@ class PartyHost:
             self.cancel(job_id)
             self.finish(job_id)
 
-    def finish(self, job_id: str) -> None:
-        """Close and forget a job; harmless where it is already."""
+    def finish(self, job_id: str, *, well: bool = False) -> None:
+        """Forget a job and close its links, which rest for the next one where it has ended well; harmless where it is already."""
         with self._lock:
             running = self._jobs.pop(job_id, None)
         self._listener.finish(job_id)
         if running is None:
             return
-        running.sockets.cancel()
+        if not well:
+            running.sockets.cancel()
         with running.turn:
             if self._records is not None and running.recorder is not None:
                 save_payloads(self._records / f"{job_id}-{self.index}.npz", running.recorder.payloads)
+            if well and running.channel is not None and running.sockets.let_go():
+                self._rest(running, running.channel)
+                return
             if running.channel is not None:
                 running.channel.release()
             running.sockets.close()
 
     # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _rest(self, running: _Running, channel: TlsChannel) -> None:
+        """Keep the connections of a job that has ended well: everything that was sent over them has been received."""
+        assert self._dialer is not None
+        channel.detach()
+        for party, link in running.made.items():
+            self._dialer.rest(party, link)
+        for link in running.came:
+            self._listener.rest(link)
 
     def _with_computation(self, job_id: str, run: Callable[[PartyJob], dict[str, Any]]) -> dict[str, Any]:
         with self._lock:
@@ -249,6 +314,7 @@ class PartyHost:
             previous=pair_secret(secret, own, prints[previous], made[previous], came[previous], job.job_id),
             next=pair_secret(secret, own, prints[following], made[following], came[following], job.job_id),
         )
+        running.made, running.came = made, list(arrivals.values())
         running.recorder = Recorder() if self._records is not None else None
         running.channel = TlsChannel(
             self.index,
@@ -260,7 +326,6 @@ class PartyHost:
         for owner in job.owners:
             receiver = FrameReceiver(arrivals["dealer", owner].connection)
             dealt[owner] = receiver.receive(job.dealt_bytes(owner, self.index))
-            receiver.release()
         running.dealt = {owner: len(message) for owner, message in dealt.items()}
         running.computation = self._compute(job, self.index, running.channel, keys, dealt, self._kept)
         return {"seconds": time.perf_counter() - started}

@@ -85,6 +85,11 @@ class TlsChannel(Channel):
         for end in (self._to_previous, self._to_next, self._from_previous, self._from_next):
             end.close()
 
+    def detach(self) -> None:
+        """Leave the connections to somebody else, open; only once the job has ended well."""
+        for end in (self._to_previous, self._to_next):
+            end.detach()
+
     def release(self) -> None:
         """Free the sockets; only once no thread is in an exchange any more."""
         for end in (self._to_previous, self._to_next, self._from_previous, self._from_next):

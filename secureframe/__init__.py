@@ -2,15 +2,14 @@
 
 ``import secureframe as sf`` gives what an analyst types. Begin reading with ``frame.py`` (what a frame is), then
 ``plan/nodes.py`` (what it stands for). Nothing here imports Ray, IPython or matplotlib; a federation and its backend are
-imported when one is opened.
+imported when one is opened, and everything but the errors when it is first used.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from secureframe.display import footnote
 from secureframe.errors import (
     ApprovalRequired,
     DisclosureError,
@@ -23,12 +22,15 @@ from secureframe.errors import (
     SecureFrameError,
     SuppressedWarning,
 )
-from secureframe.frame import SecureFrame
-from secureframe.functions import concat, crosstab, cut, table_one, where
-from secureframe.operands import parameter
-from secureframe.pending import Pending, collect, collect_async, defer
-from secureframe.results.receipt import Receipt
-from secureframe.series import SecureSeries
+
+if TYPE_CHECKING:
+    from secureframe.display import footnote
+    from secureframe.frame import SecureFrame
+    from secureframe.functions import concat, crosstab, cut, table_one, where
+    from secureframe.operands import parameter
+    from secureframe.pending import Pending, collect, collect_async, defer
+    from secureframe.results.receipt import Receipt
+    from secureframe.series import SecureSeries
 
 __all__ = [
     "ApprovalRequired",
@@ -58,6 +60,20 @@ __all__ = [
 ]
 
 _LATER = {
+    "footnote": "secureframe.display",
+    "SecureFrame": "secureframe.frame",
+    "concat": "secureframe.functions",
+    "crosstab": "secureframe.functions",
+    "cut": "secureframe.functions",
+    "table_one": "secureframe.functions",
+    "where": "secureframe.functions",
+    "parameter": "secureframe.operands",
+    "Pending": "secureframe.pending",
+    "collect": "secureframe.pending",
+    "collect_async": "secureframe.pending",
+    "defer": "secureframe.pending",
+    "Receipt": "secureframe.results.receipt",
+    "SecureSeries": "secureframe.series",
     "Federation": "secureframe.federation",
     "connect": "secureframe.federation",
     "demo": "secureframe.federation",
@@ -76,12 +92,13 @@ _LATER = {
     "string": "secureframe.schema.declare",
     "timestamp": "secureframe.schema.declare",
 }
-"""Names that are imported when they are first used, so that importing the package stays light."""
+"""Names that are imported when they are first used: what runs at an institution or a party needs no frames and no pandas."""
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
+        found = globals()[name] = getattr(import_module(_LATER[name]), name)
+        return found
     raise AttributeError(f"module 'secureframe' has no attribute {name!r}")
 
 

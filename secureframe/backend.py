@@ -108,7 +108,8 @@ class Backend(ABC):
         Raises
         ------
         SecureFrameError
-            As raised by an institution; `PartyUnavailable` names the institution that was lost.
+            As raised by an institution; `PartyUnavailable` names the institution that was lost. `Restarting` where one was not
+            there yet when the plan arrived, and is by now: the statement may be signed and sent anew.
         """
 
     def cancel(self, job_id: str) -> None:  # noqa: B027  # a backend whose jobs end on their own has nothing to do
@@ -121,6 +122,10 @@ class Backend(ABC):
     @abstractmethod
     def kept(self) -> dict[str, str]:
         """Return what all three parties keep of this analyst's earlier statements: for each digest the job it comes from."""
+
+    def last_kept(self) -> dict[str, str]:
+        """Return the same where it is known from the last job, so that nobody has to be asked: some of it may be gone by now."""
+        return self.kept()
 
     @abstractmethod
     def forget_kept(self) -> None:

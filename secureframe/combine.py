@@ -209,16 +209,12 @@ def stacked(frames: Sequence[Node], *, join: str, keys: Sequence[Any] | None, na
         labels = _labels(frames, keys, name, names)
     found = []
     for frame, label in zip(frames, labels, strict=True):
-        columns = tuple(
-            (n, widened(n, frame.schema[n].type, t) if n in frame.schema else _nothing(t)) for n, t in types.items()
-        )
+        columns = tuple((n, widened(n, frame.schema[n].type, t) if n in frame.schema else _nothing(t)) for n, t in types.items())
         found.append(Project(frame, label + columns))
     return Concat(tuple(found)) if len(found) > 1 else found[0]
 
 
-def _labels(
-    frames: Sequence[Node], keys: Sequence[Any], name: str, names: Sequence[str]
-) -> list[tuple[tuple[str, Expr], ...]]:
+def _labels(frames: Sequence[Node], keys: Sequence[Any], name: str, names: Sequence[str]) -> list[tuple[tuple[str, Expr], ...]]:
     if len(keys) != len(frames):
         raise PlanError("concat needs one key a frame", hint="sf.concat([a, b], keys=['nl', 'de'], names=['country'])")
     if not all(isinstance(k, str) for k in keys) or len(set(keys)) != len(keys):

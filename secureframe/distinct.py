@@ -87,7 +87,6 @@ def _frequencies(node: Node, by: tuple[str, ...], name: str) -> Summarise:
     if found.kind is Kind.KEY or found.levels is None:
         raise PlanError(
             f"nunique needs a public domain, and {name} has none",
-            hint=f"sf.cut(df[{name!r}], [...]) makes bands with public edges"
+            hint=f"sf.cut(df[{name!r}], [...]) makes bands with public edges",
         )
     return Summarise(node, (*by, name), (Statistic(kind="size"),))
-

@@ -89,6 +89,12 @@ class PartyUnavailable(SecureFrameError):
     """An institution could not be reached or was lost in mid-job; nothing was released."""
 
 
+class Restarting(PartyUnavailable):
+    """An institution was being restarted when the statement arrived; the notebook waits for it and sends the statement again."""
+
+    told = False
+
+
 class ProtocolAborted(SecureFrameError):
     """The parties stopped a job: an inconsistent opening, a broken message, a cancelled cell. Nothing was released."""
 

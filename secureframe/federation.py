@@ -7,6 +7,7 @@ institutions is behind a `Backend` that is found by its entry point.
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib.metadata
 import itertools
 import os
@@ -29,7 +30,7 @@ from secureframe.combine import stacked
 from secureframe.disclosure.policy import ANALYST, Policy, preset, require_recipient
 from secureframe.display import ProgressLine
 from secureframe.engine.catalog import Catalog
-from secureframe.errors import Busy, KeptLost, PartyUnavailable, PlanError, ProtocolAborted
+from secureframe.errors import Busy, KeptLost, PartyUnavailable, PlanError, ProtocolAborted, Restarting
 from secureframe.frame import SecureFrame
 from secureframe.governance.identity import AnalystIdentity
 from secureframe.jobs import JobReport
@@ -43,6 +44,7 @@ from secureframe.plan.shown import Shown
 from secureframe.planner.compile import Compiled, compile_plan
 from secureframe.planner.explain import explain_frame, explain_plan
 from secureframe.planner.prediction import sealed_bytes
+from secureframe.planner.remembered import RememberedPrograms
 from secureframe.results.opening import open_released
 from secureframe.results.receipt import Receipt
 from secureframe.results.released import ReleasedTable
@@ -147,6 +149,7 @@ class Federation:
         self._catalog = Catalog.from_entries(backend.catalog())
         self._quiet = quiet
         self._lock = threading.Lock()
+        self._programs = RememberedPrograms()
         self.purpose = purpose
         self.last_job: JobReport | None = None
 
@@ -240,7 +243,7 @@ class Federation:
         return known[name]
 
     def _compiled(self, plan: Plan) -> Compiled:
-        return compile_plan(plan, self._catalog.policies)
+        return self._programs.of(plan, functools.partial(compile_plan, plan, self._catalog.policies))
 
     def _prepared(
         self,
@@ -252,7 +255,7 @@ class Federation:
         anew: bool = False,
     ) -> tuple[Plan, Compiled]:
         """The plan and its program; it starts from what all parties keep of earlier statements, unless it is to start anew."""
-        held = {} if anew or all(added_up(n.frame) for n in nodes) else self._backend.kept()
+        held = {} if anew or all(added_up(n.frame) for n in nodes) else self._backend.last_kept()
         plan = self._plan(nodes, parameters, recipient, results, held)
         compiled = self._compiled(plan)
         # A request names what it starts from and nothing else; the program is the same.
@@ -284,16 +287,20 @@ class Federation:
         results: Sequence[Shown] = (),
     ) -> tuple[Plan, Compiled, str, Outcome]:
         """Run releases as one job: later if institutions are busy, from the start if a party has lost what it kept."""
-        anew, pause, deadline = False, 0.2, time.monotonic() + QUEUE_SECONDS
+        lost, pause, deadline = 0, 0.2, time.monotonic() + QUEUE_SECONDS
         while True:
-            plan, compiled = self._prepared(nodes, parameters, recipient, results, anew=anew)
+            plan, compiled = self._prepared(nodes, parameters, recipient, results, anew=lost > 1)
             try:
                 job, outcome = self._send(plan)
             except KeptLost:
-                # A party has made room, or was restarted, since it was asked.
-                if anew:
+                # A party has made room, or was restarted, since it told what it keeps: it is asked again, and then no more.
+                lost += 1
+                if lost > 2:
                     raise
-                anew = True
+            except Restarting:
+                # It has been waited for; the plan is signed anew, since the others may have taken this one already.
+                if time.monotonic() > deadline:
+                    raise
             except Busy as error:
                 # Nobody holds a place while waiting for another one, so that two notebooks never wait for each other.
                 if time.monotonic() > deadline:

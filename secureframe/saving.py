@@ -21,9 +21,7 @@ MOST_PROBES = 20
 Compile = Callable[[Sequence[Summarise]], Program]
 
 
-def keepsake_of(
-    name: str, node: Node, parameters: Mapping[str, Scalar], catalog: Catalog, kept: Mapping[str, str]
-) -> Keepsake:
+def keepsake_of(name: str, node: Node, parameters: Mapping[str, Scalar], catalog: Catalog, kept: Mapping[str, str]) -> Keepsake:
     """Return what is saved of a frame."""
     return Keepsake(
         name=name,

@@ -24,7 +24,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from secureframe.backend import Backend, Outcome, Progress, common, members_for
 from secureframe.disclosure.policy import preset
 from secureframe.engine.catalog import Catalog
-from secureframe.engine.institution import AdmittedJob, Institution
+from secureframe.engine.institution import Institution
+from secureframe.engine.job import AdmittedJob
 from secureframe.engine.kept import KeptShares
 from secureframe.engine.party_job import PartyJob
 from secureframe.engine.saved import SavedFrames, storage_key
@@ -65,10 +66,7 @@ class InMemoryBackend(Backend):
         identities = {m.name: InstitutionIdentity.of(m.name, Ed25519PrivateKey.generate()) for m in found}
         self.directory = Path(tempfile.mkdtemp(prefix="sf-kept-"))
         weakref.finalize(self, shutil.rmtree, self.directory, ignore_errors=True)
-        self.members = tuple(
-            replace(m, identity=identities[m.name].public(), directory=self.directory / m.name)
-            for m in found
-        )
+        self.members = tuple(replace(m, identity=identities[m.name].public(), directory=self.directory / m.name) for m in found)
         self.recorder = recorder
         self.dealt: list[tuple[bytes, bytes, bytes]] = []
         self.wrap: WrapChannel | None = None
@@ -240,9 +238,7 @@ class InMemoryBackend(Backend):
             shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def _run_party(
-    job: AdmittedJob, index: int, computation: PartyJob, progress: Progress
-) -> tuple[list[dict[str, Any]], bytes]:
+def _run_party(job: AdmittedJob, index: int, computation: PartyJob, progress: Progress) -> tuple[list[dict[str, Any]], bytes]:
     reports = []
     for number, stage in enumerate(job.stages):
         reports.append(computation.run_stage(stage))

@@ -127,6 +127,21 @@ def test_secureframe_knows_neither_ray_nor_jupyter() -> None:
         assert f"'{name}'" not in loaded
 
 
+@pytest.mark.parametrize(
+    ("module", "unneeded"),
+    [
+        ("secureframe.engine.party_job, ray_cluster.party", {"pandas", "polars", "matplotlib", "fastapi", "httpx"}),
+        ("secureframe.engine.institution, ray_cluster.institution, ray_cluster.gateway", {"pandas", "matplotlib"}),
+        ("ray_cluster.launcher, ray_cluster.cluster, ray_cluster.settings", {"pandas", "polars", "numba", "fastapi"}),
+    ],
+)
+def test_processes_load_what_they_need(module: str, unneeded: set[str]) -> None:
+    """Memory that every process of a federation would hold, and time that its start would take."""
+    text = f"import sys, {module}; print(*{{m.split('.')[0] for m in sys.modules}})"
+    loaded = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert not unneeded & set(loaded.split())
+
+
 def test_one_file_imports_ray() -> None:
     assert [module for module, imported in imports().items() if "ray" in {n.split(".")[0] for n in imported}] == [
         "ray_cluster.cluster"

@@ -87,9 +87,7 @@ def close_line(b: Builder, counts: Value, primary: Value, threshold: int, hi: in
     n = counts.n
     withheld = b.to_arith(primary)
     held = b.sum(b.multiply(solid(b, counts, threshold, hi) if overlap else counts, withheld))
-    enough = b.and_(
-        b.invert(below(b, held, threshold, hi)), b.invert(below(b, b.sum(withheld), 2, max(n, 2)))
-    )
+    enough = b.and_(b.invert(below(b, held, threshold, hi)), b.invert(below(b, b.sum(withheld), 2, max(n, 2))))
     need = b.and_(any_element(b, primary), b.invert(enough))
     filled = b.invert(below(b, counts, 1, hi))
     candidates = b.and_(filled, b.invert(primary))

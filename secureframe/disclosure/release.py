@@ -310,9 +310,7 @@ class Rules:
         if rows == 1 or columns == 1:
             found = [closing.close_line(b, view, primary, t, hi, overlap=overlap) for view in views(counts)]
         else:
-            found = [
-                closing.close_rectangle(b, view, primary, rows, columns, t, hi, overlap=overlap) for view in views(counts)
-            ]
+            found = [closing.close_rectangle(b, view, primary, rows, columns, t, hi, overlap=overlap) for view in views(counts)]
         return b.any_plane(b.rows(found)) if len(found) > 1 else found[0]
 
     @property

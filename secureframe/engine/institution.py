@@ -7,9 +7,9 @@ versions against this institution's own; the plan is then compiled here, from th
 from __future__ import annotations
 
 import datetime
+import functools
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from secureframe.disclosure.policy import ANALYST, Policy, require_recipient
 from secureframe.engine.catalog import Catalog
+from secureframe.engine.job import AdmittedJob
 from secureframe.engine.receiving import Receiving
 from secureframe.errors import PlanError, PolicyError, SecureFrameError
 from secureframe.governance.identity import is_sealing_key, verify
@@ -26,65 +27,22 @@ from secureframe.local.encode import encode
 from secureframe.local.lower import Computed, LocalFrame, compute, pad, table_id
 from secureframe.local.parts import parts_of
 from secureframe.local.register import RegisteredTable, register
-from secureframe.mpc.program import Program, Value
-from secureframe.mpc.sharing import deal, message_bytes, word_count
+from secureframe.local.remembered import RememberedFrames
+from secureframe.mpc.program import Value
+from secureframe.mpc.sharing import deal
 from secureframe.plan.envelope import Plan, job_id, read_plan
 from secureframe.plan.forms import Form
 from secureframe.plan.nodes import Node
 from secureframe.plan.parts import Breakdown, Histogram, Part
 from secureframe.planner.compile import compile_plan
 from secureframe.planner.frames import Local, LocalPart, LocalValue
+from secureframe.planner.remembered import RememberedPrograms
 
-COMPONENT_BYTES = 16
-"""Both components of a word, as a party hands them out."""
 MAX_SEEN = 100_000
 FRESH = datetime.timedelta(minutes=15)
 """How far a request's time of signing may be from now."""
 MAX_WAITING = 1_000
 """Admitted plans that are kept for dealing; a job that another institution refuses is never dealt."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdmittedJob:
-    """A plan that an institution has admitted, ready to run; travels inside one institution only.
-
-    Parameters
-    ----------
-    job_id : str
-        32 hexadecimal characters of the request's digest; the nonce in it makes every run another one.
-    plan_digest : str
-        Digest of what is asked.
-    owners : tuple of str
-        Institutions that deal inputs, sorted.
-    stages : tuple of str
-        ``share`` first, ``release`` last.
-    analyst : str
-        The key that signed the request, base64: whose earlier statements it may start from.
-    recipient_key : str
-        X25519 public key that results are sealed to, base64.
-    recipient : str or None
-        The institution that the parties' hosts hand their packages to; None where the analyst is the recipient.
-    program : Program
-        What the parties run.
-    """
-
-    job_id: str
-    plan_digest: str
-    owners: tuple[str, ...]
-    stages: tuple[str, ...]
-    analyst: str
-    recipient_key: str
-    program: Program
-    recipient: str | None = None
-
-    def dealt_bytes(self, owner: str, index: int) -> int:
-        """Return the exact length of the message that an owner deals to party ``index``."""
-        return message_bytes((spec.value for spec in self.program.inputs if spec.owner == owner), index)
-
-    @property
-    def released_bytes(self) -> int:
-        """The exact length of the shares in every party's package."""
-        return sum(COMPONENT_BYTES * word_count(value) for value in self.program.outputs)
 
 
 class Institution:
@@ -112,6 +70,8 @@ class Institution:
         self.receiving: Receiving | None = None
         self._admitted: dict[str, tuple[Plan, tuple[Local, ...]]] = {}
         self._seen: dict[str, None] = {}
+        self._programs = RememberedPrograms()
+        self._frames = RememberedFrames()
         self._lock = threading.Lock()
 
     # -- set-up --------------------------------------------------------------------------------------------------
@@ -125,6 +85,7 @@ class Institution:
             Naming column and rule, never a value.
         """
         registered = register(self.name, table, declaration)
+        self._frames = RememberedFrames()
         self._tables[table_id(registered.schema)] = registered
 
     def identify(self, identity: dict[str, Any], directory: Path) -> None:
@@ -147,6 +108,7 @@ class Institution:
         if entries.get(self.name) != self.describe():
             raise PlanError(f"the catalog does not hold {self.name} as it is")
         self._catalog = Catalog.from_entries(entries)
+        self._programs = RememberedPrograms()
         self._entries = entries
 
     def trust(self, analyst: dict[str, Any]) -> None:
@@ -169,7 +131,7 @@ class Institution:
         self._check_signature(plan, request, signature)
         _check_fresh(plan)
         self._check_agreement(plan)
-        compiled = compile_plan(plan, self._catalog.policies)
+        compiled = self._programs.of(plan, functools.partial(compile_plan, plan, self._catalog.policies))
         job = job_id(request)
         with self._lock:
             if job in self._seen:
@@ -240,7 +202,7 @@ class Institution:
         own = [(spec.value, local) for spec, local in zip(job.program.inputs, locals_, strict=True) if spec.owner == self.name]
         if not own:
             return None
-        dealer = _Dealer(self._tables, plan)
+        dealer = _Dealer(self._tables, plan, self._frames)
         try:
             return deal([(value, dealer.plain(value, local)) for value, local in own])
         except SecureFrameError:
@@ -263,8 +225,9 @@ def _check_fresh(plan: Plan) -> None:
 class _Dealer:
     """Computes what one institution deals in one job; every frame and every release once."""
 
-    def __init__(self, tables: dict[str, RegisteredTable], plan: Plan) -> None:
-        self._done = Computed(tables=tables, parameters=plan.parameters)
+    def __init__(self, tables: dict[str, RegisteredTable], plan: Plan, remembered: RememberedFrames) -> None:
+        analyst = remembered.of(str(plan.analyst.get("verify_key")))
+        self._done = Computed(tables=tables, parameters=plan.parameters, remembered=analyst)
         self._frames: dict[Node, LocalFrame] = {}
         self._parts: dict[int, dict[Part | Histogram, list[int]]] = {}
 

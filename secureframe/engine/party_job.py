@@ -7,7 +7,7 @@ from typing import Any
 
 from secureframe.disclosure.sealing import seal
 from secureframe.engine.execute import Execution, ExecutionError
-from secureframe.engine.institution import AdmittedJob
+from secureframe.engine.job import AdmittedJob
 from secureframe.engine.kept import KeptShares
 from secureframe.mpc.channel import Channel
 from secureframe.mpc.party import Party

@@ -71,6 +71,11 @@ def lower_expression(expr: Expr, schema: Schema, parameters: Parameters | None =
     return _lower(expr, schema, parameters or {})
 
 
+def lower_column(expr: Expr, schema: Schema, parameters: Parameters) -> pl.Expr:
+    """Return an expression that becomes a column of a frame: a column that is only carried on stays as narrow as it is."""
+    return pl.col(expr.name) if isinstance(expr, ColumnRef) else _lower(expr, schema, parameters)
+
+
 def _type(expr: Expr, schema: Schema) -> ColumnType:
     return infer(expr, schema).type
 
@@ -97,7 +102,8 @@ def _lower(expr: Expr, schema: Schema, parameters: Parameters) -> pl.Expr:
 
 @_lower.register
 def _(expr: ColumnRef, schema: Schema, parameters: Parameters) -> pl.Expr:
-    return pl.col(expr.name)
+    # Frames hold their columns as narrow as the ranges allow; what is computed with them is not.
+    return pl.col(expr.name).cast(storage(_type(expr, schema)))
 
 
 @_lower.register

@@ -14,6 +14,7 @@ from secureframe.schema.types import ColumnType, Kind
 
 INT64_LOW, INT64_HIGH = -(2**63), 2**63 - 1
 _WIDEST = 2**126
+_WIDTHS: tuple[tuple[type[pl.DataType], int], ...] = ((pl.Int8, 8), (pl.Int16, 16), (pl.Int32, 32))
 
 
 def integer_dtype(*bounds: int) -> type[pl.Int64 | pl.Int128]:
@@ -41,6 +42,14 @@ def storage(type_: ColumnType) -> type[pl.DataType]:
     if type_.lo is None:
         return pl.String
     return integer_dtype(type_.low, type_.high)
+
+
+def compact(type_: ColumnType) -> type[pl.DataType]:
+    """Return the narrowest Polars type that holds a column of this type: what a registered table is kept in."""
+    if type_.kind is Kind.BOOL or type_.lo is None:
+        return storage(type_)
+    fits = (dtype for dtype, bits in _WIDTHS if -(1 << bits - 1) <= type_.low and type_.high < 1 << bits - 1)
+    return next(fits, storage(type_))
 
 
 def rescaled(expr: pl.Expr, type_: ColumnType, step: Fraction) -> pl.Expr:

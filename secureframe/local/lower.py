@@ -14,9 +14,10 @@ from functools import singledispatch
 import polars as pl
 
 from secureframe.errors import PlanError
-from secureframe.local.expressions import Parameters, lower_expression
+from secureframe.local.expressions import Parameters, lower_column, lower_expression
 from secureframe.local.integers import integer_dtype, scaled_division, storage
 from secureframe.local.register import RegisteredTable
+from secureframe.local.remembered import AnalystFrames
 from secureframe.plan.combining import Concat, Distinct, Merge
 from secureframe.plan.nodes import Aggregation, Filter, GroupPersons, Node, Project, SortRows, Table
 from secureframe.plan.rosters import KEY, roster
@@ -89,11 +90,14 @@ class Computed:
         The owner's tables by ``owner.name``.
     parameters : mapping
         Natural values of the plan's parameters.
+    remembered : AnalystFrames, optional
+        Reductions that are kept between the statements of one analyst.
     """
 
     tables: Tables
     parameters: Parameters = field(default_factory=dict)
     frames: dict[Node, LocalFrame] = field(default_factory=dict)
+    remembered: AnalystFrames | None = None
 
 
 def lower(node: Node, tables: Tables, parameters: Parameters | None = None) -> LocalFrame:
@@ -158,7 +162,7 @@ def _(node: Table, done: Computed) -> pl.LazyFrame:
 @_lower.register
 def _(node: Project, done: Computed) -> pl.LazyFrame:
     schema = node.frame.schema
-    columns = [lower_expression(expr, schema, done.parameters).alias(name) for name, expr in node.columns]
+    columns = [lower_column(expr, schema, done.parameters).alias(name) for name, expr in node.columns]
     return _lower(node.frame, done).select(*HIDDEN, *columns)
 
 
@@ -178,7 +182,12 @@ def _(node: SortRows, done: Computed) -> pl.LazyFrame:
 def _(node: GroupPersons, done: Computed) -> pl.LazyFrame:
     if node not in done.frames and node.frame.rows_per_person > 1:
         # Many rows are gone through once, whatever is made of the persons.
-        done.frames[node] = LocalFrame(rows=_reduced(node, done).collect(engine="in-memory"))
+        rows = None if done.remembered is None else done.remembered.get(node, done.parameters)
+        if rows is None:
+            rows = _reduced(node, done).collect(engine="in-memory")
+            if done.remembered is not None:
+                done.remembered.put(node, done.parameters, rows)
+        done.frames[node] = LocalFrame(rows=rows)
     return done.frames[node].rows.lazy() if node in done.frames else _reduced(node, done)
 
 

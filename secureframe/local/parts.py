@@ -17,16 +17,16 @@ from secureframe.local.integers import integer_dtype
 from secureframe.local.lower import PERSON, VALID, Computed, Tables, compute
 from secureframe.local.wide import sums_of_products
 from secureframe.mpc.program import bit_length
-from secureframe.plan.nodes import Node
+from secureframe.plan.nodes import Filter, GroupPersons, Node, Project, Table
 from secureframe.plan.parts import Breakdown, Count, Histogram, Moment, Part, Quantile
 from secureframe.schema.types import ColumnType
 
 _CELL = "__cell"
+SLICE = 1 << 18
+"""Rows that are gone through at once: what is computed of them stays small, however many there are."""
 
 
-def local_parts(
-    breakdown: Breakdown, tables: Tables, parameters: Parameters | None = None
-) -> dict[Part | Histogram, list[int]]:
+def local_parts(breakdown: Breakdown, tables: Tables, parameters: Parameters | None = None) -> dict[Part | Histogram, list[int]]:
     """Return every part of a release over a frame of one owner.
 
     Parameters
@@ -51,13 +51,15 @@ def local_parts(
 def parts_of(breakdown: Breakdown, done: Computed) -> dict[Part | Histogram, list[int]]:
     """The same within a job, in which every frame is computed once."""
     everything = compute(breakdown.frame, done).rows
-    cells = _Cells(breakdown, everything.filter(pl.col(VALID)), done.parameters)
+    cells = _Cells(breakdown, everything if everything[VALID].all() else everything.filter(pl.col(VALID)), done.parameters)
     found: dict[Part | Histogram, list[int]] = {}
     for part in breakdown.parts:
         match part:
             case Count(scope="base"):
                 # No step takes rows out: what a frame leaves out it only marks.
-                found[part] = [everything[PERSON].drop_nulls().n_unique()]
+                persons = everything[PERSON]
+                alone = _a_row_a_person(breakdown.frame)
+                found[part] = [len(persons) - persons.null_count() if alone else persons.drop_nulls().n_unique()]
             case Count(scope="outside"):
                 found[part] = [everything.filter(~pl.col(VALID))[PERSON].n_unique()]
             case Quantile(column=column) if column in breakdown.histograms:
@@ -71,6 +73,13 @@ def parts_of(breakdown: Breakdown, done: Computed) -> dict[Part | Histogram, lis
     found |= cells.answers()
     ordered: dict[Part | Histogram, list[int]] = {part: found[part] for part in breakdown.parts if part in found}
     return ordered | {Histogram(column=column): cells.histogram(column) for column in breakdown.histograms}
+
+
+def _a_row_a_person(frame: Node) -> bool:
+    """Whether nobody has two rows, those that the frame leaves out among them."""
+    while isinstance(frame, Filter | Project):
+        frame = frame.frame
+    return isinstance(frame, GroupPersons) or (isinstance(frame, Table) and frame.table.rows_per_person == 1)
 
 
 def _cell_index(node_by: tuple[str, ...], frame: Node) -> pl.Expr:
@@ -178,20 +187,37 @@ class _Cells:
         return sums
 
     def answers(self) -> dict[Part | Histogram, list[int]]:
-        """Answer everything that was asked: one pass over the rows of the frame, one over those in a cell."""
-        rows = self.rows.with_columns(**self.columns)
-        names = {part: f"__part {i}" for i, part in enumerate(self.asked)}
+        """Answer everything that was asked: sums slice by slice, and persons and keys, which may repeat, in one pass over all."""
+        summed = {part: expr for part, expr in self.asked.items() if self._adds_up(part)}
+        found = self._answered({part: expr for part, expr in self.asked.items() if part not in summed}, self.rows)
+        if summed:
+            slices = self.rows.iter_slices(SLICE) if self.rows.height else [self.rows]
+            for number, rows in enumerate(slices):
+                of_slice = self._answered(summed, rows)
+                if number:
+                    of_slice = {p: [a + b for a, b in zip(found[p], v, strict=True)] for p, v in of_slice.items()}
+                found |= of_slice
+        return found
+
+    def _adds_up(self, part: Count | Moment) -> bool:
+        """Whether a part of all rows is the sum of those of their slices."""
+        return isinstance(part, Moment) or (not part.keys and (part.unit == "rows" or self.frame.rows_per_person == 1))
+
+    def _answered(self, asked: dict[Count | Moment, pl.Expr], frame: pl.DataFrame) -> dict[Part | Histogram, list[int]]:
+        """Answer parts over some rows: one pass over all of them, one over those in a cell."""
+        rows = frame.with_columns(**self.columns) if asked else frame
+        names = {part: f"__part {i}" for i, part in enumerate(asked)}
         found: dict[Part | Histogram, list[int]] = {}
-        whole = [p for p in self.asked if isinstance(p, Count) and p.scope == "frame"]
-        celled = [p for p in self.asked if p not in whole]
+        whole = [p for p in asked if isinstance(p, Count) and p.scope == "frame"]
+        celled = [p for p in asked if p not in whole]
         if whole:
-            single = rows.select(**{names[p]: self.asked[p] for p in whole})
+            single = rows.select(**{names[p]: asked[p] for p in whole})
             found |= {p: [int(single[names[p]][0])] for p in whole}
         if celled and not self.keyed:
-            single = rows.select(**{names[p]: self.asked[p] for p in celled})
+            single = rows.select(**{names[p]: asked[p] for p in celled})
             found |= {p: [int(single[names[p]][0] or 0)] for p in celled}
         elif celled:
-            grouped = rows.filter(pl.col(_CELL).is_not_null()).group_by(_CELL).agg(**{names[p]: self.asked[p] for p in celled})
+            grouped = rows.filter(pl.col(_CELL).is_not_null()).group_by(_CELL).agg(**{names[p]: asked[p] for p in celled})
             where = grouped[_CELL].to_list()
             for part in celled:
                 values = [0] * self.cells
@@ -214,10 +240,13 @@ class _Cells:
         """How many values lie on each point of the column's grid, cell by cell."""
         type_ = self._type(column)
         points = type_.high - type_.low + 1
-        # Missing where the column or a key is.
-        index = self.rows.select(pl.col(_CELL) * points + (pl.col(column).cast(pl.Int64) - type_.low)).to_series().drop_nulls()
-        counts: list[int] = np.bincount(index.to_numpy(), minlength=self.cells * points).tolist()
-        return counts
+        counts = np.zeros(self.cells * points, np.int64)
+        for rows in self.rows.iter_slices(SLICE):
+            # Missing where the column or a key is.
+            index = rows.select(pl.col(_CELL) * points + (pl.col(column).cast(pl.Int64) - type_.low)).to_series().drop_nulls()
+            counts += np.bincount(index.to_numpy(), minlength=len(counts))
+        found: list[int] = counts.tolist()
+        return found
 
     def _sorted(self, column: str) -> tuple[list[int], list[int], pl.Series]:
         """A column's present values ordered within cells, with where each cell begins and how many it has."""

@@ -7,20 +7,20 @@ travel to an analyst.
 from __future__ import annotations
 
 import hmac
-import io
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import IO, Any, cast
 
 import polars as pl
 
 from secureframe.errors import PlanError, RangeError, RegistrationError
 from secureframe.local.infer import infer_column, infer_key, leak_warning
+from secureframe.local.integers import compact
 from secureframe.local.mapping import BrokenMapping, map_source
 from secureframe.local.quantise import BrokenRule, quantise
-from secureframe.local.sources import read_source
+from secureframe.local.sources import Source, open_source
 from secureframe.schema.columns import ColumnDeclaration
 from secureframe.schema.declare import NAME
 from secureframe.schema.mapping import Mapped
@@ -41,7 +41,8 @@ class RegisteredTable:
         What the catalog shows.
     frame : polars.DataFrame
         The rows in the order of the source, those of a person one after the other: grid integers, category codes, days and
-        integer keys as Int64, truth values as Boolean, text as String, nulls as nulls.
+        integer keys in the narrowest signed integers that hold their range, truth values as Boolean, text as String, nulls as
+        nulls.
     warnings : tuple of str
         What was taken from the data and is thereby published; without values.
     owner_counts : dict
@@ -90,14 +91,14 @@ class _Registration:
 
     def run(self) -> RegisteredTable:
         self._check_names((self.owner, self.name))
-        source = self._mapped(read_source(self.declaration, self.where))
+        source = self._mapped(open_source(self.declaration, self.where))
         self._check_columns(source)
         columns: list[Column] = []
         series: list[pl.Series] = []
         for column in source.columns:
             described, values = self._column(source[column])
             columns.append(described)
-            series.append(values.alias(column))
+            series.append(values.cast(compact(described.type)).alias(column))
         frame = pl.DataFrame(series)
         roster_size, rows_per_person = self._persons(frame)
         rows = self._rows(frame, roster_size, rows_per_person)
@@ -132,15 +133,16 @@ class _Registration:
         where = f"{self.where}.{column}" if column else self.where
         return RegistrationError(f"{where} {message} (rule: {rule})", hint=hint)
 
-    def _mapped(self, source: pl.DataFrame) -> pl.DataFrame:
+    def _mapped(self, source: Source) -> Source:
         """The source under the names, units and codes of its mapping, if it has one."""
         record = self.declaration.get("mapping")
         if record is None:
             return source
         mapping = {name: Mapped.from_json(where) for name, where in record.items()}
         lenient = frozenset(name for name, declared in self.declared.items() if declared.out_of_range == "null")
+        whole = source if isinstance(source, pl.DataFrame) else pl.DataFrame([source[name] for name in source.columns])
         try:
-            found, unmapped = map_source(source, mapping, lenient)
+            found, unmapped = map_source(whole, mapping, lenient)
         except BrokenMapping as broken:
             raise self._fail(broken.column, broken.rule, broken.message, broken.hint) from None
         self.owner_counts |= unmapped
@@ -155,7 +157,7 @@ class _Registration:
                     None, "names", f"is not named by identifiers: {name!r} is none", "letters, digits and _, not a digit first"
                 )
 
-    def _check_columns(self, source: pl.DataFrame) -> None:
+    def _check_columns(self, source: Source) -> None:
         for column in source.columns:
             if not NAME.fullmatch(column):
                 raise self._fail(
@@ -300,9 +302,26 @@ def _version(frame: pl.DataFrame, key: str | None) -> str:
     """
     if key is None:
         return secrets.token_hex(16)
-    content = io.BytesIO()
-    frame.rechunk().write_ipc(content)
-    return hmac.new(bytes.fromhex(key), content.getbuffer(), "sha256").hexdigest()[:32]
+    digest = _KeyedDigest(bytes.fromhex(key))
+    frame.rechunk().write_ipc(cast(IO[bytes], digest))
+    return digest.hexdigest()[:32]
+
+
+class _KeyedDigest:
+    """Takes a keyed digest of what is written to it, block by block, so that no table is in memory twice."""
+
+    def __init__(self, key: bytes) -> None:
+        self._state = hmac.new(key, digestmod="sha256")
+
+    def write(self, block: bytes) -> int:
+        self._state.update(block)
+        return len(block)
+
+    def flush(self) -> None:
+        """Nothing waits to be written."""
+
+    def hexdigest(self) -> str:
+        return self._state.hexdigest()
 
 
 def _suggestion(name: str) -> str:

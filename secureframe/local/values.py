@@ -50,6 +50,8 @@ def natural_values(series: pl.Series, type_: ColumnType) -> pandas.Series:
     if type_.kind is Kind.BOOL:
         return pd.Series(pd.arrays.BooleanArray(series.fill_null(False).to_numpy(writable=True), missing.copy()))
     grid = series.fill_null(0)
+    if grid.dtype.is_integer() and grid.dtype != pl.Int128:
+        grid = grid.cast(pl.Int64)
     match type_.kind:
         case Kind.CATEGORY:
             codes = np.where(missing, -1, grid.to_numpy())

@@ -41,7 +41,7 @@ def _exchange(low: Words, high: Words, step: np.uint64, mask: np.uint64) -> None
 
 
 @kernel("void(u8[:, ::1], i8)")
-def _transpose_lanes(block: Words, rows: int) -> None:
+def transpose_lanes(block: Words, rows: int) -> None:
     """Transpose 64 x 64 bits in every lane (Warren, Hacker's Delight, section 7-3): six exchanges of ever smaller squares.
 
     Word k of a lane stands in ``block[k, lane]``, so that one exchange runs over all lanes. Only the first ``rows`` words of the
@@ -69,34 +69,10 @@ def words_to_planes_kernel(words: Words, planes: Words) -> None:
             first = 64 * (start + lane)
             for k in range(64):
                 block[k, lane] = words[first + k] if first + k < n else _ZERO
-        _transpose_lanes(block, planes.shape[0])
+        transpose_lanes(block, planes.shape[0])
         for r in range(planes.shape[0]):
             for lane in range(lanes):
                 planes[r, start + lane] = block[r, lane]
-
-
-@kernel("void(u8[:, ::1], i8[::1], u8[:, ::1], u8[:, ::1])")
-def gather_planes_kernel(words: Words, index: Index, left: Words, right: Words) -> None:
-    """The low bits of the pairs of words at ``index`` as planes, without a temporary array."""
-    n = index.shape[0]
-    block = np.empty((64, 2 * _LANES), np.uint64)
-    for start in range(0, left.shape[1], _LANES):
-        lanes = min(_LANES, left.shape[1] - start)
-        for lane in range(lanes):
-            first = 64 * (start + lane)
-            for k in range(64):
-                if first + k < n:
-                    j = index[first + k]
-                    block[k, lane] = words[j, 0]
-                    block[k, _LANES + lane] = words[j, 1]
-                else:
-                    block[k, lane] = _ZERO
-                    block[k, _LANES + lane] = _ZERO
-        _transpose_lanes(block, left.shape[0])
-        for r in range(left.shape[0]):
-            for lane in range(lanes):
-                left[r, start + lane] = block[r, lane]
-                right[r, start + lane] = block[r, _LANES + lane]
 
 
 @kernel("void(u8[:, ::1], u8[::1])")
@@ -109,7 +85,7 @@ def planes_to_words_kernel(planes: Words, words: Words) -> None:
         for r in range(64):
             for lane in range(lanes):
                 block[r, lane] = planes[r, start + lane] if r < planes.shape[0] else _ZERO
-        _transpose_lanes(block, 64)
+        transpose_lanes(block, 64)
         for lane in range(lanes):
             first = 64 * (start + lane)
             for k in range(min(64, n - first)):
@@ -209,21 +185,6 @@ def from_words(words: Words, width: int) -> Words:
     for row in range((width + 63) // 64):
         words_to_planes_kernel(words[row], out[64 * row : min(width, 64 * row + 64)])
     return out
-
-
-def paired(first: Words, second: Words) -> Words:
-    """Two components ``(rows, n)`` side by side, ``(rows, n, 2)``: what is fetched together stands together."""
-    return np.stack([first, second], axis=2)
-
-
-def gather_words(pairs: Words, index: Index, width: int) -> tuple[Words, Words]:
-    """The low ``width`` bits of the elements at ``index`` of both components as planes."""
-    shape = (width, plane_words(len(index)))
-    first, second = np.empty(shape, np.uint64), np.empty(shape, np.uint64)
-    for row in range((width + 63) // 64):
-        part = slice(64 * row, min(width, 64 * row + 64))
-        gather_planes_kernel(pairs[row], index, first[part], second[part])
-    return first, second
 
 
 def to_words(planes: Words, n: int) -> Words:

@@ -327,9 +327,7 @@ class _Match:
         planes = None
         if lookup.planes is not None and block is not None:
             own = b.pick_rows(block, range(lookup.planes.rows))
-            planes = self._any(
-                [b.and_(self._at(own, o), mask) for o, mask in zip(offsets, masks, strict=True)], exclusive=True
-            )
+            planes = self._any([b.and_(self._at(own, o), mask) for o, mask in zip(offsets, masks, strict=True)], exclusive=True)
         moved = []
         for limbs, rows in slots[number].items():
             own = b.pick_rows(ariths[limbs], range(sum(rows)))
@@ -340,9 +338,7 @@ class _Match:
             moved.append(total)
         return matched, planes, moved
 
-    def _copied_down(
-        self, gathered: list[_Answer], follows: Value | None
-    ) -> list[_Answer]:
+    def _copied_down(self, gathered: list[_Answer], follows: Value | None) -> list[_Answer]:
         """What the first row of a key in the hub has found, in all of its rows there, by doubling."""
         if follows is None:
             return gathered
@@ -359,9 +355,7 @@ class _Match:
             distance *= 2
         return self._parted(gathered, planes, ariths)
 
-    def _parted(
-        self, like: list[_Answer], planes: Value, ariths: Sequence[Value]
-    ) -> list[_Answer]:
+    def _parted(self, like: list[_Answer], planes: Value, ariths: Sequence[Value]) -> list[_Answer]:
         """Stacked planes and ariths as what belongs to each lookup."""
         b, at, rest = self.b, 0, iter(ariths)
         parts = []

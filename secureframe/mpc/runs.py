@@ -139,9 +139,7 @@ def scan_sum(b: Builder, x: Value, same: Value, most: int) -> Value:
     return x
 
 
-def scan_first(
-    b: Builder, planes: Value, present: Value, same: Value, most: int, *, last: bool = False
-) -> tuple[Value, Value]:
+def scan_first(b: Builder, planes: Value, present: Value, same: Value, most: int, *, last: bool = False) -> tuple[Value, Value]:
     """Planes ``(w, n)`` of the first present value (or the last one) in the run up to the row, and whether there is one.
 
     Planes are zero where not present.

@@ -184,7 +184,7 @@ def receive(specs: Sequence[Value], message: bytes, index: int) -> list[Share]:
 
     def explicit(start: int) -> list[Words]:
         words = np.frombuffer(message, "<u8", count=sum(counts), offset=start).astype(np.uint64)
-        return np.split(words, np.cumsum(counts)[:-1])
+        return np.split(words, np.cumsum(counts))[:-1]
 
     match index:
         case 0:

@@ -370,9 +370,7 @@ def _infer_comparison(expr: Binary, schema: Schema) -> Field:
             raise PlanError(f"keys of different domains ({a.domain}, {b.domain}) never denote the same")
         _need((a.lo is None) == (b.lo is None), "one key is a number and the other one text", "declare both alike")
     elif Kind.CATEGORY in (a.kind, b.kind):
-        _need(
-            equality and a.categories == b.categories, "categories are compared for equality, over one public domain"
-        )
+        _need(equality and a.categories == b.categories, "categories are compared for equality, over one public domain")
     else:
         dates, texts = a.is_time and b.is_time, a.kind is b.kind is Kind.STRING
         _need((a.is_numeric and b.is_numeric) or dates or (texts and equality), f"{a.kind} and {b.kind} cannot be compared")

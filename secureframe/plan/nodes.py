@@ -479,9 +479,7 @@ class Summarise(Node):
                     hint="median and quantiles are allowed",
                 )
         if statistic.q is not None and statistic.q not in QUANTILES:
-            raise DisclosureError(
-                "extreme or odd quantiles are not released", hint="q in 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95"
-            )
+            raise DisclosureError("extreme or odd quantiles are not released", hint="q in 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95")
 
     @property
     def inputs(self) -> tuple[Node, ...]:

@@ -184,9 +184,7 @@ def _values_type(expr: MapValues, nullable: bool) -> ColumnType:
     types = [literal_type(v) for v in values]
     times = all(t.is_time for t in types)
     if not times and any(not t.is_numeric or t.kind is Kind.BOOL for t in types):
-        raise PlanError(
-            "the values of a map are all numbers, all text, all dates or all truth values", hint="{'f': 0, 'm': 1}"
-        )
+        raise PlanError("the values of a map are all numbers, all text, all dates or all truth values", hint="{'f': 0, 'm': 1}")
     step = types[0].step
     for type_ in types[1:]:
         step = common_step(step, type_.step)
@@ -207,9 +205,7 @@ def _(expr: DatePart, schema: Schema) -> Field:
         return _joined(time_type(math.floor(low), math.floor(high), Fraction(1), own.nullable), field)
     if expr.part.startswith("period"):
         names = period_names(expr.part[7:-1], low, high)
-        return _joined(
-            ColumnType(kind=Kind.CATEGORY, lo=0, hi=len(names) - 1, categories=names, nullable=own.nullable), field
-        )
+        return _joined(ColumnType(kind=Kind.CATEGORY, lo=0, hi=len(names) - 1, categories=names, nullable=own.nullable), field)
     lo, hi = (0, 0) if expr.part in TIMES_OF_DAY and own.kind is Kind.DATE else part_range(expr.part, low, high)
     return _joined(number_type(lo, hi, Fraction(1), own.nullable), field)
 

@@ -136,7 +136,6 @@ class Breakdown:
         """Frames that were reduced, merged in or stacked after rows were left out of them; the rules count these too."""
         return thinned_frames(self.node.frame)
 
-
     @cached_property
     def stacked(self) -> tuple[Node, ...]:
         """Those of them that give some persons more weight than others: the rules count who is in these, too."""

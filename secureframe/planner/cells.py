@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 UNDIVIDED = 32
 """A key with at most so many levels is one factor, one bit a level; the code of one with more is cut in two halves."""
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Factor:
     """One key, or one half of the code of a key with many levels."""
@@ -40,6 +41,24 @@ class Factor:
     planes: Value
     level_of: tuple[int, ...]
     """For every cell, row-major, the plane that it belongs to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """How often the masked side of a table is turned into ring elements (once a mask), and multiplied by values of rows.
+
+    ``last`` of the products are needed for nothing but their sums: where no side is made once, those are inner products of
+    what they consist of, and nothing is multiplied row by row.
+    """
+
+    masks: int = 1
+    products: int = 0
+    last: int = 0
+
+    def cost(self, once: Sequence[Factor], masked: Sequence[Factor]) -> int:
+        """Ring elements a row that are sent for a choice of sides: twice to make one of a bit, once for a product."""
+        products = self.products if once else self.products - self.last
+        return (2 * _planes(once) if once else 0) + _planes(masked) * (2 * self.masks + products)
 
 
 class Cells:
@@ -53,16 +72,16 @@ class Cells:
         The frame, whose rows are on shares.
     by : tuple of str
         The keys; none makes one cell of all rows.
-    uses : int
-        How many masks and products there will be: the masked side is made anew for each of them, the other side once.
+    work : Work
+        What the sums will need: on it depends which keys are better on which side.
     """
 
-    def __init__(self, c: FrameCompiler, frame: Node, by: tuple[str, ...], uses: int = 1) -> None:
+    def __init__(self, c: FrameCompiler, frame: Node, by: tuple[str, ...], work: Work) -> None:
         self.c = c
         self.b: Builder = c.builder
         self.frame = frame
         self.by = by
-        self.uses = max(1, uses)
+        self.work = work
         self.sizes = [len(frame.schema[name].type.levels or ()) for name in by]
         self.count = math.prod(self.sizes)
         self._ariths: dict[int, Value] = {}
@@ -99,7 +118,7 @@ class Cells:
             for chosen in itertools.combinations(range(len(self._factors)), length):
                 once = [self._factors[i] for i in chosen]
                 masked = [f for i, f in enumerate(self._factors) if i not in chosen]
-                cost = _planes(once) + self.uses * _planes(masked)
+                cost = self.work.cost(once, masked)
                 if best is None or cost < best[0]:
                     best = cost, once, masked
         assert best is not None
@@ -124,35 +143,19 @@ class Cells:
         """Rows of weights for ``sums``: the mask, within every plane of the masked side, as ring elements."""
         return self.b.to_arith(mask if self._masked is None else self.b.and_(self._masked, mask), limbs)
 
+    @property
+    def undivided(self) -> bool:
+        """Whether all keys are on the masked side, so that weighted rows need no other factor."""
+        return not self._sides[0]
+
+    def inner(self, weights: Value, values: Value) -> Value:
+        """Sums of the products of weighted rows and values within every cell, where all keys are on the masked side."""
+        return self._ordered(self.b.reshape(self.b.inner(weights, values), 1))
+
     def sums(self, weights: Value, start: int = 0, stop: int | None = None) -> Value:
         """Sums of weighted rows, or of some of them, within every cell: arith ``(1, cells)``, row-major."""
-        stop = weights.n if stop is None else stop
-        return self._summed(weights, self._order([*self._sides[0], *self._sides[1]]), start, stop)
-
-    def counts(self, planes: Value, start: int = 0, stop: int | None = None) -> Value:
-        """How many elements of each plane are 1 in every cell: bits ``(q, n)`` to arith ``(1, cells * q)``, row-major.
-
-        Counted in bits, a plane for every cell, or as inner products of ring elements: whichever sends less.
-        """
-        b, q = self.b, planes.rows
-        stop = planes.n if stop is None else stop
-        n, masked = stop - start, _planes(self._sides[1])
-        every = self.count * q
-        gates = 0 if not self.by else 3 * every * plane_words(n)
-        if gates + words_sent(count_bits_cost(every, n)) <= words_sent(to_arith_cost(masked * q, n, 1)) + 3 * every:
-            cells = self.planes()
-            if (start, stop) != (0, planes.n):
-                planes = b.cut(planes, start, stop)
-                cells = None if cells is None else b.cut(cells, start, stop)
-            return b.count_bits(planes if cells is None else b.outer(cells, planes))
-        weights = b.to_arith(planes if self._masked is None else b.outer(self._masked, planes))
-        places = self._order([*self._sides[0], *self._sides[1]])
-        index = [place * q + k for place in places for k in range(q)]
-        return self._summed(weights, index, start, stop)
-
-    def _summed(self, weights: Value, index: Sequence[int], start: int, stop: int) -> Value:
-        """Sums of rows of weights, or of some of them, within every plane of the side that is made once; those at ``index``."""
         b = self.b
+        stop = weights.n if stop is None else stop
         if (start, stop) != (0, weights.n):
             weights = b.cut(weights, start, stop)
         once = self._elements(weights.limbs)
@@ -161,6 +164,38 @@ class Cells:
         else:
             once = once if (start, stop) == (0, once.n) else b.cut(once, start, stop)
             found = b.reshape(b.inner(once, weights), 1)
+        return self._ordered(found)
+
+    def _ordered(self, found: Value) -> Value:
+        """Sums in the order of the cells."""
+        index = self._order([*self._sides[0], *self._sides[1]])
+        return found if index == list(range(found.n)) else self.b.take(found, index)
+
+    def counts(self, planes: Value, start: int = 0, stop: int | None = None) -> Value:
+        """How many elements of each plane are 1 in every cell: bits ``(q, n)`` to arith ``(1, cells * q)``, row-major.
+
+        Counted in bits, a plane for every cell, or as inner products of ring elements: whichever sends less.
+        """
+        b, q = self.b, planes.rows
+        stop = planes.n if stop is None else stop
+        whole, n = (start, stop) == (0, planes.n), stop - start
+        planes = planes if whole else b.cut(planes, start, stop)
+        every, masked = self.count * q, q * _planes(self._sides[1])
+        gates = 3 * every * plane_words(n) if self.by else 0
+        if gates + words_sent(count_bits_cost(every, n)) <= words_sent(to_arith_cost(masked, n, 1)):
+            cells = self.planes()
+            if cells is None:
+                return b.count_bits(planes)
+            return b.count_bits(b.outer(cells if whole else b.cut(cells, start, stop), planes))
+        side, once = self._masked, self._elements(1)
+        if side is not None:
+            planes = b.outer(side if whole else b.cut(side, start, stop), planes)
+        weights = b.to_arith(planes)
+        if once is not None and not whole:
+            once = b.cut(once, start, stop)
+        found = b.sum(weights) if once is None else b.reshape(b.inner(once, weights), 1)
+        places = self._order([*self._sides[0], *self._sides[1]])
+        index = [place * q + k for place in places for k in range(q)]
         return found if index == list(range(found.n)) else b.take(found, index)
 
     def _elements(self, limbs: int) -> Value | None:

@@ -155,9 +155,7 @@ def locally_reduced(node: GroupPersons) -> tuple[Node, dict[str, tuple[str, ...]
     reduced = [GroupPersons(b, node.key, tuple(inner)) for b in found]
     names = list(reduced[0].schema)
     types = {n: union_type([r.schema[n].type for r in reduced], n) for n in names}
-    stacked = Concat(
-        tuple(Project(r, tuple((n, widened(n, r.schema[n].type, types[n])) for n in names)) for r in reduced)
-    )
+    stacked = Concat(tuple(Project(r, tuple((n, widened(n, r.schema[n].type, types[n])) for n in names)) for r in reduced))
     return stacked, columns
 
 
@@ -338,9 +336,7 @@ def in_form(c: FrameCompiler, reduced: Reduced, type_: ColumnType, encoding: Enc
             else:
                 assert reduced.planes is not None
                 planes = b.to_arith(reduced.planes, limbs)
-                shifted = b.add_public(
-                    b.combine(planes, [1 << i for i in range(planes.rows)]), [type_.low - type_.centre]
-                )
+                shifted = b.add_public(b.combine(planes, [1 << i for i in range(planes.rows)]), [type_.low - type_.centre])
             return shifted if reduced.present is None else b.multiply(shifted, b.to_arith(reduced.present, limbs))
         case _:
             return None

@@ -23,7 +23,7 @@ from secureframe.plan.nodes import Node, Statistic, Summarise
 from secureframe.plan.parts import Breakdown, Count, Histogram, Moment, Part, Quantile, frame_counts, nullable_columns
 from secureframe.plan.parts import breakdown as break_down
 from secureframe.plan.rosters import unfiltered
-from secureframe.planner.cells import Cells
+from secureframe.planner.cells import Cells, Work
 from secureframe.planner.frames import AGGREGATE, FrameCompiler, LocalPart
 from secureframe.planner.grouping import first_of_keys
 from secureframe.planner.remainders import Contribution, at_owner, mingles, owners_of, segments, summed, without_owner
@@ -394,6 +394,28 @@ class _Parts:
         return self.c.histograms[key]
 
 
+Step = tuple[tuple[str, ...], tuple[str, ...]]
+"""Columns that have to be present, and those whose values weighted rows were multiplied by, one after the other."""
+
+
+def _steps_of(part: Moment) -> list[Step]:
+    """The weights of a moment, and the products on the way to it."""
+    # A missing value is zero, so presence has to be asked for only where a column has power 0.
+    needed = tuple(n for n, power in zip(part.columns, part.powers, strict=True) if power == 0)
+    factors = tuple(n for n, power in zip(part.columns, part.powers, strict=True) for _ in range(power))
+    return [(needed, factors[:count]) for count in range(len(factors) + 1)]
+
+
+def _work(breakdown: Breakdown, shared: set[Step]) -> Work:
+    """What the sums of a release need; ``shared`` are the steps that another one builds on."""
+    moments = [p for p in breakdown.parts if isinstance(p, Moment)]
+    steps = {step for p in moments for step in _steps_of(p)}
+    masks = {(p.columns, p.where) for p in breakdown.parts if isinstance(p, Count) and p.scope == "cell"}
+    masks |= {(needed, None) for needed, factors in steps if not factors}
+    products = {step for step in steps if step[1]}
+    return Work(masks=max(1, len(masks)), products=len(products), last=len(products - shared))
+
+
 class _SharedParts:
     """Parts of one release over a frame whose rows are on shares."""
 
@@ -403,8 +425,8 @@ class _SharedParts:
         self.breakdown = breakdown
         self.frame = breakdown.frame
         self.node: Summarise = breakdown.node
-        in_cells = [p for p in breakdown.parts if isinstance(p, Moment) or (isinstance(p, Count) and p.scope == "cell")]
-        self.cells = Cells(c, self.frame, self.node.by, len(in_cells))
+        self._steps = {step for p in breakdown.parts if isinstance(p, Moment) for step in _steps_of(p)[:-1]}
+        self.cells = Cells(c, self.frame, self.node.by, _work(breakdown, self._steps))
         self._masks: dict[tuple[tuple[str, ...], Expr | None], Value] = {}
         self._weights: dict[tuple[tuple[str, ...], Expr | None, int], Value] = {}
         self._products: dict[tuple[tuple[str, ...], tuple[str, ...], int], Value] = {}
@@ -412,15 +434,22 @@ class _SharedParts:
         self._quantiles: dict[str, Value] = {}
         self._sides: dict[str, tuple[Value, ...]] = {}
         self._limbs: dict[str, int] = {}
-        self._in_moments: set[tuple[tuple[str, ...], Expr | None, int]] = set()
+        self._counts: dict[tuple[tuple[str, ...], Expr | None], Value] = {}
+        self._tables: dict[tuple[tuple[str, ...], Expr | None], Value] = {}
+        self._weighted: set[tuple[tuple[str, ...], Expr | None]] = set()
+        """Masks of which moments need weights, as elements of one limb."""
+        self._tabled: set[tuple[tuple[str, ...], Expr | None]] = set()
+        """Masks that are counted in every cell."""
 
     def prepare(self, moments: list[Moment]) -> None:
         """Choose one ring for all moments of a column, so that its rows are dealt and moved once."""
         for moment in moments:
             for column in moment.columns:
                 self._limbs[column] = max(part_limbs(self.breakdown, moment), self._limbs.get(column, 1))
-        # Rows of weights that there are anyway are added up, others counted.
-        self._in_moments = {(self._needed(m), None, self._ring(m)) for m in moments}
+        self._weighted = {(_steps_of(m)[0][0], None) for m in moments if max(self._limbs[c] for c in m.columns) == 1}
+        if self.node.by:
+            counts = (p for p in self.breakdown.parts if isinstance(p, Count) and p.scope == "cell" and not p.keys)
+            self._tabled = {(p.columns, p.where) for p in counts}
 
     def emit(self, part: Part) -> Value:
         """Return a part; every part is emitted once."""
@@ -430,22 +459,47 @@ class _SharedParts:
 
     def _emit(self, part: Part) -> Value:
         match part:
-            case Count(scope="frame" | "outside"):
+            case Count(scope="outside"):
                 return self.b.count_bits(self.flags(part))
+            case Count() if part.scope == "frame" or not self.node.by:
+                return self._counted(part.columns, part.where)
             case Count():
-                return self.count(part)
+                return self._table(part.columns, part.where)
             case Moment():
                 return self._moment(part)
             case Quantile():
                 raise TypeError("quantiles of a column are found together")
 
-    def count(self, part: Count, start: int = 0, stop: int | None = None) -> Value:
-        """A count of rows, or of some of them, those of one owner."""
+    def _counted(self, columns: tuple[str, ...], where: Expr | None) -> Value:
+        """How many rows a mask has, over all cells and those in none."""
+        key = (columns, where)
+        if key not in self._counts:
+            anyway = key in self._weighted or key in self._tabled
+            if anyway and not any(self.frame.schema[name].type.nullable for name in self.node.by):
+                # Every row is in a cell, and those are counted anyway.
+                self._counts[key] = self.b.sum(self._table(columns, where))
+            else:
+                self._counts[key] = self.b.count_bits(self._mask(columns, where))
+        return self._counts[key]
+
+    def _table(self, columns: tuple[str, ...], where: Expr | None) -> Value:
+        """How many rows a mask has in every cell."""
+        key = (columns, where)
+        if key not in self._tables:
+            self._tables[key] = self._tabulated(columns, where, 0, self.frame.length)
+        return self._tables[key]
+
+    def _tabulated(self, columns: tuple[str, ...], where: Expr | None, start: int, stop: int) -> Value:
+        """The same for some of the rows: the sum of their weights where there are any, else a count."""
+        if (columns, where) in self._weighted:
+            return self.cells.sums(self._weight(columns, where, 1), start, stop)
+        return self.cells.counts(self._mask(columns, where), start, stop)
+
+    def count(self, part: Count, start: int, stop: int) -> Value:
+        """A count of rows over some of the rows, those of one owner."""
         if part.scope != "cell":
-            return self.b.count_bits(self.b.cut(self.flags(part), start, self.frame.length if stop is None else stop))
-        if (part.columns, part.where, 1) in self._in_moments:
-            return self.cells.sums(self._weight(part.columns, part.where, 1), start, stop)
-        return self.cells.counts(self._mask(part.columns, part.where), start, stop)
+            return self.b.count_bits(self.b.cut(self.flags(part), start, stop))
+        return self._tabulated(part.columns, part.where, start, stop)
 
     def flags(self, part: Count) -> Value:
         """Planes of the rows that a count is about: one, or one a cell."""
@@ -488,16 +542,13 @@ class _SharedParts:
 
     def _moment(self, part: Moment) -> Value:
         """Weights times values, one product a factor; a row's square is its value times the weighted value."""
-        factors = tuple(n for n, power in zip(part.columns, part.powers, strict=True) for _ in range(power))
-        return self.cells.sums(self._product(self._needed(part), factors, self._ring(part)))
-
-    @staticmethod
-    def _needed(part: Moment) -> tuple[str, ...]:
-        """Columns of a moment whose presence has to be asked for: a missing value is zero, so only those of power 0."""
-        return tuple(n for n, power in zip(part.columns, part.powers, strict=True) if power == 0)
-
-    def _ring(self, part: Moment) -> int:
-        return max(self._limbs[name] for name in part.columns)
+        limbs = max(self._limbs[name] for name in part.columns)
+        needed, factors = step = _steps_of(part)[-1]
+        if factors and step not in self._steps and self.cells.undivided:
+            # Nobody needs the last product row by row.
+            last = self.c.value(self.frame, ColumnRef(factors[-1]), arith(limbs))
+            return self.cells.inner(self._product(needed, factors[:-1], limbs), last)
+        return self.cells.sums(self._product(needed, factors, limbs))
 
     def _product(self, needed: tuple[str, ...], factors: tuple[str, ...], limbs: int) -> Value:
         """Weights times the values of some columns; shorter products are shared by longer ones."""

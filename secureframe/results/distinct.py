@@ -84,8 +84,10 @@ def levels_by(tables: Sequence[ReleasedTable], name: str, labels: Sequence[str |
 
 
 def _key(kind: str, name: str) -> tuple[Any, ...]:
-    asked = Statistic(kind="quantile", columns=(name,), q=MEDIAN) if kind == "median" else Statistic(
-        kind=kind, columns=(name,) if name else ()
+    asked = (
+        Statistic(kind="quantile", columns=(name,), q=MEDIAN)
+        if kind == "median"
+        else Statistic(kind=kind, columns=(name,) if name else ())
     )
     return (asked.kind, asked.q, *asked.columns)
 

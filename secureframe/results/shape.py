@@ -144,9 +144,7 @@ def matrix(
     return attach(result, tables, suppressed, notes)
 
 
-def statistics_frame(
-    tables: Sequence[ReleasedTable], rows: Sequence[Any], columns: Sequence[str]
-) -> pd.DataFrame:
+def statistics_frame(tables: Sequence[ReleasedTable], rows: Sequence[Any], columns: Sequence[str]) -> pd.DataFrame:
     """Return an ungrouped release as a DataFrame: for every column, in order, the same statistics as rows."""
     (table,) = tables
     found = [

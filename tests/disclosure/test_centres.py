@@ -125,9 +125,7 @@ def test_values_that_only_one_institution_has_do_not_tell_it_apart() -> None:
     frames = {"north": FRAMES["north"], "east": FRAMES["east"]}
     for policy, withheld in ((preset("open-research"), False), (POOLED, True)):
         with hospitals(frames, {"north": "open-research", "east": policy}) as fed:
-            both = sf.concat(
-                [fed["north.patients"], fed["east.patients"].assign(age=fed["east.patients"]["age"] + 1000)]
-            )
+            both = sf.concat([fed["north.patients"], fed["east.patients"].assign(age=fed["east.patients"]["age"] + 1000)])
             assert is_withheld(both[both["age"] >= 1000]["x"].mean()) == withheld
             assert is_withheld(both[both["age"] < 1000]["x"].mean()) == withheld, "what is left of all is that hospital"
             assert is_withheld(both.groupby(sf.cut(both["age"], [0, 999, 2000]))["x"].mean()) == withheld

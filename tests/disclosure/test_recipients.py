@@ -269,5 +269,3 @@ def test_only_the_recipient_learns_that_something_was_withheld() -> None:
     }
     assert dense[0].plan == sparse[0].plan
     assert len(repr(dense[0])) == len(repr(sparse[0])) and len(dense[0]._repr_html_()) == len(sparse[0]._repr_html_())
-
-

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from benchmarks import cells
+from benchmarks.records import read
 from secureframe.plan.statistics import STATISTICS
 
 PAGE = cells.DOCUMENT.read_text(encoding="utf-8")
@@ -16,6 +15,6 @@ def test_every_statistic_is_on_the_page_with_what_it_needs() -> None:
 
 
 def test_the_measured_table_is_the_one_on_record() -> None:
-    record = json.loads(cells.RESULTS.read_text(encoding="utf-8"))
-    assert cells.text([cells.Taken(**each) for each in record["cells"]]) in PAGE
-    assert {each["cells"] for each in record["cells"]} == {100, 1_000}
+    kept = cells.kept(read())
+    assert cells.text(kept) in PAGE
+    assert {each.cells for each in kept} == {100, 1_000}

@@ -14,7 +14,8 @@ import pytest
 
 from secureframe.disclosure.policy import Policy
 from secureframe.engine import institution as engine
-from secureframe.engine.institution import AdmittedJob, Institution
+from secureframe.engine.institution import Institution
+from secureframe.engine.job import AdmittedJob
 from secureframe.errors import PlanError, PolicyError, ProtocolAborted, SecureFrameError
 from secureframe.governance.identity import AnalystIdentity
 from secureframe.governance.kept import PACKAGE_OVERHEAD

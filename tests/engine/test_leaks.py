@@ -311,9 +311,7 @@ def test_a_planted_leak_is_found() -> None:
 
 
 @pytest.mark.parametrize("statement", [joined, alone])
-def test_a_dealer_that_does_not_mask_is_found(
-    statement: Callable[[Study], n.Summarise], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dealer_that_does_not_mask_is_found(statement: Callable[[Study], n.Summarise], monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of columns in the one statement, totals in the other."""
 
     class Blank(Stream):

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from secureframe.disclosure.sealing import open_packages
 from secureframe.engine.execute import Execution, ExecutionError
-from secureframe.engine.institution import AdmittedJob
+from secureframe.engine.job import AdmittedJob
 from secureframe.engine.party_job import PartyJob, check_outputs
 from secureframe.mpc.channel import LinkClosed, MemoryChannel
 from secureframe.mpc.party import Party

@@ -31,7 +31,8 @@ def session(
     for owner, owned in tables(frames or people()).items():
         declared[owner] = {
             # The institutions' own secret: unchanged data keep their version.
-            name: {**table.declare(f"{owner}-{name}", directory), "version_key": VERSION_KEY} for name, table in owned.items()
+            name: {**table.declare(f"{owner}-{name}", directory), "version_key": VERSION_KEY}
+            for name, table in owned.items()
         }
     policies = {owner: preset(policy).to_json() for owner in declared}
     backend = start_in_memory(

@@ -141,9 +141,7 @@ def test_every_merge_equals_pandas(kind: str, layout: str) -> None:
     turn = list(KEYS).index(kind) + list(LAYOUTS).index(layout)
     for validate in OUTSIDE if kind == "number" else [list(OUTSIDE)[turn % 3]]:
         left, right = both(on, validate)
-        with sf.simulate(
-            LAYOUTS[layout](left, right), policy=LOOSE, purpose="merges", quiet=True, start=start_in_memory
-        ) as fed:
+        with sf.simulate(LAYOUTS[layout](left, right), policy=LOOSE, purpose="merges", quiet=True, start=start_in_memory) as fed:
             for how in HOWS:
                 if kind != "person" and how in (OUTSIDE[validate], "outer"):
                     continue

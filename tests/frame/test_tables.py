@@ -93,9 +93,7 @@ def test_levels_by_group(patients: sf.SecureFrame, clear: pd.DataFrame, study: S
     assert_series_equal(kept.groupby("male")["stage"].nunique(), wanted, check_dtype=False, **CLOSE)
     table = kept.groupby("male").agg(n=("age", "count"), stages=("stage", "nunique"), mean=("age", "mean"))
     groups = some.groupby("male")
-    assert_frame_equal(
-        table, groups.agg(n=("age", "count"), stages=("stage", "nunique"), mean=("age", "mean")), **LAYOUT
-    )
+    assert_frame_equal(table, groups.agg(n=("age", "count"), stages=("stage", "nunique"), mean=("age", "mean")), **LAYOUT)
     both = kept.groupby("male")[["stage", "smoker"]].nunique()
     assert_frame_equal(both, groups[["stage", "smoker"]].nunique(), **LAYOUT)
     assert len(study.session.jobs) == 3
@@ -135,9 +133,12 @@ LAYOUTS: list[dict[str, Any]] = [
 def test_pivot_tables(patients: sf.SecureFrame, clear: pd.DataFrame, study: Study, layout: dict[str, Any]) -> None:
     found = patients.pivot_table(**layout, observed=False, dropna=False)
     wanted = clear.dropna(subset=["smoker"]) if "smoker" in str(layout) else clear
-    assert_frame_equal(found, wanted.pivot_table(**layout, observed=False, dropna=False), check_index_type=False, **{
-        k: v for k, v in LAYOUT.items() if k != "check_index_type"
-    })
+    assert_frame_equal(
+        found,
+        wanted.pivot_table(**layout, observed=False, dropna=False),
+        check_index_type=False,
+        **{k: v for k, v in LAYOUT.items() if k != "check_index_type"},
+    )
     assert found.columns.names == wanted.pivot_table(**layout, observed=False).columns.names
     assert len(study.session.jobs) == 1
 

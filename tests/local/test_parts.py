@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from secureframe.local import parts
 from secureframe.local.integers import integer_dtype
 from secureframe.local.lower import lower
 from secureframe.local.parts import local_parts
@@ -49,9 +51,7 @@ def grid(values: pd.Series, type_: ColumnType) -> list[int]:
     return [int(v) for v in exact if v is not None]
 
 
-def expected_part(
-    part: Any, node: Summarise, valid: pd.DataFrame, base: pd.DataFrame, schema: Any, left_out: int
-) -> list[int]:
+def expected_part(part: Any, node: Summarise, valid: pd.DataFrame, base: pd.DataFrame, schema: Any, left_out: int) -> list[int]:
     match part:
         case Count(scope="base"):
             return [base["id"].nunique()]
@@ -198,3 +198,21 @@ def test_quantiles_have_exact_ranks() -> None:
     found = local_parts(breakdown(Summarise(tables.node(registered), (), statistics)), clinic(registered))
     for q in QUANTILES:
         assert found[Quantile(column="x", q=q)] == [math.floor(q * 60) - 32]
+
+
+@pytest.mark.parametrize("rows_per_person", [1, 15])
+@pytest.mark.parametrize("count", [0, 1, 6, 7, 8, 15])
+def test_rows_are_gone_through_in_slices(monkeypatch: pytest.MonkeyPatch, rows_per_person: int, count: int) -> None:
+    """The same parts in whatever pieces the rows are taken: none, a part of one, exactly one, one and a row, several."""
+    drawn = enumerate(tables.many_rows(count), start=1)
+    rows = [{**row, "id": row["id"] if rows_per_person > 1 else number} for number, row in drawn]
+    registered = tables.table(rows, rows_per_person=rows_per_person)
+    frame = Filter(tables.node(registered), e.Binary(">=", e.ColumnRef("m"), e.Literal(3)))
+    for by in (NO_KEYS, ("k", "b")):
+        whole = breakdown(Summarise(frame, by, STATISTICS))
+        broken = replace(whole, histograms=("b", "day"))
+        wanted = local_parts(broken, clinic(registered))
+        monkeypatch.setattr(parts, "SLICE", 7)
+        assert local_parts(broken, clinic(registered)) == wanted
+        monkeypatch.undo()
+        check(whole.node, registered)

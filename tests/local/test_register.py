@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 
 from secureframe.errors import RegistrationError
+from secureframe.local.integers import compact
 from secureframe.local.register import RegisteredTable, register
 from secureframe.local.values import to_pandas
 from secureframe.schema import declare as d
@@ -94,7 +95,10 @@ def test_every_source_gives_the_same_grid_integers(form: str, tmp_path: Path) ->
         "sex": [0, None, 1],
         "born": [11356, None, -1],
     }
-    assert table.frame.dtypes == [pl.Int64, pl.Int64, pl.Int64, pl.Boolean, pl.Int64, pl.Int64]
+    assert table.frame.dtypes[3] == pl.Boolean
+    for column in table.schema.columns:
+        if column.name != "smoker":
+            assert table.frame[column.name].dtype == compact(column.type)
     assert [c.type.nullable for c in table.schema.columns] == [False, True, True, True, True, True]
     assert table.schema.column("id").unique
     assert table.owner_counts == {}

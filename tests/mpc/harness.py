@@ -19,6 +19,14 @@ from secureframe.mpc.randomness import PartyKeys
 from secureframe.mpc.sharing import Share, deal, receive, reconstruct
 
 
+def low_bits(values: Any, width: int) -> NDArray[np.bool_]:
+    """The low bits of integers in two's complement, lowest first: ``(width, elements)``."""
+    flat, size, modulus = np.asarray(values, dtype=object).reshape(-1), -(-width // 8), 1 << width
+    raw = b"".join((int(v) % modulus).to_bytes(size, "little") for v in flat)
+    planes = np.unpackbits(np.frombuffer(raw, np.uint8), bitorder="little").reshape(len(flat), 8 * size)
+    return np.ascontiguousarray(planes[:, :width].T).astype(bool)
+
+
 def fresh_keys() -> list[PartyKeys]:
     """Pairwise secrets of a job: k_i is known to the parties i and i-1."""
     keys = [secrets.token_bytes(32) for _ in range(3)]
@@ -85,27 +93,32 @@ class Job:
 
     def unsigned(self, values: Any, width: int) -> Value:
         """Unsigned integers as bit planes."""
-        return self.input("bits", np.array([[(int(v) >> bit) & 1 for v in values] for bit in range(width)], dtype=bool))
+        return self.input("bits", low_bits(values, width))
 
     def words(self, plain: Any) -> Value:
         array = np.array(plain, dtype=np.uint64)
         return self.input("words", array.reshape(1, -1) if array.ndim == 1 else array)
+
+    def dealt(self) -> list[list[Share]]:
+        """Shares of the inputs, as the three parties get them."""
+        messages, values = deal(self.data), [value for value, _ in self.data]
+        return [receive(values, messages[index], index) for index in range(3)]
 
     def run(
         self,
         *values: Value,
         recorder: Recorder | None = None,
         keys: Sequence[PartyKeys] | None = None,
+        shares: Sequence[Sequence[Share]] | None = None,
         prepare: Callable[[Party], None] | None = None,
     ) -> list[NDArray[Any]]:
-        """Run the program and return the plain data of values."""
+        """Run the program and return the plain data of values; ``shares`` of the inputs, if not dealt anew."""
         program = self.builder.program()
-        messages = deal(self.data)
+        given = shares if shares is not None else self.dealt()
 
         def run(party: Party) -> tuple[list[StageReport], list[Share]]:
-            specs = [spec.value for spec in program.inputs]
-            shares = receive(specs, messages[party.index], party.index)
-            execution = Execution(program, party, {v.number: s for v, s in zip(specs, shares, strict=True)})
+            numbers = [value.number for value, _ in self.data]
+            execution = Execution(program, party, dict(zip(numbers, given[party.index], strict=True)))
             for value in values:
                 execution.keep(value)
             reports = execution.run()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from secureframe.engine.execute import Execution
+from secureframe.engine.execute import Execution, StageReport
 from secureframe.mpc import bitplanes
 from secureframe.mpc.channel import Recorder
 from secureframe.mpc.cost import cost
@@ -17,6 +17,7 @@ from secureframe.mpc.keeping import Keeping
 from secureframe.mpc.party import Party
 from secureframe.mpc.permutation import ShuffleHandle
 from secureframe.mpc.program import Builder, Kept, Program, Value
+from secureframe.mpc.randomness import PartyKeys
 from secureframe.mpc.sharing import BitShare, deal, receive, reconstruct
 from tests.leakage import assert_no_repeats, assert_uniform, shape_of
 from tests.mpc.harness import run_parties
@@ -77,9 +78,14 @@ class Parties:
 
     def __init__(self) -> None:
         self.stores: list[dict[str, Any]] = [{}, {}, {}]
+        self.reports: list[list[StageReport]] = [[], [], []]
 
     def run(
-        self, program: Program, data: list[tuple[Value, NDArray[Any]]], recorder: Recorder | None = None
+        self,
+        program: Program,
+        data: list[tuple[Value, NDArray[Any]]],
+        recorder: Recorder | None = None,
+        keys: list[PartyKeys] | None = None,
     ) -> list[NDArray[Any]]:
         used = {spec.value.number for spec in program.inputs}
         data = [(value, plain) for value, plain in data if value.number in used]
@@ -91,11 +97,12 @@ class Parties:
             store = self.stores[party.index]
             recalled = {k.value.number: _anew(store[k.digest]) for k in program.recalled}
             execution = Execution(program, party, inputs, recalled)
-            self.opened = sum(report.opened_bits for report in execution.run())
+            self.reports[party.index] = execution.run()
+            self.opened = sum(report.opened_bits for report in self.reports[party.index])
             store.update({k.digest: execution.share(k.value) for k in program.kept})
             return execution.outputs()
 
-        shares = run_parties(run, recorder)
+        shares = run_parties(run, recorder, keys)
         return [reconstruct([s[n] for s in shares], value) for n, value in enumerate(program.outputs)]
 
     @property

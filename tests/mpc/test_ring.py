@@ -70,9 +70,6 @@ def test_planes_of_many_words(n: int, width: int) -> None:
     if width % 64:
         kept[-1] &= np.uint64((1 << width % 64) - 1)
     assert np.array_equal(bitplanes.to_words(planes, n), kept)
-    index = generator.integers(0, n, n + 70)
-    for found, plain in zip(bitplanes.gather_words(bitplanes.paired(words, ~words), index, width), (bits, ~bits), strict=True):
-        assert np.array_equal(bitplanes.to_bools(found, n + 70), plain[:, index])
 
 
 @settings(max_examples=30, deadline=None)
@@ -97,9 +94,6 @@ def test_planes_are_words_on_their_side(seed: int, n: int, width: int, start: in
     assert np.array_equal(bitplanes.to_words(planes, n), kept)
     assert np.array_equal(bitplanes.from_bools(bits), planes)
     index = generator.integers(0, n, count)
-    gathered = bitplanes.gather_words(bitplanes.paired(words, ~words), index, width)
-    assert np.array_equal(bitplanes.to_bools(gathered[0], count), bits[:, index])
-    assert np.array_equal(bitplanes.to_bools(gathered[1], count), ~bits[:, index])
     assert np.array_equal(bitplanes.to_bools(bitplanes.gather_bits(planes, index), count), bits[:, index])
     start, stop = start % n, min(n, start % n + count)
     assert np.array_equal(bitplanes.to_bools(bitplanes.cut_bits(planes, start, stop), stop - start), bits[:, start:stop])

@@ -300,9 +300,7 @@ RANGES: list[tuple[e.Expr, Schema, tuple[int, int], Fraction]] = [
 
 
 @pytest.mark.parametrize(("expr", "schema", "ends", "step"), RANGES, ids=lambda x: e.show(x) if isinstance(x, e.Expr) else "")
-def test_ranges_of_quotients_remainders_and_dates(
-    expr: e.Expr, schema: Schema, ends: tuple[int, int], step: Fraction
-) -> None:
+def test_ranges_of_quotients_remainders_and_dates(expr: e.Expr, schema: Schema, ends: tuple[int, int], step: Fraction) -> None:
     type_ = e.infer(expr, schema).type
     assert (type_.low, type_.high, type_.step) == (*ends, step)
 

@@ -46,9 +46,7 @@ def study() -> Study:
 
 def plan_of(*nodes: n.Summarise) -> Plan:
     parameters = {name: Fraction(3, 2) for node in nodes for name in parameters_of(node)}
-    return new_plan(
-        nodes, parameters, purpose="tests", analyst={"name": "analyst"}, policies={}, versions={}
-    )
+    return new_plan(nodes, parameters, purpose="tests", analyst={"name": "analyst"}, policies={}, versions={})
 
 
 def compiled(*nodes: n.Summarise) -> Compiled:
@@ -190,8 +188,10 @@ def measured(node: n.Summarise) -> tuple[CostReport, list[tuple[str, int, int]],
     federation._backend.forget_kept()
     federation.run([node], {name: Fraction(3, 2) for name in parameters_of(node)})
     assert federation.last_job is not None
-    return cost(compiled(node).program), [(s.name, s.rounds, s.bytes) for s in federation.last_job.stages], dict(
-        federation.last_job.dealt
+    return (
+        cost(compiled(node).program),
+        [(s.name, s.rounds, s.bytes) for s in federation.last_job.stages],
+        dict(federation.last_job.dealt),
     )
 
 

@@ -89,8 +89,6 @@ def test_a_long_sort_says_how_long_it_may_take() -> None:
     assert _cost(replace(stage, most_rounds=90), 27_000) == "90 rounds, 0.03 MB"
 
 
-
-
 def test_explaining_is_deterministic() -> None:
     assert study().federation.explain([statement()]) == study().federation.explain([statement()])
 

@@ -16,8 +16,8 @@ from ray_cluster.federation import FederationDescription
 from ray_cluster.gateway import GatewayServer, create_application
 from ray_cluster.identities import ProcessIdentity
 from ray_cluster.institution import InstitutionHost
-from ray_cluster.job_run import PartyLost
 from ray_cluster.links import bind
+from ray_cluster.party_handle import PartyLost
 from ray_cluster.presence import Presence
 from secureframe.governance.identity import AnalystIdentity
 from tests.ray_cluster.engine_double import AdmittedJob, Institution
@@ -28,31 +28,32 @@ class PartyDouble:
     """A compute party in this process: it does as the test says."""
 
     def __init__(self) -> None:
-        self.lost = False
+        self.is_lost = False
         self.calls: list[str] = []
+        self.package = b"sealed"
         self.on_cancel: Callable[[], None] = lambda: None
         self.on_finish: Callable[[], None] = lambda: None
         self.on_stage: Callable[[str], dict[str, Any]] = lambda name: {"report": {"rounds": 1, "bytes": 8, "seconds": 0.0}}
 
     def _note(self, call: str) -> None:
         self.calls.append(call)
-        if self.lost:
+        if self.is_lost:
             raise PartyLost
+
+    def lost(self) -> bool:
+        return self.is_lost
 
     def ping(self) -> None:
         self._note("ping")
 
-    def open(self, job: AdmittedJob) -> dict[str, Any]:
+    def run(self, job: AdmittedJob) -> Iterator[dict[str, Any]]:
         self._note("open")
-        return {"seconds": 0.0}
-
-    def run_stage(self, job_id: str, name: str) -> dict[str, Any]:
-        self._note(name)
-        return self.on_stage(name)
-
-    def seal(self, job_id: str) -> dict[str, Any]:
+        yield {"seconds": 0.0}
+        for name in job.stages:
+            self._note(name)
+            yield self.on_stage(name)
         self._note("seal")
-        return {"package": b"sealed", "report": {"links": {}, "rounds": 1}}
+        yield {"package": self.package, "report": {"links": {}, "rounds": 1}}
 
     def kept(self, analyst: str) -> dict[str, str]:
         self._note("kept")

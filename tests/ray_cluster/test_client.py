@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ray_cluster import client as client_module
-from ray_cluster.client import FederationClient
+from ray_cluster.client import FederationClient, GatewayClient
 from ray_cluster.failures import Cause
 from ray_cluster.federation import FederationDescription
-from secureframe.errors import PartyUnavailable, PolicyError
+from ray_cluster.links import bind
+from secureframe.errors import PartyUnavailable, PolicyError, Restarting
 from tests.ray_cluster.serving import Served, plan
 
 
@@ -73,3 +75,64 @@ def test_packages_come_from_all_parties_or_from_none() -> None:
     for some in (["YQ==", None, "Yw=="], ["None", None, None], ["?", "Yg==", "Yw=="]):
         with pytest.raises(ValueError):  # what is no base64, and what is missing
             client_module._packages(some)
+
+
+@pytest.mark.parametrize("why", ["its party is lost", "nobody listens", "it goes before it answers"])
+def test_who_is_not_there_is_waited_for(served: Served, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+    """Nobody is asked beforehand: an institution that is not there says so, and the client returns once it is there again."""
+    member = served.description.members[0]
+    listener = bind(0)
+    if why == "its party is lost":
+        served.party.is_lost = True
+    elif why == "nobody listens":
+        listener.close()
+        member = replace(member, gateway=(member.gateway[0], 1))  # type: ignore[index]
+    else:
+        listener.listen()
+        member = replace(member, gateway=listener.getsockname()[:2])
+        threading.Thread(target=lambda: listener.accept()[0].close(), daemon=True).start()
+    asked: list[str] = []
+
+    def ready(gateway: GatewayClient) -> bool:
+        asked.append(gateway.name)
+        return len(asked) > 1
+
+    monkeypatch.setattr(GatewayClient, "ready", ready)
+    client = FederationClient(FederationDescription(members=(member,), catalog={}), served.certificates["ana"])
+    with pytest.raises(Restarting) as caught:
+        client.run(plan(), served.ana.sign(plan()), lambda name, number, count: None)
+    assert caught.value.institution == "hospital"
+    assert asked == ["hospital", "hospital"]
+    assert "open" not in served.party.calls
+    client.close()
+    listener.close()
+
+
+def test_nobody_is_asked_beforehand(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ready(gateway: GatewayClient) -> bool:
+        raise AssertionError
+
+    monkeypatch.setattr(GatewayClient, "ready", ready)
+    description = FederationDescription(members=served.description.members[:1], catalog={})
+    client = FederationClient(description, served.certificates["ana"])
+    with pytest.raises(KeyError):
+        # One institution alone makes no result; it has run its part.
+        client.run(plan(), served.ana.sign(plan()), lambda name, number, count: None)
+    assert served.party.calls == ["open", "share", "release", "seal"]
+    client.close()
+
+
+def test_what_is_kept_is_asked_for_once_a_job_has_failed(served: Served) -> None:
+    key = served.ana.public()["verify_key"]
+    description = FederationDescription(members=served.description.members[:1], catalog={})
+    client = FederationClient(description, served.certificates["ana"])
+    client._told = {"hospital": {"a": "job", "b": "job"}, "laboratory": {"a": "job", "b": "other"}, "registry": {"a": "job"}}
+    assert client.last_kept() == {"a": "job"}
+    assert "kept" not in served.party.calls
+    body = plan(refused_by="hospital")
+    with pytest.raises(PolicyError):
+        client.run(body, served.ana.sign(body), lambda name, number, count: None)
+    client._description = served.description
+    assert client.last_kept() == {"digest": f"job of {key}"}
+    assert "kept" in served.party.calls
+    client.close()

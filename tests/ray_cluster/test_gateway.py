@@ -18,8 +18,8 @@ from ray_cluster.client import SIGNATURE_HEADER
 from ray_cluster.failures import Cause
 from ray_cluster.gateway import LARGEST_REQUEST, GatewayServer
 from ray_cluster.identities import ProcessIdentity
-from ray_cluster.job_run import PartyLost
 from ray_cluster.links import bind
+from ray_cluster.party_handle import PartyLost
 from secureframe.errors import PartyUnavailable
 from tests.ray_cluster.engine_double import SECRET
 from tests.ray_cluster.serving import Served, events_of, plan, post
@@ -31,14 +31,14 @@ def test_a_signed_plan_runs(served: Served) -> None:
     events = [json.loads(line) for line in answer.text.splitlines()]
     assert [each["event"] for each in events] == ["admitted", "stage", "stage", "result"]
     assert base64.b64decode(events[-1]["package"]) == b"sealed"
-    assert served.party.calls == ["open", "share", "release", "seal", "finish"]
+    assert served.party.calls == ["open", "share", "release", "seal"]
 
 
 def test_health_and_catalog(served: Served) -> None:
     with served.client() as client:
         assert client.get("/health").json() == {"institution": "hospital", "state": "ready"}
         assert client.get("/catalog").json()["tables"] == ["visits"]
-        served.party.lost = True
+        served.party.is_lost = True
         assert client.get("/health").json()["state"] == "restarting"
 
 
@@ -57,7 +57,7 @@ def test_what_is_kept_is_told_to_whose_it_is(served: Served) -> None:
             assert client.get("/kept").json() == {"digest": f"job of {key}"}
             assert client.delete("/kept").json() == {"forgotten": True}
         assert served.party.calls[-1] == f"forget {key}"
-    served.party.lost = True
+    served.party.is_lost = True
     with served.client() as client:
         assert client.get("/kept").json() == {}
 
@@ -122,7 +122,7 @@ def test_what_is_no_plan_says_nothing_of_itself(served: Served) -> None:
 
 def test_a_lost_party_is_named(served: Served) -> None:
     def lose(name: str) -> dict[str, Any]:
-        served.party.lost = True
+        served.party.is_lost = True
         raise PartyLost
 
     served.party.on_stage = lose

@@ -118,7 +118,7 @@ def test_a_file_says_what_was_written(tmp_path: Path) -> None:
     )
     guest = ProcessIdentity.generate('b"e\nn\x7f')
     analyst = AnalystIdentity.of(guest.name, "clinic", guest.key)
-    path = write_invitation(tmp_path / "ben", FederationDescription(members=(member,), catalog={}), analyst, guest, "a = \"b\"")
+    path = write_invitation(tmp_path / "ben", FederationDescription(members=(member,), catalog={}), analyst, guest, 'a = "b"')
     with pytest.raises(PartyUnavailable, match="hospital"):
         connect(path)
     text = path.read_text()

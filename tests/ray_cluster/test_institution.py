@@ -55,6 +55,9 @@ def test_a_busy_party_is_not_a_lost_one() -> None:
         def call(self, *arguments: Any, timeout: float | None = None) -> Any:
             raise ActorBusy
 
+        def start(self, *arguments: Any) -> None:
+            """Its exit is never told of."""
+
     party = RemoteParty(Busy())  # type: ignore[arg-type]  # stands in for an actor
     party.cancel("a job")
     party.finish("a job")

@@ -16,10 +16,10 @@ import pytest
 
 from ray_cluster import links
 from ray_cluster.federation import FederationDescription
-from ray_cluster.frames import FrameError, FrameReceiver, FrameSender, read_into, tune
+from ray_cluster.frames import FrameError, FrameReceiver, FrameSender, read_into, shut, tune
 from ray_cluster.hello import NONCE, Hello, HelloRefused, challenge, listen, say
 from ray_cluster.identities import ProcessIdentity, fingerprint, public_key
-from ray_cluster.links import Dialer, LinkFailed
+from ray_cluster.links import Dialer, Link, LinkFailed, OpenSockets
 from tests.ray_cluster.wiring import Wiring, new_job, wiring
 
 
@@ -297,3 +297,107 @@ def test_identities_survive_a_restart_and_hide_their_keys(tmp_path: Path) -> Non
     assert again.fingerprint == identity.fingerprint == fingerprint(again.certificate)
     assert public_key(again.certificate) == identity.key.public_key()
     assert "Ed25519" not in repr(identity)
+
+
+def job_over(wires: Wiring, dialer: Dialer, *, rest: bool = True) -> tuple[Link, Link]:
+    """One job that ends well: the caller's link and the listener's, which both rest afterwards."""
+    job, sockets, listener = new_job(), OpenSockets(), wires.listeners[1]
+    listener.open(job, [("party", "hospital")], b"L" * 32)
+    made = dialer.call(1, job, "party", b"C" * 32, sockets)
+    came = listener.arrivals(job, [("party", "hospital")])["party", "hospital"]
+    FrameSender(made.connection).send(memoryview(b"dealt"))
+    assert FrameReceiver(came.connection).receive(5) == b"dealt"
+    listener.finish(job)
+    if rest:
+        assert sockets.let_go()
+        listener.rest(came)
+        dialer.rest(1, made)
+    return made, came
+
+
+def test_a_connection_serves_one_job_after_the_other(wires: Wiring) -> None:
+    dialer = wires.dialer(0)
+    first, _ = job_over(wires, dialer)
+    second, _ = job_over(wires, dialer)
+    assert second.connection is first.connection and second.made == first.made
+    dialer.close()
+    third, _ = job_over(wires, dialer)
+    assert third.connection is not first.connection
+    dialer.close()
+
+
+def test_a_connection_that_was_closed_while_it_rested_is_made_anew(wires: Wiring) -> None:
+    dialer = wires.dialer(0)
+    first, came = job_over(wires, dialer)
+    shut(came.connection)
+    second, _ = job_over(wires, dialer)
+    assert second.connection is not first.connection
+    dialer.close()
+
+
+@pytest.mark.parametrize("limit", ["REST_SECONDS", "MOST_SECONDS"])
+def test_a_connection_neither_rests_nor_lives_for_long(wires: Wiring, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    dialer = wires.dialer(0)
+    first, _ = job_over(wires, dialer)
+    monkeypatch.setattr(links, limit, 0.0)
+    second, _ = job_over(wires, dialer)
+    assert second.connection is not first.connection
+    dialer.close()
+
+
+def test_a_cancelled_job_leaves_no_connection(wires: Wiring) -> None:
+    dialer, sockets, job = wires.dialer(0), OpenSockets(), new_job()
+    wires.listeners[1].open(job, [("party", "hospital")], bytes(32))
+    made = dialer.call(1, job, "party", bytes(32), sockets)
+    sockets.cancel()
+    assert not sockets.let_go()
+    assert is_closed(made.connection)
+    sockets.close()
+
+
+def test_a_cancellation_reaches_a_call_over_a_rested_connection(wires: Wiring) -> None:
+    dialer, sockets = wires.dialer(0), OpenSockets()
+    job_over(wires, dialer)
+    with ThreadPoolExecutor(1) as pool:
+        # Nobody has opened this job.
+        calling = pool.submit(dialer.call, 1, new_job(), "party", bytes(32), sockets)
+        while not sockets._sockets:
+            pass
+        sockets.cancel()
+        with pytest.raises(LinkFailed):
+            calling.result(timeout=10)
+    sockets.close()
+
+
+def test_on_a_rested_connection_a_hello_is_checked_as_on_a_new_one(wires: Wiring) -> None:
+    """A replayed hello, a hello of another member, and garbage: the connection closes, and the job is not entered."""
+    hospital, laboratory = wires.identities[0], wires.identities[1]
+    for wrong in ("replayed", "another member", "garbage"):
+        dialer = wires.dialer(0)
+        made, _ = job_over(wires, dialer)
+        job = new_job()
+        wires.listeners[1].open(job, [("party", "hospital")], bytes(32))
+        hello = Hello(job=job, purpose="party", caller="hospital", listener="laboratory", ephemeral=bytes(32))
+        nonce = bytearray(NONCE)
+        read_into(made.connection, memoryview(nonce))
+        if wrong == "garbage":
+            made.connection.sendall(os.urandom(200))
+        else:
+            said = replace(hello, caller="registry") if wrong == "another member" else hello
+            # A hello over the nonce of another connection is what a replay would be.
+            old = os.urandom(NONCE) if wrong == "replayed" else bytes(nonce)
+            made.connection.sendall(spoken(hospital, laboratory.certificate, said, old))
+        assert is_closed(made.connection)
+        assert not wires.listeners[1]._desks[job].arrivals
+        wires.listeners[1].finish(job)
+        made.connection.close()
+
+
+def spoken(identity: ProcessIdentity, listener: bytes, hello: Hello, nonce: bytes) -> bytes:
+    """A hello as `say` sends it, over any nonce."""
+    here, there = socket.socketpair()
+    with here, there:
+        there.sendall(nonce + bytes(96))
+        with pytest.raises((HelloRefused, FrameError)):
+            say(here, identity, listener, hello)  # type: ignore[arg-type]  # any stream will do
+        return there.recv(4096)

@@ -25,6 +25,7 @@ from tests.ray_cluster.notebook import joined
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore::UserWarning")]
 
+
 @pytest.fixture(scope="module")
 def fed() -> Iterator[Federation]:
     with sf.simulate(tables(people()), purpose=PURPOSE, quiet=True) as federation:

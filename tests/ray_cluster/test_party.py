@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from ray_cluster.failures import Cause
@@ -60,4 +62,30 @@ def test_a_link_that_cannot_be_made_ends_the_opening() -> None:
             finally:
                 party.cancel(job.job_id)
         party.cancel(secrets.token_hex(16))
+        party._listener.close()
+
+
+def test_an_answer_does_not_wait_for_a_step_that_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short steps are told together; what a job has come to is told while the next step goes on; an error is the last answer."""
+    go_on = threading.Event()
+    with wiring() as wires:
+        party = PartyHost(wires.identities[0], 0, lambda *arguments: None, 0)  # type: ignore[arg-type,return-value]
+
+        def stage(job_id: str, name: str) -> dict[str, Any]:
+            if name == "long":
+                assert go_on.wait(10)
+            return {"error": {}} if name == "fails" else {"report": {"name": name}}
+
+        monkeypatch.setattr(party, "open", lambda job: {"seconds": 0.0})
+        monkeypatch.setattr(party, "run_stage", stage)
+        monkeypatch.setattr(party, "seal", lambda job_id: {"package": b"sealed"})
+        short: Any = AdmittedJob(job_id=new_job(), owners=(), stages=("a", "b"), words=1, rounds=1, marks=None)
+        assert [len(told) for told in party.run(short)] == [4]
+        lasting = replace(short, stages=("a", "long", "b"))
+        answers = party.run(lasting)
+        assert next(answers) == [{"seconds": 0.0}, {"report": {"name": "a"}}]
+        go_on.set()
+        assert [each for told in answers for each in told][-1] == {"package": b"sealed"}
+        failing = replace(short, stages=("a", "fails", "b"))
+        assert [each for told in party.run(failing) for each in told][-1] == {"error": {}}
         party._listener.close()
