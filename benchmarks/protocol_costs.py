@@ -26,6 +26,7 @@ from secureframe.mpc.traffic import Traffic
 
 COLUMN = 100_000
 PERSONS = 17_549
+MILLION = 10**6
 Measured = tuple[int, tuple[int, int, int]]
 
 
@@ -183,6 +184,14 @@ def rows() -> list[Row]:
         row("to_arith, one plane", "2", "8 * n", "8 * n", one(lambda b: b.to_arith(_bits(b, 1, n)))),
         row("count_bits, one plane", "2", "8 * n", "8", one(lambda b: b.count_bits(_bits(b, 1, n)))),
         row(
+            "count_bits, many bits",
+            "about 2 + 1.7 log2(n / 90,000)",
+            "about 7 P",
+            "about P",
+            one(lambda b: b.count_bits(_bits(b, 1, MILLION))),
+            size=MILLION,
+        ),
+        row(
             "select, arith",
             "3",
             "16 * n",
@@ -294,12 +303,21 @@ def rows() -> list[Row]:
         ),
         row(
             "median under a mask, 7 bits",
-            "about w (6 + ceil(log2(floor(log2 n) + 1)))",
-            "about 8 n w",
-            "about 2 P w",
+            "about w / 4 (8 + ceil(log2(floor(log2 n) + 1)))",
+            "about 13 n w",
+            "about 12 P w",
             one(lambda b: _median(b, PERSONS, 7)),
             size=PERSONS,
             width=7,
+        ),
+        row(
+            "median under a mask, 20 bits",
+            "about w / 2 (15 + ceil(log2(floor(log2 n) + 1)))",
+            "about 9 P w",
+            "about 6 P w",
+            one(lambda b: _median(b, MILLION, 20)),
+            size=MILLION,
+            width=20,
         ),
     ]
 

@@ -260,31 +260,3 @@ def to_arith(party: Party, x: BitShare, limbs: int) -> Steps[ArithShare]:
 def to_arith_cost(rows: int, n: int, limbs: int) -> list[Traffic]:
     words = rows * n * limbs
     return [first_deals(words), others_exchange(words)]
-
-
-def count_bits(party: Party, x: BitShare) -> Steps[ArithShare]:
-    """How many bits of each plane are 1, as one-limb ring elements: the sums of what ``to_arith`` makes.
-
-    Leakage
-        None (``deal_first``, ``share_summands``).
-    Rounds and bytes
-        2 rounds; party 0 sends one ring element a bit, then the two others one element a plane.
-    Source
-        As ``to_arith``, the summands added before they are sent.
-    """
-    rows = len(x.a)
-    dealt = yield from deal_first(party, _first_two(party, x, 1), (1, rows, x.n), arith=True)
-    if party.index != 0:
-        sums = np.empty(rows, np.uint64)
-        ring.flipped_sums(x.b if party.index == 1 else x.a, dealt[0][0], party.index == 2, sums)
-
-    def summand(mask: Words, out: Words, start: int) -> None:
-        part = slice(start, start + len(mask))
-        np.subtract(sums[part], mask, out=out.reshape(-1)[part])
-
-    a, b = yield from share_summands(party, (1, 1, rows), summand, arith=True)
-    return ArithShare(a, b)
-
-
-def count_bits_cost(rows: int, n: int) -> list[Traffic]:
-    return [first_deals(rows * n), others_exchange(rows)]

@@ -109,15 +109,18 @@ def flipped_one(planes: Words, x: Words, whole: bool, mask: Words, out: Words, n
         done += count
 
 
-@kernel("void(u8[:, ::1], u8[:, ::1], b1, u8[::1])")
-def flipped_sums(planes: Words, x: Words, whole: bool, out: Words) -> None:
-    """Sums of ``(1 - 2 bit) x``, plus the bit where ``whole`` is true, along each row."""
+@kernel("void(u8[:, ::1], u8[:, ::1], b1, u8[::1], u8[::1])")
+def flipped_sums(planes: Words, x: Words, whole: bool, places: Words, out: Words) -> None:
+    """Sums of ``(1 - 2 bit) x``, plus the bit where ``whole`` is true, along each row, times ``2 ** places[j // 64]``."""
     also = _ONE if whole else _ZERO
     for r in range(x.shape[0]):
         total = _ZERO
-        for j in range(x.shape[1]):
-            bit = (planes[r, j >> 6] >> np.uint64(j & 63)) & _ONE
-            total += (x[r, j] ^ (_ZERO - bit)) + bit + (bit & also)
+        for w in range(places.shape[0]):
+            inside = _ZERO
+            for j in range(64 * w, min(64 * w + 64, x.shape[1])):
+                bit = (planes[r, w] >> np.uint64(j & 63)) & _ONE
+                inside += (x[r, j] ^ (_ZERO - bit)) + bit + (bit & also)
+            total += inside << places[w]
         out[r] = total
 
 

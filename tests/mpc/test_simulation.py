@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from secureframe.mpc import arithmetic, boolean, comparison, conversion, lowmc, permutation, sorting
+from secureframe.mpc import arithmetic, boolean, comparison, conversion, counting, lowmc, permutation, sorting
 from secureframe.mpc.bitplanes import Index, to_bools, to_words
 from secureframe.mpc.channel import MemoryChannel
 from secureframe.mpc.opening import open_bits
@@ -209,8 +209,8 @@ PROTOCOLS: dict[str, tuple[Protocol, list[Value]]] = {
     "less_than": (_less_than, [bits(3), bits(3)]),
     "to_arith": (lambda p, x: conversion.to_arith(p, x[0], 1), [bits(2)]),
     "to_arith, two limbs": (lambda p, x: conversion.to_arith(p, x[0], 2), [bits(1)]),
-    "count_bits": (lambda p, x: conversion.count_bits(p, x[0]), [Value(0, "bits", 2, 3)]),
-    "equal_keys, a small cipher": (_encrypt, [bits(3)]),
+    "count_bits": (lambda p, x: counting.count_bits(p, x[0]), [Value(0, "bits", 2, 3)]),
+    "full adders": (lambda p, x: counting._add_layer(p, [(x[0].a, x[0].b)]), [Value(0, "bits", 2, 3 * 64)]),
     "shuffle": (_shuffle, [WORDS]),
     "shuffle_again": (_shuffle_again, [WORDS]),
     "refreshed product": (_refreshed_product, [ARITH, ARITH]),
