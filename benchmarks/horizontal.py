@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ import pandas as pd
 import polars as pl
 
 import secureframe as sf
-from benchmarks.measuring import MemorySampler, Seconds, family, processor_seconds, ratio, seconds_of, table
+from benchmarks.measuring import MemorySampler, Seconds, family, processor_seconds, seconds_of
 from benchmarks.records import Record
 from secureframe.backend import PARTIES, Backend
 from secureframe.results.summaries import NUMBER_QUANTILES
 
-ROWS = 100_000
+ROWS, MANY_ROWS, MOST_ROWS = 100_000, 1_000_000, 3_333_334
+"""Rows of each hospital: as a rule, with many, and where memory is what counts."""
 HOSPITALS = ("north", "south", "west")
 LEVELS = {
     "smoking": ("never", "former", "current"),
@@ -70,15 +71,6 @@ class Described:
     clear: Seconds
     idle_bytes: int
     peak_bytes: int
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "name": "horizontal_describe_1e5",
-            **{name: value for name, value in asdict(self).items() if name not in ("seconds", "clear")},
-            "seconds": self.seconds.to_json(),
-            "clear": {"with": "pandas", **self.clear.to_json()},
-            "ratio": ratio(self.seconds.median, self.clear.median),
-        }
 
 
 def columns() -> dict[str, sf.ColumnDeclaration]:
@@ -282,27 +274,6 @@ def memory_records(found: Held) -> list[Record]:
             },
         )
     ]
-
-
-def text(found: Described) -> str:
-    """Return the table of a run."""
-    sent = ["rounds", "MB", "of it dealt"]
-    head = ["describe(), warm", "s, median", "least", "processor s", *sent, "pandas, s", "ratio", "PSS, MiB"]
-    row = [
-        f"{found.columns} columns, {found.rows:,} rows, 3 institutions",
-        f"{found.seconds.median:.2f}",
-        f"{found.seconds.least:.2f}",
-        f"{found.processor:.2f}",
-        f"{found.rounds}",
-        f"{found.bytes / 1e6:.1f}",
-        f"{found.dealt / 1e6:.1f}",
-        f"{found.clear.median:.2f}",
-        f"{ratio(found.seconds.median, found.clear.median):.1f}",
-        f"{found.peak_bytes / 2**20:,.0f}",
-    ]
-    stages = ", ".join(f"{name} {1e3 * value:.0f}" for name, value in found.stages.items())
-    rest = f"memory at rest {found.idle_bytes / 2**20:,.0f} MiB"
-    return table(head, [row]) + f"\n\nstages, ms (slowest party, median): {stages}; {rest}"
 
 
 if __name__ == "__main__":

@@ -40,7 +40,8 @@ class Parties:
     Parameters
     ----------
     delayed : bool
-        Whether runs will have delays between the parties: they are then put into a network namespace where that can be.
+        Whether runs will have delays between the parties: they are then put into a network namespace where that can be;
+        ``why_not`` says why it could not.
     """
 
     def __init__(self, *, delayed: bool = False) -> None:

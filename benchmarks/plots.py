@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.records import Record
-from benchmarks.report import FITTED_FROM, clear_of, growth_of, latency_of, of_part, one, sizes_of
+from benchmarks.report import FITTED_FROM, clear_of, growth_of, latency_of, of_part, one, sizes_of, spu_of
 from benchmarks.workloads import WORKLOADS
 
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000"
@@ -65,12 +65,11 @@ def workloads(records: Sequence[Record]) -> Figure | None:
     }
     for row, (name, n, found) in enumerate(shown):
         workload = WORKLOADS[name]
-        spu = next((each for each in beside.get((name, n), []) if each.system.startswith("spu")), None)
         values = {
             "in the clear, fastest package": clear_of(found),
             "SecureFrame, TCP": one(found, "secureframe TCP"),
             "SecureFrame, TLS": one(found, "secureframe TLS"),
-            "SPU, same run": spu,
+            "SPU, same run": spu_of(beside.get((name, n), [])),
         }
         for kind, record in values.items():
             if record is not None:

@@ -180,5 +180,5 @@ def delayed(workload: Workload, n: int, round_trips_ms: Sequence[float]) -> list
             first = verified(parties, case, link, expected, workload.name)
             ran = [verified(parties, case, link, expected, workload.name) for _ in range(min(5, repeats(first.seconds)))]
             known = {"part": "latency", "workload": workload.name, "n": n, "system": TLS, "round_trip_ms": round_trip}
-            found.append(_record(ran, {"delays": parties.delays}, **known))
+            found.append(_record(ran, {"delays": parties.delays, "why_not_netem": parties.why_not}, **known))
     return found

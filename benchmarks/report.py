@@ -81,6 +81,11 @@ def clear_of(records: Iterable[Record]) -> Record | None:
     return min(found, key=lambda each: each.seconds_median, default=None)
 
 
+def spu_of(records: Iterable[Record]) -> Record | None:
+    """SPU as it was compared to before; what it runs under a note is another computation or input."""
+    return next((each for each in records if each.system.startswith("spu") and "," not in each.system), None)
+
+
 def title(workload: str) -> str:
     return WORKLOADS[workload].title if workload in WORKLOADS else workload
 
@@ -94,7 +99,7 @@ def conditions(records: Sequence[Record]) -> str:
     days = sorted({each.day for each in records})
     commits = sorted({each.commit for each in records})
     packages: dict[str, set[str]] = {}
-    for each in records:
+    for each in (each for each in records if each.system.startswith("secureframe")):
         for name, version in each.versions.items():
             packages.setdefault(name, set()).add(version)
     loads = [load[0] for each in records if (load := each.detail.get("load"))]
@@ -120,12 +125,13 @@ def reached(value: float, target: float | None) -> str:
 def targets(records: Sequence[Record]) -> str:
     """Every workload against its target, the clear and the best figure of another system that was known before."""
     head = ["workload", "n", "TLS, s", "target", "reached", "TCP, s", "in the clear, s", "times", "best other, s", "times ours"]
-    rows = []
+    rows, shares = [], []
     for name, n, found in sizes_of(of_part(records, "protocols")):
         ours, plain, clear = one(found, TLS), one(found, TCP), clear_of(found)
         if ours is None or name not in WORKLOADS:
             continue
         target, published = WORKLOADS[name].targets.get(n), WORKLOADS[name].published.get(n)
+        shares += [ours.seconds_median / target] if target else []
         rows.append(
             [
                 title(name),
@@ -140,7 +146,11 @@ def targets(records: Sequence[Record]) -> str:
                 times(published[0] / ours.seconds_median) if published else "",
             ]
         )
-    return _pictured(table(head, rows), "workloads", "Seconds of every workload, its target, others") if rows else NOTHING
+    if not rows:
+        return NOTHING
+    within, missed = sum(share <= 1 for share in shares), sum(share > 2 for share in shares)
+    said = f"{within} of {len(shares)} targets are reached, {missed or 'none'} beyond twice the target."
+    return _pictured(f"{table(head, rows)}\n\n{said}", "workloads", "Seconds of every workload, its target, others")
 
 
 def _pictured(text: str, name: str, alternative: str) -> str:
@@ -186,14 +196,13 @@ def clear(records: Sequence[Record]) -> str:
 
 def peers(records: Sequence[Record]) -> str:
     """Ours and other systems in one run."""
-    head = ["workload", "n", "system", "s", "least", "MB a party", "peak MB", "ours over TLS, s", "times ours", "wanted"]
+    ours_too = ["ours, TLS, s", "ours, TCP, s", "times TLS", "wanted"]
+    head = ["workload", "n", "system", "s", "least", "MB a party", "peak MB", *ours_too]
     rows = []
     for name, n, found in sizes_of(of_part(records, "peers")):
-        ours = one(found, TLS)
+        ours, plain = one(found, TLS), one(found, TCP)
         for other in (each for each in found if each.system not in (TLS, TCP) and each is not clear_of([each])):
-            # What a system runs under a note is another computation or input than the one that was compared to before.
-            known = name in WORKLOADS and other.system.startswith("spu") and "," not in other.system
-            wanted = WORKLOADS[name].ratios.get(n) if known else None
+            wanted = WORKLOADS[name].ratios.get(n) if name in WORKLOADS and other is spu_of(found) else None
             rows.append(
                 [
                     title(name),
@@ -204,6 +213,7 @@ def peers(records: Sequence[Record]) -> str:
                     megabytes(other),
                     f"{other.peak_mb:,.0f}" if other.peak_mb else "",
                     seconds(ours.seconds_median) if ours else "",
+                    seconds(plain.seconds_median) if plain else "",
                     times(other.seconds_median / ours.seconds_median) if ours else "",
                     f"{wanted:g}" if wanted else "",
                 ]
@@ -270,13 +280,13 @@ def latency(records: Sequence[Record]) -> str:
         by_delay = {each.round_trip_ms: each for each in lines}
         cells = [seconds(by_delay[each].seconds_median) if each in by_delay else "" for each in every]
         rows.append([title(name), power(n), f"{lines[-1].rounds}", *cells])
-    ways = {str(each.detail["delays"]) for _, _, lines in found for each in lines}
+    ways = {(str(each.detail["delays"]), str(each.detail.get("why_not_netem", ""))) for _, _, lines in found for each in lines}
     how = {
         "netem": "Delays by netem on the loopback of a network namespace.",
-        "held back": "Delays by holding every message back for half a round trip before it is sent: this kernel has no netem.",
+        "held back": "Delays by holding every message back for half a round trip before it is sent; netem could not be had",
     }
     shown = table(["TLS, s, with round trips of", "n", "rounds", *(f"{each:g} ms" for each in every)], rows)
-    how_made = " ".join(how[each] for each in sorted(ways))
+    how_made = " ".join(how[way] + (f" ({why})." if why else "") for way, why in sorted(ways))
     return f"{_pictured(shown, 'latency', 'Seconds by round trip')}\n\n{how_made}"
 
 

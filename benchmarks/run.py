@@ -99,16 +99,29 @@ def _statements(sizes: Sizes, progress: Progress) -> Runs:
     yield statements.records(statements.run(3, 5, progress))
 
 
-def _horizontal(sizes: Sizes, progress: Progress) -> Runs:
-    from benchmarks import horizontal, recorded
+def _small(sizes: Sizes, progress: Progress) -> Runs:
+    from benchmarks import small
 
-    yield recorded.description(horizontal.run(horizontal.ROWS, 5, progress))
+    yield small.records(small.run(small.ROWS, 30, progress))
+
+
+def _horizontal(sizes: Sizes, progress: Progress) -> Runs:
+    from benchmarks import horizontal
+
+    yield horizontal.records(horizontal.run(horizontal.ROWS, 5, progress))
 
 
 def _horizontal_long(sizes: Sizes, progress: Progress) -> Runs:
-    from benchmarks import horizontal, recorded
+    from benchmarks import horizontal
 
-    yield recorded.description(horizontal.run(1_000_000, 3, progress))
+    yield horizontal.records(horizontal.run(horizontal.MANY_ROWS, 5, progress))
+    yield horizontal.memory_records(horizontal.memory(horizontal.MOST_ROWS, progress))
+
+
+def _cohort(sizes: Sizes, progress: Progress) -> Runs:
+    from benchmarks import cohort
+
+    yield cohort.records(cohort.run(cohort.PERSONS, 5, progress))
 
 
 def _timeline(sizes: Sizes, progress: Progress) -> Runs:
@@ -133,9 +146,11 @@ PARTS: dict[str, Part] = {
     "protocols": Part(list="bench", about="every workload over TLS, TCP and in the clear", of_workloads=True, run=_protocols),
     "latency": Part(list="bench", about="workloads with delays between the parties", of_workloads=True, run=_latency),
     "statements": Part(list="bench", about="statements on a study over three institutions", run=_statements),
+    "small": Part(list="bench", about="the latency of statements on 1,000 rows an institution", run=_small),
     "horizontal": Part(list="bench", about="a description of 20 columns over three institutions", run=_horizontal),
     "growth": Part(list="long", about="workloads from 10^3 to 10^7", of_workloads=True, run=_growth),
-    "horizontal_long": Part(list="long", about="the same description of many more rows, with its memory", run=_horizontal_long),
+    "horizontal_long": Part(list="long", about="the same of 3 million rows, and the memory of 10 million", run=_horizontal_long),
+    "cohort": Part(list="long", about="statements on a cohort of a million persons at three owners", run=_cohort),
     "timeline": Part(list="long", about="where a statement's time goes, step by step", run=_timeline),
     "placement": Part(list="long", about="what the planner's placement saves", run=_placement),
     "cells": Part(list="long", about="statements with many cells", run=_cells),
@@ -190,7 +205,7 @@ def _sizes(name: str, wanted: List) -> Sizes:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--long", dest="list", action="store_const", const="long", help="what takes hours, or much memory")
+    which.add_argument("--long", dest="list", action="store_const", const="long", help="what takes long, or much memory")
     which.add_argument("--peers", dest="list", action="store_const", const="peers", help="other systems beside ours")
     parser.add_argument("--only", default="", metavar="NAMES", help="parts, workloads or sizes, with commas between them")
     parser.add_argument("--into", type=Path, metavar="PATH", help="another file for the records; the page is left as it is")

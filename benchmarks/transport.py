@@ -178,4 +178,4 @@ def join_namespace(name: str) -> None:
 def _command(*words: str) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise OSError(f"{' '.join(words)}: {done.stderr.strip()}")
+        raise OSError(f"{words[0]}: {done.stderr.strip()}")

@@ -64,6 +64,8 @@ def prepare_environment(directory: Path) -> None:
         del os.environ[name]
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     os.environ.update(
+        # Actors have many threads, which would each have a heap of their own: see `memory`.
+        MALLOC_ARENA_MAX="1",
         RAY_AUTH_MODE="token",
         RAY_AUTH_TOKEN_PATH=str(token),
         RAY_USAGE_STATS_ENABLED="0",
@@ -317,8 +319,10 @@ class PartyActor(_ActorBase):
     """Hosts a compute party."""
 
     def _prepare(self) -> dict[str, Any]:
+        from ray_cluster.memory import keep_freed
         from ray_cluster.party import PartyHost
 
+        keep_freed()
         settings = self._settings
         assert settings.party is not None
         compute = _load(settings.party_job)

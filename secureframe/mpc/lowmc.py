@@ -20,7 +20,7 @@ Source
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,22 +94,42 @@ def layer_kernel(state: Words, products: Words, boxes: int, choices: Choices, ma
                 state[r, start + lane] = total[r, lane]
 
 
-def _grain() -> Iterator[int]:
-    """Bits of the Grain register in self-shrinking mode: the first bit of every pair says whether the second one counts."""
-    state, fresh = (1 << 80) - 1, 80 - 62
-    held: list[int] = []
-    skipped = 160
-    while True:
-        new = state ^ state >> 13 ^ state >> 23 ^ state >> 38 ^ state >> 51 ^ state >> 62
-        new &= (1 << fresh) - 1
-        state = state >> fresh | new << 80 - fresh
-        for at in range(0, fresh, 2):
-            if skipped:
-                skipped -= 2
-            elif new >> at & 1:
-                held.append(new >> at + 1 & 1)
-        yield from held
-        held.clear()
+def _grain(length: int) -> NDArray[np.uint8]:
+    """Bits of the Grain register, at first all ones, in self-shrinking mode: of every pair the second one, if the first is 1.
+
+    In the register bit t + 80 is the sum of the bits t + 0, 13, 23, 38, 51 and 62. The same holds with all distances doubled, and
+    doubled again, so that ever more bits are made at once. The first 160 new ones are thrown away.
+    """
+    bits = np.zeros(length, np.uint8)
+    bits[:80] = 1
+    known, scale = 80, 1
+    while known < length:
+        if known >= 160 * scale:
+            scale *= 2
+        count = min((80 - 62) * scale, length - known)
+        start = known - 80 * scale
+        for tap in (0, 13, 23, 38, 51, 62):
+            at = start + tap * scale
+            bits[known : known + count] ^= bits[at : at + count]
+        known += count
+    pairs = bits[80 + 160 : 80 + 160 + (length - 240) // 2 * 2].reshape(-1, 2)
+    return pairs[pairs[:, 0] == 1, 1]
+
+
+class _Drawn:
+    """Numbers of some bits each, one after the other from the register."""
+
+    def __init__(self) -> None:
+        self._bits = _grain(1 << 20)
+        self._position = 0
+
+    def numbers(self, count: int, width: int) -> tuple[int, ...]:
+        stop = self._position + count * width
+        while stop > len(self._bits):
+            self._bits = _grain(8 * len(self._bits))
+        taken = self._bits[self._position : stop].reshape(count, width)
+        self._position = stop
+        return tuple(int.from_bytes(row.tobytes(), "little") for row in np.packbits(taken, axis=1, bitorder="little"))
 
 
 def _full_rank(rows: Sequence[int]) -> bool:
@@ -167,14 +187,11 @@ class Cipher:
 @functools.lru_cache(maxsize=4)
 def instance(block: int, boxes: int, rounds: int, key: int) -> Cipher:
     """Return the instance of these parameters, drawn as the reference implementation draws it."""
-    bits = _grain()
-
-    def drawn(width: int) -> int:
-        return sum(next(bits) << i for i in range(width))
+    drawn = _Drawn()
 
     def matrix(width: int) -> tuple[int, ...]:
         while True:
-            rows = tuple(drawn(width) for _ in range(block))
+            rows = drawn.numbers(block, width)
             if _full_rank(rows):
                 return rows
 
@@ -186,7 +203,7 @@ def instance(block: int, boxes: int, rounds: int, key: int) -> Cipher:
         rounds=rounds,
         key=key,
         matrices=tuple(matrix(block) for _ in range(rounds)),
-        constants=tuple(drawn(block) for _ in range(rounds)),
+        constants=drawn.numbers(rounds, block),
         key_matrices=tuple(matrix(key) for _ in range(rounds + 1)),
     )
 

@@ -83,8 +83,8 @@ class Tagged:
 def tagged(group: Group, layout: Sequence[Encoding]) -> Tagged | None:
     """Return what is tagged of a group; None where it has to be sorted, or is so small that its sort takes as few rounds.
 
-    Tagged are tables, the rosters of reductions to persons, and for the hub stacks of these; what is looked up is of one
-    institution each, by a column that has no value twice.
+    Tagged are tables, the rosters of reductions to persons, and for the hub stacks of these. What is looked up is of one
+    institution, by a column that has no value twice.
     """
     hub = _whole(group.hub)
     wholes = {rows: _whole(rows) for rows in group.lookups}
@@ -104,7 +104,8 @@ def _whole(rows: Rows) -> Rows | None:
         case Table():
             return frame, names
         case GroupPersons() | Concat() if names == (frame.person_key,) and all(map(_is_plain, walk_nodes(frame))):
-            return roster(frame), (KEY,)
+            found = roster(frame)
+            return (found, (KEY,)) if found.length == frame.length else None
         case _:
             return None
 
@@ -199,7 +200,9 @@ def encodings(groups: Sequence[Group]) -> Encodings:
         parts = []
         for place in range(len(group.hub[1])):
             types = [
-                frame.schema[names[place]].type for m in merges for frame, names in ((m.left, m.left_on), (m.right, m.right_on))
+                frame.schema[names[place]].type
+                for m in merges
+                for frame, names in ((m.left, m.left_on), (m.right, m.right_on))
             ]
             if any(spans_domains(type_) for type_ in types):
                 raise PlanError(

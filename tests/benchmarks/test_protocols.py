@@ -6,6 +6,7 @@ import multiprocessing
 import socket
 import ssl
 from dataclasses import replace
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -16,7 +17,7 @@ from benchmarks.parties import Parties
 from benchmarks.profile import by_function
 from benchmarks.protocols import TCP, TLS, checked
 from benchmarks.records import Record
-from benchmarks.transport import HoldingSender, Link
+from benchmarks.transport import HoldingSender, Link, Namespace
 from benchmarks.workloads import WORKLOADS, Workload, planes
 from ray_cluster.frames import FrameReceiver
 from secureframe.mpc.cost import cost
@@ -61,6 +62,20 @@ def test_records_with_a_delay_say_how_it_was_made() -> None:
     assert len({each.together for each in found}) == 1
     assert {each.detail["delays"] for each in found} <= {"netem", "held back"}
     assert found[0].bytes_per_party == found[1].bytes_per_party
+
+
+def test_parties_in_a_network_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the delay, for which not every kernel has what it takes."""
+    asked: list[float] = []
+    monkeypatch.setattr(Namespace, "delay", lambda self, round_trip_ms: asked.append(round_trip_ms))
+    case = WORKLOADS["multiply"].case(N)
+    with Parties(delayed=True) as parties:
+        if parties.delays != "netem":
+            pytest.skip(f"no network namespace here: {parties.why_not}")
+        ours = Path("/proc/self/ns/net").readlink()
+        assert all(Path(f"/proc/{number}/ns/net").readlink() != ours for number in parties.numbers)
+        protocols.verified(parties, case, Link(round_trip_ms=5.0), checked(case, "multiply"), "multiply")
+    assert asked[-1] == 5.0
 
 
 def test_what_does_not_fit_into_memory_runs_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:

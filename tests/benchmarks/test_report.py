@@ -42,6 +42,8 @@ def invented() -> list[Record]:
         Record.of([0.003], system="pandas", **known),
         Record.of([0.1], part="protocols", workload="join_any", n=10**5, system="secureframe TLS", rounds=5),
         Record.of([0.30], part="peers", workload="less_than", n=10**6, system="secureframe TLS"),
+        Record.of([0.20], part="peers", workload="less_than", n=10**6, system="secureframe TCP"),
+        Record.of([0.60], part="peers", workload="less_than", n=10**6, system="spu 0.9.5, public result"),
         Record.of([3.60], part="peers", workload="less_than", n=10**6, system="spu 0.9.5"),
         Record.of([0.002], part="peers", workload="less_than", n=10**6, system="numpy"),
     ]
@@ -69,7 +71,9 @@ def test_tables_say_what_the_records_do() -> None:
     lines = [re.sub(r" +", " ", line) for line in page.splitlines()]
     title = WORKLOADS["less_than"].title
     assert f"| {title} | 10^6 | 0.300 | 0.15 | no, 2.0 times | 0.250 | 0.00200 (numpy) | 150 | 1.19 (ORQ) | 4.0 |" in lines
-    assert f"| {title} | 10^6 | spu 0.9.5 | 3.60 | 3.60 | | | 0.300 | 12 | 11 |" in lines
+    assert f"| {title} | 10^6 | spu 0.9.5 | 3.60 | 3.60 | | | 0.300 | 0.200 | 12 | 11 |" in lines
+    # What does something else than ours is shown, and is held to no ratio.
+    assert f"| {title} | 10^6 | spu 0.9.5, public result | 0.600 | 0.600 | | | 0.300 | 0.200 | 2.0 | |" in lines
     assert not any("numpy" in line for line in lines if "spu" in line)
     assert "| multiply and open | 0.020 | 0.050 | 0.500 | 5.00 | 1.00 | 1.00 |" in lines
     assert any(line.endswith("| 10^4 | 200 | 0.100 | 0.200 |") for line in lines)

@@ -211,7 +211,7 @@ def groups(frame: n.Node, of: Study, seen: list[tuple[bool, ...]]) -> list[int]:
 
 
 def test_no_condition_has_an_influence_on_what_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither on rows that look up nor on those that are looked up, by their owner or on shares, before or after a reduction."""
+    """On neither side, by the owner or on shares, before a reduction or after it."""
     of, seen = start(random_tables(4)), watch_openings(monkeypatch)
 
     def frames() -> Iterator[tuple[n.Node, n.Node]]:

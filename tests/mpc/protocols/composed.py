@@ -71,7 +71,7 @@ def _from_planes(job: Job, case: Case) -> Pairs:
 
 @row(numeric.levels_of_code, widths=(1, 2, 3, 6), elementwise=True)
 def _levels_of_code(job: Job, case: Case) -> Pairs:
-    for levels in sorted({1, 2, 1 << case.width - 1, (1 << case.width) - 1, 1 << case.width} - {0}):
+    for levels in sorted({1, 2, (1 << case.width - 1) + 1, (1 << case.width) - 1, 1 << case.width}):
         codes = case.unsigned()[0] % levels
         planes = job.unsigned(codes, case.width)
         yield numeric.levels_of_code(job.builder, planes, levels), np.array([codes == level for level in range(levels)])
@@ -205,7 +205,7 @@ def _folded(job: Job, case: Case) -> Pairs:
 @row(quantile.bins_before, quantile.ranks_in_histogram, widths=(1, 2, 3, 31, 50, 64), lengths=ROWS)
 def _bins(job: Job, case: Case) -> Pairs:
     """As many bins as the length says; ranks of the first, the last and one beyond the last element among them."""
-    b, k = job.builder, 1 if case.width < 64 else 2
+    b, k = job.builder, limbs_for(case.width + 14)
     counts = case.unsigned(rows=2)
     bound = case.n << case.width
     ranks = [[0, int(total) // 2, max(0, int(total) - 1), int(total)] for total in counts.sum(axis=1)]
@@ -233,7 +233,7 @@ def _beside(job: Job, case: Case) -> Pairs:
         yield from ((value, np.array([side], dtype=object)) for value, side in zip(found, sides, strict=True))
 
 
-@row(disjoint.disjoint_counts, widths=(1, 63, 64, 65, 100))
+@row(disjoint.disjoint_counts, widths=(1, 63, 64, 65, 100, 130))
 def _disjoint_counts(job: Job, case: Case) -> Pairs:
     """As many groups as the width says, and elements in none."""
     groups = case.width
@@ -410,7 +410,7 @@ def _arrange(job: Job, case: Case) -> Pairs:
 def _run_lengths(case: Case) -> Iterator[tuple[int, list[int]]]:
     """Greatest lengths of a run, and lengths of runs that fill the rows: as long as may be, all of one row, any."""
     n, coins = case.n, case.coins(5)
-    for most in sorted({1, 2, 3, 8, 9, n}):
+    for most in sorted({1, 2, 3, 4, 8, 9, n, n + 1}):
         lengths: list[int] = []
         while sum(lengths) < n:
             chosen = {"ones": most, "equal": most, "zeros": 1}.get(case.pattern, coins.randint(1, most))
