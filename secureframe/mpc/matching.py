@@ -101,7 +101,8 @@ def match(
         6 + one sort of N keys (N rows in all, s sides) of ``width + 1 + ceil(log2 N)`` bits, or
         ``max(width, ceil(log2 N)) + 1 + ceil(log2 s)`` where all are distinct (and 1 round more) + about
         ``ceil(log2(width + 1)) + 2 + ceil(log2 s)``, and ``ceil(log2 most)`` where the hub's keys repeat; arith payload takes 2
-        rounds more a step. What is moved is moved twice: keys, flags and the widest payload of a side there, all payloads back.
+        rounds more a step, or 3 at the end and elements of the hub's rows alone, where these are unique and there is one place to
+        look. What is moved is moved twice: keys, flags and the widest payload of a side there, all payloads back.
     Source
         Sort-based joins: Hamada et al. 2012; Badrinarayanan et al., "Secret-shared joins with multiplicity from aggregation
         trees", CCS 2022.
@@ -331,12 +332,23 @@ class _Match:
         moved = []
         for limbs, rows in slots[number].items():
             own = b.pick_rows(ariths[limbs], range(sum(rows)))
+            if self._masked_at_home(number):
+                moved.append(self._at(own, offsets[0]))
+                continue
             terms = [b.multiply(self._at(own, o), b.to_arith(mask, limbs)) for o, mask in zip(offsets, masks, strict=True)]
             total = terms[0]
             for term in terms[1:]:
                 total = b.add(total, term)
             moved.append(total)
         return matched, planes, moved
+
+    def _masked_at_home(self, number: int) -> bool:
+        """Whether arith payload is masked only once it is back at the hub's rows, of which there are fewer than of all.
+
+        There is one place to look, and nobody after the first row of a key copies what stands there: then the bit that says
+        whether a partner was found is the mask, and what stands beside rows without one is masked with it.
+        """
+        return len(self._offsets(number)) == 1 and self._most() == 1
 
     def _copied_down(self, gathered: list[_Answer], follows: Value | None) -> list[_Answer]:
         """What the first row of a key in the hub has found, in all of its rows there, by doubling."""
@@ -402,7 +414,15 @@ class _Match:
         unpacked = b.unpack(back[0], planes.rows)
         asked = {number: self._cut(b.pick_rows(unpacked, [planes.rows - 1]), number) for number in self.asked}
         cut_ariths = [self._cut(value, self.hub) for value in back[1:]]
-        return self._parted(gathered, self._cut(unpacked, self.hub), cut_ariths), asked
+        answers = self._parted(gathered, self._cut(unpacked, self.hub), cut_ariths)
+        return [self._masked(lookup.right, answer) for lookup, answer in zip(self.lookups, answers, strict=True)], asked
+
+    def _masked(self, number: int, answer: _Answer) -> _Answer:
+        """An answer whose arith payload is zero where no partner was found."""
+        matched, planes, ariths = answer
+        if self._masked_at_home(number):
+            ariths = [self.b.multiply(value, self.b.to_arith(matched, value.limbs)) for value in ariths]
+        return matched, planes, ariths
 
     def _singled(self, lookup: Lookup, stacked: Sequence[Value]) -> tuple[Value, ...]:
         """The ariths of a lookup in the order in which they were given."""
