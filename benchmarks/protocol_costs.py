@@ -26,6 +26,7 @@ from secureframe.mpc.traffic import Traffic
 
 COLUMN = 100_000
 PERSONS = 17_549
+MILLION = 10**6
 Measured = tuple[int, tuple[int, int, int]]
 
 
@@ -155,15 +156,15 @@ def rows() -> list[Row]:
         row(
             "to_bits, 64",
             "2 + ceil(log2(w - 1))",
-            "about P w (1 + log2 w)",
+            "about P w log2 w",
             "about P w log2 w",
             one(lambda b: b.to_bits(_arith(b, n), 64)),
         ),
         row(
             "is_negative, 64",
-            "2 + ceil(log2(w - 1))",
-            "(2 * w - 4 + 3 * (w // 2) - ceil(log2(w // 2))) * P",
-            "(w - 4 + 3 * (w // 2) - ceil(log2(w // 2))) * P",
+            "2 + ceil(log2(w // 2))",
+            "(w - 2 + (w - 1) // 2 + 2 * (w // 2) - ceil(log2(w // 2))) * P",
+            "(4 * (w // 2) - 3 - ceil(log2(w // 2))) * P",
             one(lambda b: b.is_negative(_arith(b, n), 64)),
         ),
         row(
@@ -180,12 +181,20 @@ def rows() -> list[Row]:
             "(w - 3 + 3 * ceil(w / 2) - ceil(log2(ceil(w / 2)))) * P",
             _sent(less_than_at_cost(64, n)),
         ),
-        row("to_arith, one plane", "2", "16 * n", "8 * n", one(lambda b: b.to_arith(_bits(b, 1, n)))),
-        row("count_bits, one plane", "2", "8 * n + 8", "8", one(lambda b: b.count_bits(_bits(b, 1, n)))),
+        row("to_arith, one plane", "2", "8 * n", "8 * n", one(lambda b: b.to_arith(_bits(b, 1, n)))),
+        row("count_bits, one plane", "2", "8 * n", "8", one(lambda b: b.count_bits(_bits(b, 1, n)))),
+        row(
+            "count_bits, many bits",
+            "about 2 + 1.7 log2(n / 90,000)",
+            "about 7 P",
+            "about P",
+            one(lambda b: b.count_bits(_bits(b, 1, MILLION))),
+            size=MILLION,
+        ),
         row(
             "select, arith",
             "3",
-            "24 * n",
+            "16 * n",
             "16 * n",
             one(lambda b: numeric.select(b, _bits(b, 1, n), _arith(b, n), _arith(b, n))),
         ),
@@ -285,21 +294,30 @@ def rows() -> list[Row]:
         ),
         row(
             "rank in a histogram of 100 bins",
-            "4 + ceil(log2(w - 1))",
-            "(2 * w - 4 + 3 * (w // 2) - ceil(log2(w // 2))) * P + 8 * n + 8",
-            "(w - 4 + 3 * (w // 2) - ceil(log2(w // 2))) * P + 8",
+            "4 + ceil(log2(w // 2))",
+            "(w - 2 + (w - 1) // 2 + 2 * (w // 2) - ceil(log2(w // 2))) * P + 8 * n",
+            "(4 * (w // 2) - 3 - ceil(log2(w // 2))) * P + 8",
             one(lambda b: ranks_in_histogram(b, _arith(b, 100), _arith(b, 1), 10**5)),
             size=100,
             width=18,
         ),
         row(
             "median under a mask, 7 bits",
-            "about w (6 + ceil(log2(floor(log2 n) + 1)))",
-            "about 8 n w",
-            "about 2 P w",
+            "about w / 4 (8 + ceil(log2(floor(log2 n) + 1)))",
+            "about 13 n w",
+            "about 12 P w",
             one(lambda b: _median(b, PERSONS, 7)),
             size=PERSONS,
             width=7,
+        ),
+        row(
+            "median under a mask, 20 bits",
+            "about w / 2 (15 + ceil(log2(floor(log2 n) + 1)))",
+            "about 9 P w",
+            "about 6 P w",
+            one(lambda b: _median(b, MILLION, 20)),
+            size=MILLION,
+            width=20,
         ),
     ]
 

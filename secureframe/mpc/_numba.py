@@ -16,8 +16,19 @@ from typing import Any, TypeVar, cast
 
 import numba
 import platformdirs
+from numba import extending as numba_extending
 
-KERNEL_SOURCES = ("_numba.py", "ring.py", "bitplanes.py", "ordering.py", "randomness.py", "gathered.py", "lowmc.py", "tags.py")
+KERNEL_SOURCES = (
+    "_numba.py",
+    "ring.py",
+    "bitplanes.py",
+    "gates.py",
+    "ordering.py",
+    "randomness.py",
+    "gathered.py",
+    "lowmc.py",
+    "tags.py",
+)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -56,3 +67,20 @@ def kernel(signatures: str | Sequence[str]) -> Callable[[Function], Function]:
         return cast(Function, compiled)
 
     return decorate
+
+
+def _high_product(typing: Any, x: Any, y: Any) -> tuple[Any, Callable[..., Any]]:
+    """The upper 64 bits of the product of two unsigned words: one instruction of the processor."""
+    word = cast(Any, numba).types.uint64
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        from llvmlite import ir
+
+        wide = ir.IntType(128)
+        left, right = (builder.zext(argument, wide) for argument in arguments)
+        return builder.trunc(builder.lshr(builder.mul(left, right), ir.Constant(wide, 64)), ir.IntType(64))
+
+    return word(word, word), code
+
+
+high_product: Any = cast(Any, numba_extending).intrinsic(_high_product)

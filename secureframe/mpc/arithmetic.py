@@ -15,13 +15,11 @@ import numpy as np
 
 from secureframe.mpc import ring
 from secureframe.mpc.party import Party
+from secureframe.mpc.randomness import CHUNK
 from secureframe.mpc.ring import Words
 from secureframe.mpc.rounds import Message, Steps
 from secureframe.mpc.sharing import ArithShare
 from secureframe.mpc.traffic import Traffic, all_back
-
-# Elements a step of the masked product: both mask buffers and the operands stay in the second-level cache.
-CHUNK = 16384
 
 
 def reshare(component: Words) -> Steps[tuple[Words, Words]]:
@@ -45,9 +43,7 @@ def reshare_cost(words: int) -> list[Traffic]:
 
 def add_zero_share(party: Party, component: Words) -> Words:
     """Return the component plus this party's share of zero."""
-    plus, minus = party.randomness.zero_words(component.size)
-    masked = ring.add(component, plus.reshape(component.shape))
-    return ring.subtract(masked, minus.reshape(component.shape))
+    return ring.masked(component, party.randomness.zero_words, CHUNK)
 
 
 def _masked_products_one(party: Party, x: ArithShare, y: ArithShare, rows: int, n: int) -> Words:
@@ -88,7 +84,7 @@ def multiply(party: Party, x: ArithShare, y: ArithShare) -> Steps[ArithShare]:
     if limbs == 1:
         component = _masked_products_one(party, x, y, max(x.a.shape[1], y.a.shape[1]), n)
     else:
-        component = add_zero_share(party, ring.cross_terms(x.a, x.b, y.a, y.b))
+        component = ring.cross_terms(x.a, x.b, y.a, y.b, party.randomness.zero_words, CHUNK)
     a, b = yield from reshare(component)
     return ArithShare(a, b)
 

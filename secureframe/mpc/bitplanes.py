@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from secureframe.mpc import ring
 from secureframe.mpc._numba import kernel
 from secureframe.mpc.ring import Words
 
@@ -19,6 +20,7 @@ Index = NDArray[np.int64]
 _ZERO = np.uint64(0)
 _ONE = np.uint64(1)
 _FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
+_NOTHING: Words = np.empty(0, np.uint64)
 _LANES = 32
 """Blocks of 64 x 64 bits that are transposed side by side, in the first-level cache."""
 
@@ -58,17 +60,24 @@ def transpose_lanes(block: Words, rows: int) -> None:
         mask ^= mask << np.uint64(width)
 
 
-@kernel("void(u8[::1], u8[:, ::1])")
-def words_to_planes_kernel(words: Words, planes: Words) -> None:
-    """The low bits of n words as planes."""
+@kernel("void(u8[::1], u8[::1], u8, u8[:, ::1])")
+def sums_to_planes_kernel(words: Words, others: Words, constant: np.uint64, planes: Words) -> None:
+    """The low bits of ``words + others + constant`` as planes; no others at all are as good as zeros."""
     n = words.shape[0]
     block = np.empty((64, _LANES), np.uint64)
     for start in range(0, planes.shape[1], _LANES):
         lanes = min(_LANES, planes.shape[1] - start)
         for lane in range(lanes):
             first = 64 * (start + lane)
-            for k in range(64):
-                block[k, lane] = words[first + k] if first + k < n else _ZERO
+            there = max(0, min(64, n - first))
+            if others.shape[0] > 0:
+                for k in range(there):
+                    block[k, lane] = words[first + k] + others[first + k] + constant
+            else:
+                for k in range(there):
+                    block[k, lane] = words[first + k] + constant
+            for k in range(there, 64):
+                block[k, lane] = _ZERO
         transpose_lanes(block, planes.shape[0])
         for r in range(planes.shape[0]):
             for lane in range(lanes):
@@ -125,31 +134,6 @@ def place_bits_kernel(source: Words, start: int, count: int, target: Words, offs
                 target[r, (position >> 6) + 1] |= word >> (np.uint64(64) - low)
 
 
-@kernel("void(u8[:, ::1], u8[:, ::1], i8[::1], u8[:, ::1], u8[:, ::1], i8[::1], u8[::1], u8[::1], u8[:, ::1], i8, i8)")
-def and_rows_kernel(
-    xa: Words,
-    xb: Words,
-    x_rows: Index,
-    ya: Words,
-    yb: Words,
-    y_rows: Index,
-    first_mask: Words,
-    second_mask: Words,
-    out: Words,
-    start: int,
-    stop: int,
-) -> None:
-    """Masked cross terms of the conjunction of plane ``x_rows[r]`` with plane ``y_rows[r]``, for r from start to stop."""
-    words = out.shape[1]
-    for r in range(start, stop):
-        x = x_rows[r]
-        y = y_rows[r]
-        base = (r - start) * words
-        for w in range(words):
-            left = ya[y, w]
-            out[r, w] = (xa[x, w] & (left ^ yb[y, w])) ^ (xb[x, w] & left) ^ first_mask[base + w] ^ second_mask[base + w]
-
-
 @kernel("void(u8[:, ::1], u8[:, ::1], u8[:, ::1])")
 def expand_bits_kernel(planes: Words, ones: Words, out: Words) -> None:
     """Each bit as a whole word: ``ones[r, 0]`` where it is 1, zero where not."""
@@ -183,7 +167,25 @@ def from_words(words: Words, width: int) -> Words:
     n = words.shape[1]
     out = np.empty((width, plane_words(n)), np.uint64)
     for row in range((width + 63) // 64):
-        words_to_planes_kernel(words[row], out[64 * row : min(width, 64 * row + 64)])
+        sums_to_planes_kernel(words[row], _NOTHING, _ZERO, out[64 * row : min(width, 64 * row + 64)])
+    return out
+
+
+def sum_planes(first: Words, second: Words, planes: Words) -> None:
+    """Write the low bits of ``first + second``, ring elements ``(limbs, n)``, into planes."""
+    if len(first) == 1:
+        sums_to_planes_kernel(first[0], second[0], _ZERO, planes)
+    else:
+        planes[:] = from_words(ring.add(first, second), len(planes))
+
+
+def decremented_planes(words: Words, width: int) -> Words:
+    """The low ``width`` bits of ring elements ``(limbs, n)`` minus one."""
+    if len(words) > 1:
+        ones = ring.from_integers([1], len(words))
+        return from_words(ring.subtract(words, ones), width)
+    out = np.empty((width, plane_words(words.shape[1])), np.uint64)
+    sums_to_planes_kernel(words[0], _NOTHING, _FULL, out)
     return out
 
 

@@ -1,29 +1,34 @@
 """Gates on bit planes: the replicated product over bits, and-trees, carry trees and adders built from it.
 
-Every gate works on 64 elements a word; a layer of gates is one conjunction of chosen planes with chosen planes, so that
-no plane is copied to stand beside its partner and nothing but live planes is ever sent.
+Every gate works on 64 elements a word; a layer of gates is one message in which nothing but live planes is sent. Kernels take
+their planes where they are, and add to a product what is to be added before it is sent.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from secureframe.mpc import gates
 from secureframe.mpc.arithmetic import reshare
-from secureframe.mpc.bitplanes import Index, and_rows_kernel, expand_masks, plane_words
+from secureframe.mpc.bitplanes import Index, expand_masks, plane_words
 from secureframe.mpc.party import Party
+from secureframe.mpc.randomness import CHUNK
 from secureframe.mpc.ring import Words
 from secureframe.mpc.rounds import Steps
 from secureframe.mpc.sharing import BitShare, WordShare
 from secureframe.mpc.traffic import Traffic, all_back
 
-CHUNK = 16384
 _FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 Pair = tuple[Words, Words]
+Layer = Callable[[Words, Words, Words, int], None]
+"""Writes a run of words of its third argument, from the fourth on, masked by the first two."""
 
 
-def and_planes(party: Party, x: Pair, x_rows: Index, y: Pair, y_rows: Index) -> Steps[Pair]:
-    """Conjunction of plane ``x_rows[r]`` of x with plane ``y_rows[r]`` of y, for all r.
+def layer(party: Party, shape: tuple[int, int], terms: Layer) -> Steps[Pair]:
+    """One layer of gates: its masked local terms, shared anew. Every gate on bits goes through here.
 
     Leakage
         None (``reshare``).
@@ -32,14 +37,24 @@ def and_planes(party: Party, x: Pair, x_rows: Index, y: Pair, y_rows: Index) -> 
     Source
         Araki et al., CCS 2016, section 2.1.
     """
-    rows, words = len(x_rows), x[0].shape[1]
-    out = np.empty((rows, words), np.uint64)
-    step = max(1, CHUNK // words)
-    for start in range(0, rows, step):
-        stop = min(rows, start + step)
-        plus, minus = party.randomness.zero_words((stop - start) * words)
-        and_rows_kernel(x[0], x[1], x_rows, y[0], y[1], y_rows, plus, minus, out, start, stop)
+    out = np.empty(shape, np.uint64)
+    for start in range(0, out.size, CHUNK):
+        plus, minus = party.randomness.zero_words(min(CHUNK, out.size - start))
+        terms(plus, minus, out, start)
     return (yield from reshare(out))
+
+
+def and_planes(party: Party, x: Pair, x_rows: Index, y: Pair, y_rows: Index) -> Steps[Pair]:
+    """Conjunction of plane ``x_rows[r]`` of x with plane ``y_rows[r]`` of y, for all r.
+
+    Leakage, rounds, bytes, source
+        As ``layer``.
+    """
+
+    def terms(plus: Words, minus: Words, out: Words, start: int) -> None:
+        gates.and_rows(*x, x_rows, *y, y_rows, plus, minus, out, start)
+
+    return (yield from layer(party, (len(x_rows), x[0].shape[1]), terms))
 
 
 def _broadcast(rows: int, total: int) -> Index:
@@ -84,8 +99,14 @@ def refresh_bits(party: Party, x: BitShare) -> Steps[BitShare]:
     Source
         Araki et al., CCS 2016, section 2.1 (a conjunction with one).
     """
-    plus, minus = party.randomness.zero_words(x.a.size)
-    a, b = yield from reshare(x.a ^ plus.reshape(x.a.shape) ^ minus.reshape(x.a.shape))
+    own = x.a.reshape(-1)
+
+    def terms(plus: Words, minus: Words, out: Words, start: int) -> None:
+        part = out.reshape(-1)[start : start + len(plus)]
+        np.bitwise_xor(own[start : start + len(plus)], plus, out=part)
+        part ^= minus
+
+    a, b = yield from layer(party, x.a.shape, terms)
     return BitShare(a, b, x.n)
 
 
@@ -126,50 +147,6 @@ def all_planes_cost(rows: int, n: int) -> list[Traffic]:
 # -- carries -----------------------------------------------------------------------------------------------------------
 
 
-def sum_carry(party: Party, x: Pair, y: Pair) -> Steps[Pair]:
-    """The carry out of ``x + y``, unsigned numbers of m places.
-
-    Places are taken in pairs, an odd one alone at the bottom. A pair generates the majority of its upper bits and of the
-    carry of its lower ones, which is one gate, where a generate bit of its own and a merge would be two. The pairs are
-    merged by ``carry_out``.
-
-    Leakage
-        None (``reshare``).
-    Rounds and bytes
-        1 + ceil(log2 m) rounds; each party sends about 5/2 m bits an element.
-    Source
-        The majority as in the full adder of Boyar and Peralta (2010), ``((x + c) (y + c)) + c``; the tree as ``carry_out``.
-    """
-    places = len(x[0])
-    odd = places % 2
-    lower = np.arange(odd, places, 2, dtype=np.int64)
-    starts = np.arange(places - 2 * len(lower), dtype=np.int64)
-    propagate = tuple(u ^ v for u, v in zip(x, y, strict=True))
-    left, right = ((np.concatenate([z[0], propagate[0]]), np.concatenate([z[1], propagate[1]])) for z in (x, y))
-    # The lowest pair's propagate is never needed.
-    spread = places + lower[1 - odd :]
-    both = yield from and_planes(
-        party, left, np.concatenate([starts, lower, spread + 1]), right, np.concatenate([starts, lower, spread])
-    )
-    carried = len(starts) + len(lower)
-    low = both[0][odd:carried], both[1][odd:carried]
-    if not len(lower):
-        return both
-    rows = np.arange(len(lower), dtype=np.int64)
-    upper = [(z[0][lower + 1] ^ low[0], z[1][lower + 1] ^ low[1]) for z in (x, y)]
-    major = yield from and_planes(party, upper[0], rows, upper[1], rows)
-    generate = tuple(np.concatenate([b[:odd], m ^ c]) for b, m, c in zip(both, major, low, strict=True))
-    return (yield from carry_out(party, (generate[0], generate[1]), (both[0][carried:], both[1][carried:])))
-
-
-def sum_carry_cost(places: int, n: int) -> list[Traffic]:
-    pairs, odd = divmod(places, 2)
-    rounds = [all_back((pairs + odd + max(0, pairs + odd - 1)) * plane_words(n))]
-    if pairs:
-        rounds.append(all_back(pairs * plane_words(n)))
-    return rounds + carry_out_cost(pairs + odd, n)
-
-
 def carry_out(party: Party, generate: Pair, propagate: Pair) -> Steps[Pair]:
     """The carry out of m places from their generate planes, and the propagate planes of all but the lowest one.
 
@@ -183,30 +160,23 @@ def carry_out(party: Party, generate: Pair, propagate: Pair) -> Steps[Pair]:
     Source
         Brent and Kung 1982; the squeezing of live bits as in Catrina and de Hoogh 2010, section 3.
     """
-    places = len(generate[0])
-    planes = tuple(np.concatenate([g, p]) for g, p in zip(generate, propagate, strict=True))
-    a, b = planes[0], planes[1]
-    while places > 1:
+    g, p = generate, propagate
+
+    def terms(plus: Words, minus: Words, out: Words, start: int) -> None:
+        gates.merge_pairs(*g, *p, plus, minus, out, start)
+
+    while (places := len(g[0])) > 1:
         pairs, odd = divmod(places, 2)
-        even = 2 * np.arange(pairs, dtype=np.int64)
-        x_rows = np.concatenate([places + even, places + even[1:]])
-        y_rows = np.concatenate([even, places + even[1:] - 1])
-        products = yield from and_planes(party, (a, b), x_rows, (a, b), y_rows)
-        a, b = (_merged(old, new, places, pairs, odd) for old, new in zip((a, b), products, strict=True))
-        places = pairs + odd
-    return a[:1], b[:1]
+        a, b = yield from layer(party, (2 * pairs - 1, g[0].shape[1]), terms)
+        above = (g[0][-1:], g[1][-1:]), (p[0][-1:], p[1][-1:])
+        g, p = (a[:pairs], b[:pairs]), (a[pairs:], b[pairs:])
+        if odd:
+            g, p = (_stacked(old, new) for old, new in zip((g, p), above, strict=True))
+    return g
 
 
-def _merged(old: Words, products: Words, places: int, pairs: int, odd: int) -> Words:
-    """Planes of one component after a level: generates of the merged places, then propagates but the lowest."""
-    left = pairs + odd
-    out = np.empty((2 * left - 1, old.shape[1]), np.uint64)
-    np.bitwise_xor(old[1 : 2 * pairs : 2], products[:pairs], out=out[:pairs])
-    out[left : left + pairs - 1] = products[pairs:]
-    if odd:
-        out[pairs] = old[places - 1]
-        out[-1] = old[-1]
-    return out
+def _stacked(low: Pair, high: Pair) -> Pair:
+    return np.concatenate([low[0], high[0]]), np.concatenate([low[1], high[1]])
 
 
 def carry_out_cost(places: int, n: int) -> list[Traffic]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from secureframe.mpc.arithmetic import CHUNK, reshare
+from secureframe.mpc import gates
+from secureframe.mpc.arithmetic import reshare
 from secureframe.mpc.bitplanes import plane_words
-from secureframe.mpc.boolean import all_planes, all_planes_cost, carry_out, invert, sum_carry, sum_carry_cost
-from secureframe.mpc.conversion import exclusive_or, split
+from secureframe.mpc.boolean import all_planes, all_planes_cost, carry_out, carry_out_cost
+from secureframe.mpc.conversion import exclusive_or, share_summands, split
 from secureframe.mpc.gathered import LANES, first_layer_kernel, majority_kernel
 from secureframe.mpc.ordering import Places
 from secureframe.mpc.party import Party
+from secureframe.mpc.randomness import CHUNK
 from secureframe.mpc.ring import Words
 from secureframe.mpc.rounds import Steps
 from secureframe.mpc.sharing import ArithShare, BitShare, WordShare
-from secureframe.mpc.traffic import Traffic, first_deals
+from secureframe.mpc.traffic import Traffic, all_back, first_deals, others_exchange
 
 _ZERO, _FULL = np.uint64(0), np.uint64(0xFFFFFFFFFFFFFFFF)
 
@@ -22,22 +24,32 @@ _ZERO, _FULL = np.uint64(0), np.uint64(0xFFFFFFFFFFFFFFFF)
 def is_negative(party: Party, x: ArithShare, width: int) -> Steps[BitShare]:
     """One plane: the top bit of every element's low ``width`` bits, that is its sign in two's complement of that width.
 
+    The carry into the top bit is that of ``s + t``, where party 0 knows s and the others know t. Places are taken in pairs. With
+    ``s_1 s_0`` dealt beside the bits of s, what a pair generates, ``s_1 t_1 + s_1 s_0 t_0 + s_0 t_1 t_0``, and propagates,
+    ``s_1 s_0 + s_1 t_0 + s_0 t_1 + t_1 t_0``, is linear in what was dealt: both take one round, in which party 0 sends nothing.
+
     Leakage
-        None (``deal_first``, ``reshare``).
+        None (``deal_first``, ``share_summands``, ``reshare``).
     Rounds and bytes
-        2 + ceil(log2(width - 1)) rounds (1 for one bit); party 0 sends ``width`` bits an element, each party about
-        ``5/2 width`` bits.
+        2 + ceil(log2 ceil((width - 1) / 2)) rounds (1 for one bit); party 0 sends ``3/2 width`` bits an element, the others each
+        ``width`` bits to each other, then each party about ``width`` bits.
     Source
         ABY3 (CCS 2018), section 5.3 for the split; a carry tree (Catrina and de Hoogh 2010) instead of a full adder.
     """
-    halves = yield from split(party, x, width)
-    propagate = exclusive_or(halves.dealt, halves.trivial)
+    halves = yield from split(party, x, width, paired=True)
+    propagate = halves.exclusive_or(party.index)
     elements = x.a[0].size
-    top = (propagate[0][width - 1 :], propagate[1][width - 1 :])
+    top = propagate[0][width - 1 :], propagate[1][width - 1 :]
     if width == 1:
         return BitShare(*top, elements)
-    summands = [(z[0][: width - 1], z[1][: width - 1]) for z in (halves.dealt, halves.trivial)]
-    carry = yield from sum_carry(party, *summands)
+    groups = width // 2
+
+    def summand(mask: Words, out: Words, start: int) -> None:
+        assert halves.known is not None
+        gates.split_pairs(halves.dealt[0], halves.known, width - 1, party.index == 1, mask, out, start)
+
+    a, b = yield from share_summands(party, (2 * groups - 1, plane_words(elements)), summand, arith=False)
+    carry = yield from carry_out(party, (a[:groups], b[:groups]), (a[groups:], b[groups:]))
     return BitShare(*exclusive_or(top, carry), elements)
 
 
@@ -45,7 +57,8 @@ def is_negative_cost(width: int, elements: int) -> list[Traffic]:
     words = plane_words(elements)
     if width == 1:
         return [first_deals(words)]
-    return [first_deals(width * words), *sum_carry_cost(width - 1, elements)]
+    dealt, groups = width + (width - 1) // 2, width // 2
+    return [first_deals(dealt * words), others_exchange((2 * groups - 1) * words), *carry_out_cost(groups, elements)]
 
 
 def is_zero(party: Party, x: ArithShare, width: int) -> Steps[BitShare]:
@@ -59,8 +72,7 @@ def is_zero(party: Party, x: ArithShare, width: int) -> Steps[BitShare]:
         ABY3 (CCS 2018), section 5.3 for the split; no adder is needed.
     """
     halves = yield from split(party, x, width, negate=True)
-    unequal = BitShare(*exclusive_or(halves.dealt, halves.trivial), x.a[0].size)
-    return (yield from all_planes(party, invert(party.index, unequal)))
+    return (yield from all_planes(party, BitShare(*halves.exclusive_or(party.index), x.a[0].size)))
 
 
 def is_zero_cost(width: int, elements: int) -> list[Traffic]:
@@ -94,7 +106,9 @@ def less_than_at(party: Party, held: Words, left: Places, right: Places, width: 
     Rounds and bytes
         1 + ceil(log2 width) rounds; each party sends about ``5/2 width`` bits a comparison.
     Source
-        The borrow of ``left - right``: the carry out of ``right`` plus the complement of ``left``, by the gates of ``sum_carry``.
+        The borrow of ``left - right``: the carry out of ``right`` plus the complement of ``left``. A pair of places generates the
+        majority of its upper bits and of the carry of its lower ones, as in the full adder of Boyar and Peralta (2010),
+        ``((x + c) (y + c)) + c``; the tree is that of ``carry_out``.
     """
     n, words = len(left), plane_words(len(left))
     pairs, odd = divmod(width, 2)
@@ -125,4 +139,7 @@ def less_than_at(party: Party, held: Words, left: Places, right: Places, width: 
 
 
 def less_than_at_cost(width: int, n: int) -> list[Traffic]:
-    return sum_carry_cost(width, n)
+    pairs, odd = divmod(width, 2)
+    words, groups = plane_words(n), pairs + odd
+    first = all_back((2 * groups - 1) * words)
+    return [first, *([all_back(pairs * words)] if pairs else []), *carry_out_cost(groups, n)]

@@ -2,7 +2,8 @@
 
 Party 0 knows ``x_0 + x_1``, so it can share the bits of that sum with one message, by the generator that it has in common
 with party 2; ``x_2`` is known to the two others and therefore already a sharing of its own bits. What remains is one
-addition in bits, or none where only equality is asked.
+addition in bits, or none where only equality is asked. Of a product of what party 0 knows with what the others know, these
+two hold one summand each, so that party 0 sends nothing.
 
 Source
     The local split of ABY3 (Mohassel and Rindal, CCS 2018, section 5.3), here without any further interaction.
@@ -10,26 +11,27 @@ Source
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from secureframe.mpc import bitplanes, ring
-from secureframe.mpc.arithmetic import add_zero_share, reshare
+from secureframe.mpc import bitplanes, gates, ring
 from secureframe.mpc.bitplanes import plane_words
-from secureframe.mpc.boolean import Pair, and_planes, carries, carries_cost
+from secureframe.mpc.boolean import Pair, carries, carries_cost
 from secureframe.mpc.party import Party
+from secureframe.mpc.randomness import CHUNK
 from secureframe.mpc.ring import Words
 from secureframe.mpc.rounds import Message, Steps
 from secureframe.mpc.sharing import ArithShare, BitShare
-from secureframe.mpc.traffic import Traffic, all_back, first_deals
+from secureframe.mpc.traffic import Traffic, first_deals, others_exchange
 
 
-def deal_first(party: Party, known: Words | None, shape: tuple[int, ...], *, arith: bool) -> Steps[Pair]:
+def deal_first(party: Party, known: Words | None, shape: tuple[int, ...], *, arith: bool) -> Steps[tuple[Words, ...]]:
     """Share what party 0 alone knows: component 0 from the stream common with party 2, component 1 sent to party 1, 2 zero.
 
-    Every re-sharing of a party's own value goes through here. Returns this party's two components; the zero component is
-    returned as an array of zeros.
+    Every re-sharing of a party's own value goes through here. Returns what is not zero of this party's components: at party
+    0 both, at each of the others one. What is known is overwritten.
 
     Leakage
         None: party 1 receives the value masked by a stream it does not know, party 2 draws that stream and nothing else.
@@ -43,57 +45,134 @@ def deal_first(party: Party, known: Words | None, shape: tuple[int, ...], *, ari
         case 0:
             if known is None:
                 raise ValueError("party 0 deals what it knows")
-            first = party.randomness.previous.common.words(count).reshape(shape)
-            second = ring.subtract(known, first) if arith else known ^ first
+            first = np.empty(shape, np.uint64)
+            flat, second = first.reshape(-1), known.reshape(-1)
+            wide = arith and shape[0] > 1
+            for start in range(0, count, CHUNK):
+                part = flat[start : start + CHUNK]
+                party.randomness.previous.common.fill(part)
+                target = second[start : start + CHUNK]
+                if not arith:
+                    target ^= part
+                elif not wide:
+                    target -= part
+            second = ring.subtract(known, first) if wide else known
             yield Message(to_next=second)
             return first, second
         case 1:
             received = yield Message(from_previous=count)
-            return received.from_previous.reshape(shape), np.zeros(shape, np.uint64)
+            return (received.from_previous.reshape(shape),)
         case _:
             first = party.randomness.next.common.words(count).reshape(shape)
             yield Message()
-            return np.zeros(shape, np.uint64), first
+            return (first,)
+
+
+Summand = Callable[[Words, Words, int], None]
+"""Writes a run of words of its second argument, from the third on, changed by the mask that is its first."""
+
+
+def share_summands(party: Party, shape: tuple[int, ...], summand: Summand, *, arith: bool) -> Steps[Pair]:
+    """Share a value of which the parties 1 and 2 know one summand each; party 0 knows nothing of it.
+
+    The components 0 and 1 are drawn from the streams that party 0 has in common with party 2 and with party 1. Each of
+    these two takes what it drew from its summand and sends the difference to the other; component 2 is the sum of both.
+
+    Leakage
+        None: what either receives is masked by a stream that it does not know; party 0 receives nothing.
+    Rounds and bytes
+        1 round; the parties 1 and 2 send the words to each other.
+    Source
+        The re-sharing of Araki et al. (CCS 2016), section 2.2, for three summands of which one is zero.
+    """
+    count = int(np.prod(shape))
+    if party.index == 0:
+        drawn = [pair.common.words(count).reshape(shape) for pair in (party.randomness.previous, party.randomness.next)]
+        yield Message()
+        return drawn[0], drawn[1]
+    common = (party.randomness.previous if party.index == 1 else party.randomness.next).common
+    mask, own = np.empty(shape, np.uint64), np.empty(shape, np.uint64)
+    flat = mask.reshape(-1)
+    # Elements of several limbs are not cut: their limbs lie apart.
+    step = count if arith and shape[0] > 1 else CHUNK
+    for start in range(0, count, step):
+        part = flat[start : start + step]
+        common.fill(part)
+        summand(part, own, start)
+    if party.index == 1:
+        other = (yield Message(to_next=own, from_next=count)).from_next.reshape(shape)
+    else:
+        other = (yield Message(to_previous=own, from_previous=count)).from_previous.reshape(shape)
+    total = ring.add(own, other) if arith else own ^ other
+    return (mask, total) if party.index == 1 else (total, mask)
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The two summands of a value in bits: party 0's planes of ``x_0 + x_1``, dealt; the others' planes of ``x_2``."""
+    """The two summands of a value in bits: ``x_0 + x_1``, whose planes party 0 deals, and ``x_2``.
 
-    dealt: Pair
-    trivial: Pair
+    Parameters
+    ----------
+    dealt
+        This party's components of the planes dealt that are not zero (``deal_first``).
+    known
+        The planes of ``x_2`` at the parties 1 and 2; None at party 0.
+    places
+        How many planes the value has; more may be dealt.
+    """
+
+    dealt: tuple[Words, ...]
+    known: Words | None
+    places: int
+
+    def exclusive_or(self, index: int) -> Pair:
+        """The exclusive or of both summands: each component is a summand's, the other's being zero."""
+        dealt = [planes[: self.places] for planes in self.dealt]
+        if self.known is None:
+            return dealt[0], dealt[1]
+        return (dealt[0], self.known) if index == 1 else (self.known, dealt[0])
 
 
-def split(party: Party, x: ArithShare, width: int, *, negate: bool = False) -> Steps[Split]:
-    """Bring the low ``width`` bits of both summands of every element into shared planes; ``negate`` negates ``x_2``.
+def split(party: Party, x: ArithShare, width: int, *, paired: bool = False, negate: bool = False) -> Steps[Split]:
+    """Bring the low ``width`` bits of both summands of every element into planes.
+
+    Parameters
+    ----------
+    party, x, width
+        Whose share of what, and how wide.
+    paired
+        Deal also the conjunctions of neighbouring places below the highest; an odd one is left alone at the bottom.
+    negate
+        Take the bits of ``x_2 - 1``, the complement of ``-x_2``, for those of ``x_2``: they are all unlike the bits of
+        ``x_0 + x_1`` where x is zero.
 
     Leakage
         None (``deal_first``).
     Rounds and bytes
-        1 round; party 0 sends ``width`` bits an element.
+        1 round; party 0 sends ``width`` bits an element, half as many more for the conjunctions.
     Source
         ABY3 (CCS 2018), section 5.3.
     """
-    limbs = x.a.shape[0]
-    elements = x.a[0].size
-    shape = (width, plane_words(elements))
+    limbs, elements = -(-width // 64), x.a[0].size
+    rows = width + (width - 1) // 2 if paired else width
+    shape = (rows, plane_words(elements))
+    planes: Words | None = None
+    own: Words | None = None
 
-    def planes(component: Words) -> Words:
-        return bitplanes.from_words(component.reshape(limbs, elements), width)
+    def low(component: Words) -> Words:
+        return component[:limbs].reshape(limbs, elements)
 
-    known = planes(ring.add(x.a, x.b)) if party.index == 0 else None
-    second = x.b if party.index == 1 else x.a
-    if party.index != 0 and negate:
-        second = ring.subtract(np.zeros_like(second), second)
-    dealt = yield from deal_first(party, known, shape, arith=False)
-    match party.index:
-        case 0:
-            empty = np.zeros(shape, np.uint64)
-            return Split(dealt, (empty, empty))
-        case 1:
-            return Split(dealt, (dealt[1], planes(second)))
-        case _:
-            return Split(dealt, (planes(second), dealt[0]))
+    if party.index == 0:
+        own = np.empty(shape, np.uint64)
+        bitplanes.sum_planes(low(x.a), low(x.b), own[:width])
+        if paired:
+            lowest = (width - 1) % 2
+            np.bitwise_and(own[lowest : width - 1 : 2], own[lowest + 1 : width : 2], out=own[width:])
+    else:
+        second = low(x.b if party.index == 1 else x.a)
+        planes = bitplanes.decremented_planes(second, width) if negate else bitplanes.from_words(second, width)
+    dealt = yield from deal_first(party, own, shape, arith=False)
+    return Split(dealt, planes, width)
 
 
 def exclusive_or(x: Pair, y: Pair) -> Pair:
@@ -104,32 +183,40 @@ def to_bits(party: Party, x: ArithShare, width: int) -> Steps[BitShare]:
     """The low ``width`` bits of every element, in two's complement.
 
     Leakage
-        None (``deal_first``, ``reshare``).
+        None (``deal_first``, ``share_summands``, ``reshare``).
     Rounds and bytes
-        2 + ceil(log2(width - 1)) rounds (1 for one bit); party 0 sends ``width`` bits an element, then each party about
-        ``width * log2 width`` bits an element.
+        2 + ceil(log2(width - 1)) rounds (1 for one bit); party 0 sends ``width`` bits an element, the others each as many to
+        each other, then each party about ``width * log2 width`` bits an element.
     Source
         ABY3 (CCS 2018), section 5.3, with Sklansky's adder.
     """
     halves = yield from split(party, x, width)
-    propagate = exclusive_or(halves.dealt, halves.trivial)
+    propagate = halves.exclusive_or(party.index)
     elements = x.a[0].size
     if width == 1:
         return BitShare(*propagate, elements)
-    rows = np.arange(width - 1, dtype=np.int64)
-    generate = yield from and_planes(party, halves.dealt, rows, halves.trivial, rows)
+
+    def summand(mask: Words, out: Words, start: int) -> None:
+        assert halves.known is not None
+        gates.split_places(halves.dealt[0], halves.known, mask, out, start)
+
+    generate = yield from share_summands(party, (width - 1, plane_words(elements)), summand, arith=False)
     lower = (propagate[0][: width - 1], propagate[1][: width - 1])
     carried = yield from carries(party, generate, lower)
+    planes = []
     for plane, carry in zip(propagate, carried, strict=True):
-        plane[1:] ^= carry
-    return BitShare(*propagate, elements)
+        out = np.empty_like(plane)
+        out[0] = plane[0]
+        np.bitwise_xor(plane[1:], carry, out=out[1:])
+        planes.append(out)
+    return BitShare(planes[0], planes[1], elements)
 
 
 def to_bits_cost(width: int, elements: int) -> list[Traffic]:
     words = plane_words(elements)
     if width == 1:
         return [first_deals(words)]
-    return [first_deals(width * words), all_back((width - 1) * words), *carries_cost(width - 1, elements)]
+    return [first_deals(width * words), others_exchange((width - 1) * words), *carries_cost(width - 1, elements)]
 
 
 def _first_two(party: Party, x: BitShare, limbs: int) -> Words | None:
@@ -147,65 +234,29 @@ def _units(planes: Words, n: int, limbs: int) -> Words:
 
 
 def to_arith(party: Party, x: BitShare, limbs: int) -> Steps[ArithShare]:
-    """Every bit as a ring element: ``b = c + b_2 - 2 c b_2`` with ``c = b_0 xor b_1``, which party 0 knows.
+    """Every bit as a ring element: ``b = b_2 + (1 - 2 b_2) c`` with ``c = b_0 xor b_1``, which party 0 knows and deals.
 
     Leakage
-        None (``deal_first``, ``reshare``).
+        None (``deal_first``, ``share_summands``).
     Rounds and bytes
-        2 rounds; party 0 sends one ring element a bit, then each party one.
+        2 rounds; party 0 sends one ring element a bit, then the two others one each.
     Source
         Bit injection as in ABY3 (CCS 2018), section 5.4, with the local split instead of oblivious transfer.
     """
-    rows = len(x.a)
-    shape = (limbs, rows, x.n)
+    shape = (limbs, len(x.a), x.n)
     dealt = yield from deal_first(party, _first_two(party, x, limbs), shape, arith=True)
-    # Of the nine terms of c b_2 only r_1 b_2 (party 1) and r_0 b_2 (party 2) are not zero.
-    if party.index == 0:
-        terms = np.zeros(shape, np.uint64)
-    else:
-        share, planes = (dealt[0], x.b) if party.index == 1 else (dealt[1], x.a)
-        terms = np.empty(shape, np.uint64)
-        zeros = np.zeros(x.n, np.uint64)
-        for limb in range(limbs):
-            for row in range(rows):
-                ring.mask_terms(planes[row], share[limb, row], zeros, terms[limb, row])
-    a, b = yield from reshare(add_zero_share(party, terms))
-    own = dealt[0] if party.index != 2 else _units(x.a, x.n, limbs)
-    following = dealt[1] if party.index != 1 else _units(x.b, x.n, limbs)
-    return ArithShare(_without_twice(own, a), _without_twice(following, b))
 
+    def summand(mask: Words, out: Words, start: int) -> None:
+        planes = x.b if party.index == 1 else x.a
+        if limbs == 1:
+            ring.flipped_one(planes, dealt[0].reshape(-1), party.index == 2, mask, out.reshape(-1), x.n, start)
+        else:
+            ring.flipped_many(planes, dealt[0], party.index == 2, mask.reshape(shape), out)
 
-def _without_twice(x: Words, y: Words) -> Words:
-    return ring.subtract(x, ring.add(y, y))
+    a, b = yield from share_summands(party, shape, summand, arith=True)
+    return ArithShare(a, b)
 
 
 def to_arith_cost(rows: int, n: int, limbs: int) -> list[Traffic]:
     words = rows * n * limbs
-    return [first_deals(words), all_back(words)]
-
-
-def count_bits(party: Party, x: BitShare) -> Steps[ArithShare]:
-    """How many bits of each plane are 1, as one-limb ring elements: ``sum c + sum b_2 - 2 <c, b_2>``.
-
-    Leakage
-        None (``deal_first``, ``reshare``).
-    Rounds and bytes
-        2 rounds; party 0 sends one ring element a bit, then each party one element a plane.
-    Source
-        As ``to_arith``, the products added before they are sent.
-    """
-    rows = len(x.a)
-    shape = (1, rows, x.n)
-    dealt = yield from deal_first(party, _first_two(party, x, 1), shape, arith=True)
-    terms = np.zeros((1, 1, rows), np.uint64)
-    if party.index != 0:
-        share, planes = (dealt[0], x.b) if party.index == 1 else (dealt[1], x.a)
-        ring.masked_sums(planes, share[0], terms[0, 0])
-    a, b = yield from reshare(add_zero_share(party, terms))
-    own = dealt[0] if party.index != 2 else _units(x.a, x.n, 1)
-    following = dealt[1] if party.index != 1 else _units(x.b, x.n, 1)
-    return ArithShare(_without_twice(ring.row_sums(own), a), _without_twice(ring.row_sums(following), b))
-
-
-def count_bits_cost(rows: int, n: int) -> list[Traffic]:
-    return [first_deals(rows * n), all_back(rows)]
+    return [first_deals(words), others_exchange(words)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from secureframe.mpc.program import Builder, ProgramError, Value, bit_length
+from secureframe.mpc.program import Builder, ProgramError, Value
+from secureframe.mpc.quantile import descend, digits_of, folded
 
 
 def select_ranks_apart(
@@ -37,39 +38,19 @@ def select_ranks_apart(
     Leakage
         None.
     Rounds and bytes
-        A plane: 3 rounds, those of ``count`` and of one comparison of ``log2 n + 1`` bits; each party sends
-        ``(groups + 2) q`` bits an element beside what ``count`` needs.
+        As ``descend``, and 1 round a step for the way back, in which each party sends a bit an element, group, rank and digit but
+        one.
     Source
         As ``select_ranks``; the way back is a selection by a one-hot index, in bits.
     """
     if ranks.rows != 1 or ranks.n % groups.rows or mask.rows != 1 or not planes.n == mask.n == groups.n:
         raise ProgramError("ranks are one row, equally many for each group, and one mask serves all")
     each = ranks.n // groups.rows
-    width_of_count = bit_length(-planes.n, planes.n)
-    members = b.pick_rows(groups, [group for group in range(groups.rows) for _ in range(each)])
-    possible = b.pick_rows(mask, [0] * each)
-    digits: list[Value] = []
-    for plane in reversed(range(planes.rows)):
-        ones = b.and_(possible, b.pick_rows(planes, [plane]))
-        zeros = b.xor(possible, ones)
-        below = count(zeros)
-        digit = b.invert(b.is_negative(b.subtract(ranks, below), width_of_count))
-        factor = b.to_arith(digit, ranks.limbs)
-        digits.append(factor)
-        if plane:
-            chosen = folded(b, b.and_(members, b.spread(b.reshape(digit, ranks.n), planes.n)), each)
-            possible = b.xor(zeros, b.and_(chosen, possible))
-            ranks = b.subtract(ranks, b.multiply(factor, below))
-    return b.combine(b.rows(digits), [1 << plane for plane in reversed(range(planes.rows))])
 
+    def tell(found: Value) -> Value:
+        q = found.n // groups.rows
+        members = b.pick_rows(groups, [group for group in range(groups.rows) for _ in range(q)])
+        return folded(b, b.and_(members, b.spread(b.reshape(found, found.n), planes.n)), q)
 
-def folded(b: Builder, planes: Value, each: int) -> Value:
-    """*Local.* Exclusive or over groups of planes ``(groups * each, n) -> (each, n)``."""
-    groups = planes.rows // each
-    while groups > 1:
-        half = groups // 2
-        first, second = (b.pick_rows(planes, range(i * half * each, (i + 1) * half * each)) for i in range(2))
-        rest = [b.pick_rows(planes, range(2 * half * each, planes.rows))] if groups % 2 else []
-        planes = b.rows([b.xor(first, second), *rest])
-        groups = half + len(rest)
-    return planes
+    digits = digits_of(planes.rows, planes.n, ranks.n)
+    return descend(b, planes, b.pick_rows(mask, [0] * each), ranks, digits, count, tell)

@@ -113,7 +113,8 @@ def _grain(length: int) -> NDArray[np.uint8]:
             bits[known : known + count] ^= bits[at : at + count]
         known += count
     pairs = bits[80 + 160 : 80 + 160 + (length - 240) // 2 * 2].reshape(-1, 2)
-    return pairs[pairs[:, 0] == 1, 1]
+    chosen: NDArray[np.uint8] = pairs[pairs[:, 0] == 1, 1]
+    return chosen
 
 
 class _Drawn:

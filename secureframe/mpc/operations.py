@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from secureframe.mpc import arithmetic, boolean, comparison, conversion, permutation, sorting, tags
+from secureframe.mpc import arithmetic, boolean, comparison, conversion, counting, permutation, sorting, tags
 from secureframe.mpc.local import LOCAL
 from secureframe.mpc.party import Party
 from secureframe.mpc.program import Instruction
@@ -69,8 +69,8 @@ INTERACTIVE: dict[str, Protocol] = {
         cost=lambda i: conversion.to_arith_cost(i.results[0].rows, i.results[0].n, i.results[0].limbs),
     ),
     "count_bits": Protocol(
-        run=lambda party, s, _: conversion.count_bits(party, s[0]),
-        cost=lambda i: conversion.count_bits_cost(i.arguments[0].rows, i.arguments[0].n),
+        run=lambda party, s, _: counting.count_bits(party, s[0]),
+        cost=lambda i: counting.count_bits_cost(i.arguments[0].rows, i.arguments[0].n),
     ),
     "is_negative": Protocol(
         run=lambda party, s, i: comparison.is_negative(party, s[0], i.attributes["width"]),

@@ -21,8 +21,10 @@ Words = NDArray[np.uint64]
 Index = NDArray[np.int64]
 
 SECRET_BYTES = 32
+CHUNK = 16384
+"""Words of a mask made at a time: two of them and what they mask stay in the second-level cache."""
 _BUFFER = 4096
-_ZEROS = bytes(1 << 20)
+_ZEROS = bytes(1 << 16)
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
@@ -56,35 +58,49 @@ def _fisher_yates(permutation: Index, words: Words, start: int, position: int) -
 class Stream:
     """A sequence of uniform 64-bit words: AES-128 in counter mode under one key, from counter zero, never turned back."""
 
-    __slots__ = ("_buffer", "_encryptor", "_position")
+    __slots__ = ("_buffer", "_encryptor", "_position", "_scratch")
 
     def __init__(self, key: bytes) -> None:
         self._encryptor = Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor()
         self._buffer: Words = np.empty(0, np.uint64)
         self._position = 0
+        self._scratch: Words | None = None
 
-    def _fill(self, out: Words) -> None:
+    def _encrypt(self, out: Words) -> None:
         target = out.view(np.uint8)
         for start in range(0, len(target), len(_ZEROS)):
             part = target[start : start + len(_ZEROS)]
             self._encryptor.update_into(memoryview(_ZEROS)[: len(part)], part.data)
 
+    def fill(self, out: Words) -> None:
+        """Write the next words of the sequence into a flat array, however it was cut into calls before."""
+        held = self._buffer[self._position : self._position + len(out)]
+        out[: len(held)] = held
+        self._position += len(held)
+        rest = out[len(held) :]
+        if len(rest) >= _BUFFER:
+            self._encrypt(rest)
+        elif len(rest):
+            if not len(self._buffer):
+                self._buffer = np.empty(_BUFFER, np.uint64)
+            self._encrypt(self._buffer)
+            self._position = len(rest)
+            rest[:] = self._buffer[: len(rest)]
+
     def words(self, count: int) -> Words:
-        """Return the next ``count`` words of the sequence, however it was cut into calls before."""
-        left = len(self._buffer) - self._position
-        if count <= left:
-            self._position += count
-            return self._buffer[self._position - count : self._position]
+        """Return the next ``count`` words of the sequence."""
         out = np.empty(count, np.uint64)
-        out[:left] = self._buffer[self._position :]
-        if count - left >= _BUFFER:
-            self._fill(out[left:])
-            self._position = len(self._buffer)
-            return out
-        self._buffer = np.empty(_BUFFER, np.uint64)
-        self._fill(self._buffer)
-        self._position = count - left
-        out[left:] = self._buffer[: self._position]
+        self.fill(out)
+        return out
+
+    def passing(self, count: int) -> Words:
+        """Return the next ``count`` words; up to ``CHUNK`` are in memory that the next call takes again, and stay in cache."""
+        if count > CHUNK:
+            return self.words(count)
+        if self._scratch is None:
+            self._scratch = np.empty(CHUNK, np.uint64)
+        out = self._scratch[:count]
+        self.fill(out)
         return out
 
     def permutation(self, n: int) -> Index:
@@ -133,9 +149,9 @@ class Randomness:
         self.next = PairRandomness(keys.next)
 
     def zero_words(self, count: int) -> tuple[Words, Words]:
-        """Return the two halves of a share of zero: F(k_i) and F(k_(i+1)).
+        """Return the two halves of a share of zero, F(k_i) and F(k_(i+1)), good until the next call.
 
         Over the parties, the differences (or exclusive ors) of the halves cancel; to a party, another's difference is
         uniform, since it contains a stream that this party does not know (Araki et al., CCS 2016, section 3.2).
         """
-        return self.previous.zero.words(count), self.next.zero.words(count)
+        return self.previous.zero.passing(count), self.next.zero.passing(count)

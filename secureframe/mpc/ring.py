@@ -6,19 +6,18 @@ is plain ``uint64`` arithmetic; more limbs are schoolbook with carries. Nothing 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from secureframe.mpc._numba import kernel
+from secureframe.mpc._numba import high_product, kernel
 
 Words = NDArray[np.uint64]
+Masks = Callable[[int], tuple[Words, Words]]
 
 _MASK = (1 << 64) - 1
-_LOW = np.uint64(0xFFFFFFFF)
-_HALF = np.uint64(32)
 _ZERO = np.uint64(0)
 _ONE = np.uint64(1)
 
@@ -33,20 +32,55 @@ def cross_one(xa: Words, xb: Words, ya: Words, yb: Words, plus: Words, minus: Wo
         out[j] = xa[j] * (ya[j] + yb[j]) + xb[j] * ya[j] + plus[j] - minus[j]
 
 
-@kernel("void(u8[:, ::1], u8[:, ::1], u8[:, ::1], u8[:, ::1], u8[:, ::1])")
-def inner_one(xa: Words, xb: Words, ya: Words, yb: Words, out: Words) -> None:
-    """Cross terms of all inner products of rows, ``out[r, c] = sum_j xa (ya + yb) + xb ya``, in blocks that stay in cache."""
-    block = 2048
-    n = xa.shape[1]
+@kernel("void(u8[:, ::1], u8[:, ::1], u8[:, ::1], u8[:, ::1], b1, u8[:, ::1])")
+def inner_one(xa: Words, xb: Words, ya: Words, yb: Words, symmetric: bool, out: Words) -> None:
+    """Cross terms of all inner products of rows, ``out[r, c] = sum_j xa (ya + yb) + xb ya``, four rows at a time in cache.
+
+    Where x is y the terms are symmetric, and ``symmetric`` computes the half of them.
+    """
+    block = 256
+    rows = xa.shape[0]
+    columns = ya.shape[0]
     out[:, :] = _ZERO
-    for start in range(0, n, block):
-        stop = min(start + block, n)
-        for r in range(xa.shape[0]):
-            for c in range(ya.shape[0]):
-                total = _ZERO
-                for j in range(start, stop):
-                    total += xa[r, j] * (ya[c, j] + yb[c, j]) + xb[r, j] * ya[c, j]
-                out[r, c] += total
+    for start in range(0, xa.shape[1], block):
+        stop = min(start + block, xa.shape[1])
+        for r in range(0, rows, 2):
+            above = min(r + 1, rows - 1)
+            xa_0, xb_0, xa_1, xb_1 = xa[r, start:stop], xb[r, start:stop], xa[above, start:stop], xb[above, start:stop]
+            for c in range(r if symmetric else 0, columns, 2):
+                after = min(c + 1, columns - 1)
+                ya_0, yb_0, ya_1, yb_1 = ya[c, start:stop], yb[c, start:stop], ya[after, start:stop], yb[after, start:stop]
+                sum_00 = _ZERO
+                sum_01 = _ZERO
+                sum_10 = _ZERO
+                sum_11 = _ZERO
+                for j in range(stop - start):
+                    both_0 = ya_0[j] + yb_0[j]
+                    both_1 = ya_1[j] + yb_1[j]
+                    sum_00 += xa_0[j] * both_0 + xb_0[j] * ya_0[j]
+                    sum_01 += xa_0[j] * both_1 + xb_0[j] * ya_1[j]
+                    sum_10 += xa_1[j] * both_0 + xb_1[j] * ya_0[j]
+                    sum_11 += xa_1[j] * both_1 + xb_1[j] * ya_1[j]
+                out[r, c] += sum_00
+                if after > c:
+                    out[r, after] += sum_01
+                if above > r:
+                    out[above, c] += sum_10
+                    if after > c:
+                        out[above, after] += sum_11
+    if symmetric:
+        for r in range(rows):
+            for c in range(r):
+                out[r, c] = out[c, r]
+
+
+@kernel("void(u8[::1], u8[::1], u8[::1], u8[::1], u8[::1])")
+def inner_row(xa: Words, xb: Words, ya: Words, yb: Words, out: Words) -> None:
+    """Cross terms of one inner product."""
+    total = _ZERO
+    for j in range(xa.shape[0]):
+        total += xa[j] * (ya[j] + yb[j]) + xb[j] * ya[j]
+    out[0] = total
 
 
 @kernel("void(u8[:, ::1], u8[::1], u8[::1])")
@@ -58,22 +92,105 @@ def combine_one(x: Words, weights: Words, out: Words) -> None:
             out[j] += weights[r] * x[r, j]
 
 
-@kernel("void(u8[::1], u8[::1], u8[::1], u8[::1])")
-def mask_terms(bits: Words, x: Words, plus: Words, out: Words) -> None:
-    """``out = plus + bit * x``, the bit of element j in place j of a bit plane."""
-    for j in range(out.shape[0]):
-        bit = (bits[j >> 6] >> np.uint64(j & 63)) & _ONE
-        out[j] = plus[j] + x[j] * bit
+@kernel("void(u8[:, ::1], u8[::1], b1, u8[::1], u8[::1], i8, i8)")
+def flipped_one(planes: Words, x: Words, whole: bool, mask: Words, out: Words, n: int, start: int) -> None:
+    """``(1 - 2 bit) x - mask``, plus the bit where ``whole`` is true; for a run of elements, ``n`` a plane."""
+    also = _ONE if whole else _ZERO
+    done = 0
+    while done < mask.shape[0]:
+        r = (start + done) // n
+        j = start + done - r * n
+        count = min(n - j, mask.shape[0] - done)
+        bits, source, target = planes[r], x[start + done :], out[start + done :]
+        drawn = mask[done:]
+        for k in range(count):
+            bit = (bits[(j + k) >> 6] >> np.uint64((j + k) & 63)) & _ONE
+            target[k] = (source[k] ^ (_ZERO - bit)) + bit + (bit & also) - drawn[k]
+        done += count
 
 
-@kernel("void(u8[:, ::1], u8[:, ::1], u8[::1])")
-def masked_sums(bits: Words, x: Words, out: Words) -> None:
-    """``out[r] = sum_j bit * x[r, j]``, the bit of element j in place j of plane r."""
+@kernel("void(u8[:, ::1], u8[:, ::1], b1, u8[::1], u8[::1])")
+def flipped_sums(planes: Words, x: Words, whole: bool, places: Words, out: Words) -> None:
+    """Sums of ``(1 - 2 bit) x``, plus the bit where ``whole`` is true, along each row, times ``2 ** places[j // 64]``."""
+    also = _ONE if whole else _ZERO
     for r in range(x.shape[0]):
         total = _ZERO
-        for j in range(x.shape[1]):
-            total += x[r, j] * ((bits[r, j >> 6] >> np.uint64(j & 63)) & _ONE)
+        for w in range(places.shape[0]):
+            inside = _ZERO
+            for j in range(64 * w, min(64 * w + 64, x.shape[1])):
+                bit = (planes[r, w] >> np.uint64(j & 63)) & _ONE
+                inside += (x[r, j] ^ (_ZERO - bit)) + bit + (bit & also)
+            total += inside << places[w]
         out[r] = total
+
+
+# -- kernels, two limbs ------------------------------------------------------------------------------------------------
+
+
+@kernel("void(u8[:, ::1], u8[:, ::1], u8[:, ::1])")
+def add_two(x: Words, y: Words, out: Words) -> None:
+    """``x + y``, arrays ``(2, count)``."""
+    low_x, high_x, low_y, high_y, low, high = x[0], x[1], y[0], y[1], out[0], out[1]
+    for j in range(low.shape[0]):
+        total = low_x[j] + low_y[j]
+        low[j] = total
+        high[j] = high_x[j] + high_y[j] + np.uint64(total < low_y[j])
+
+
+@kernel("void(u8[:, ::1], u8[:, ::1], u8[:, ::1])")
+def subtract_two(x: Words, y: Words, out: Words) -> None:
+    """``x - y``, arrays ``(2, count)``."""
+    low_x, high_x, low_y, high_y, low, high = x[0], x[1], y[0], y[1], out[0], out[1]
+    for j in range(low.shape[0]):
+        first, second = low_x[j], low_y[j]
+        low[j] = first - second
+        high[j] = high_x[j] - high_y[j] - np.uint64(first < second)
+
+
+@kernel("void(u8[:, ::1], u8[:, ::1], u8[:, ::1], u8[:, ::1], u8[:, ::1], u8[:, ::1], u8[:, ::1], i8)")
+def cross_two(xa: Words, xb: Words, ya: Words, yb: Words, plus: Words, minus: Words, out: Words, start: int) -> None:
+    """Masked cross terms of products, arrays ``(2, count)``; as many elements as the masks have, from ``start`` on."""
+    for k in range(plus.shape[1]):
+        j = start + k
+        low = ya[0, j] + yb[0, j]
+        high = ya[1, j] + yb[1, j] + np.uint64(low < yb[0, j])
+        first = xa[0, j] * low
+        second = first + xb[0, j] * ya[0, j]
+        third = second + plus[0, k]
+        out[0, j] = third - minus[0, k]
+        carries = np.uint64(second < first) + np.uint64(third < second) - np.uint64(third < minus[0, k])
+        products = xa[0, j] * high + xa[1, j] * low + xb[0, j] * ya[1, j] + xb[1, j] * ya[0, j]
+        out[1, j] = high_product(xa[0, j], low) + high_product(xb[0, j], ya[0, j]) + products + carries + plus[1, k] - minus[1, k]
+
+
+@kernel("void(u8[:, :, ::1], u8[:, :, ::1], u8[:, :, ::1], u8[:, :, ::1], b1, u8[:, :, ::1])")
+def inner_two(xa: Words, xb: Words, ya: Words, yb: Words, symmetric: bool, out: Words) -> None:
+    """Cross terms of all inner products of rows, arrays ``(2, rows, n)``; ``symmetric`` as in ``inner_one``."""
+    block = 512
+    out[:, :, :] = _ZERO
+    for start in range(0, xa.shape[2], block):
+        stop = min(start + block, xa.shape[2])
+        for r in range(xa.shape[1]):
+            for c in range(r if symmetric else 0, ya.shape[1]):
+                low_total = out[0, r, c]
+                high_total = out[1, r, c]
+                for j in range(start, stop):
+                    low = ya[0, c, j] + yb[0, c, j]
+                    high = ya[1, c, j] + yb[1, c, j] + np.uint64(low < yb[0, c, j])
+                    first = xa[0, r, j] * low
+                    low_total += first
+                    high_total += np.uint64(low_total < first) + high_product(xa[0, r, j], low)
+                    second = xb[0, r, j] * ya[0, c, j]
+                    low_total += second
+                    high_total += np.uint64(low_total < second) + high_product(xb[0, r, j], ya[0, c, j])
+                    high_total += xa[0, r, j] * high + xa[1, r, j] * low + xb[0, r, j] * ya[1, c, j] + xb[1, r, j] * ya[0, c, j]
+                out[0, r, c] = low_total
+                out[1, r, c] = high_total
+    if symmetric:
+        for r in range(out.shape[1]):
+            for c in range(r):
+                out[0, r, c] = out[0, c, r]
+                out[1, r, c] = out[1, c, r]
 
 
 # -- kernels, any number of limbs --------------------------------------------------------------------------------------
@@ -81,21 +198,13 @@ def masked_sums(bits: Words, x: Words, out: Words) -> None:
 
 @kernel("void(u8[::1], u8[::1], u8[::1])")
 def _multiply_add(x: Words, y: Words, total: Words) -> None:
-    """``total += x * y`` modulo the ring, schoolbook on 64-bit limbs, each product from four 32-bit halves."""
+    """``total += x * y`` modulo the ring, schoolbook on 64-bit limbs."""
     limbs = x.shape[0]
     for i in range(limbs):
         carry = _ZERO
-        x_low = x[i] & _LOW
-        x_high = x[i] >> _HALF
         for j in range(limbs - i):
-            y_low = y[j] & _LOW
-            y_high = y[j] >> _HALF
-            low_low = x_low * y_low
-            low_high = x_low * y_high
-            high_low = x_high * y_low
-            middle = (low_low >> _HALF) + (low_high & _LOW) + (high_low & _LOW)
-            low = (low_low & _LOW) | (middle << _HALF)
-            high = x_high * y_high + (low_high >> _HALF) + (high_low >> _HALF) + (middle >> _HALF)
+            low = x[i] * y[j]
+            high = high_product(x[i], y[j])
             before = total[i + j]
             first = before + low
             second = first + carry
@@ -192,6 +301,25 @@ def cross_many(xa: Words, xb: Words, ya: Words, yb: Words, out: Words) -> None:
             out[i, j] = total[i]
 
 
+@kernel("void(u8[:, ::1], u8[:, :, ::1], b1, u8[:, :, ::1], u8[:, :, ::1])")
+def flipped_many(planes: Words, x: Words, whole: bool, mask: Words, out: Words) -> None:
+    """``(1 - 2 bit) x - mask``, plus the bit where ``whole`` is true, for elements of several limbs."""
+    also = _ONE if whole else _ZERO
+    for r in range(x.shape[1]):
+        for j in range(x.shape[2]):
+            bit = (planes[r, j >> 6] >> np.uint64(j & 63)) & _ONE
+            carry = bit + (bit & also)
+            borrow = _ZERO
+            for i in range(x.shape[0]):
+                flipped = x[i, r, j] ^ (_ZERO - bit)
+                first = flipped + carry
+                carry = _ONE if first < flipped else _ZERO
+                second = first - mask[i, r, j]
+                third = second - borrow
+                borrow = _ONE if first < mask[i, r, j] or second < borrow else _ZERO
+                out[i, r, j] = third
+
+
 @kernel("void(u8[:, :, ::1], u8[:, :, ::1], u8[:, :, ::1], u8[:, :, ::1], u8[:, :, ::1])")
 def inner_many(xa: Words, xb: Words, ya: Words, yb: Words, out: Words) -> None:
     """Cross terms of all inner products of rows for elements of several limbs, arrays ``(limbs, rows, n)``."""
@@ -277,7 +405,7 @@ def add(x: Words, y: Words) -> Words:
     shape = np.broadcast_shapes(x.shape, y.shape)
     left, right = _pair(x, y)
     out = np.empty_like(left)
-    add_many(left, right, out)
+    (add_two if len(out) == 2 else add_many)(left, right, out)
     return out.reshape(shape)
 
 
@@ -288,7 +416,7 @@ def subtract(x: Words, y: Words) -> Words:
     shape = np.broadcast_shapes(x.shape, y.shape)
     left, right = _pair(x, y)
     out = np.empty_like(left)
-    subtract_many(left, right, out)
+    (subtract_two if len(out) == 2 else subtract_many)(left, right, out)
     return out.reshape(shape)
 
 
@@ -336,21 +464,49 @@ def combine_rows(x: Words, weights: Words) -> Words:
     return row_sums(by_column)
 
 
-def cross_terms(xa: Words, xb: Words, ya: Words, yb: Words) -> Words:
-    """Local terms of the replicated product for several limbs, unmasked; a side of one row is repeated."""
+def cross_terms(xa: Words, xb: Words, ya: Words, yb: Words, masks: Masks, chunk: int) -> Words:
+    """Local terms of the replicated product for several limbs; a side of one row is repeated.
+
+    ``masks`` draws two halves of a share of zero of so many words, at most ``chunk``.
+    """
     shape = np.broadcast_shapes(xa.shape, ya.shape)
+    limbs = shape[0]
     left_a, right_a = _pair(xa, ya)
     left_b, right_b = _pair(xb, yb)
     out = np.empty_like(left_a)
-    cross_many(left_a, left_b, right_a, right_b, out)
+    if limbs > 2:
+        cross_many(left_a, left_b, right_a, right_b, out)
+        return masked(out, masks, chunk).reshape(shape)
+    for start in range(0, out.shape[1], chunk // limbs):
+        count = min(chunk // limbs, out.shape[1] - start)
+        plus, minus = (words.reshape(limbs, count) for words in masks(limbs * count))
+        cross_two(left_a, left_b, right_a, right_b, plus, minus, out, start)
     return out.reshape(shape)
+
+
+def masked(x: Words, masks: Masks, chunk: int) -> Words:
+    """Ring elements ``(limbs, ...)`` plus a share of zero, drawn in pieces that stay in cache."""
+    limbs = x.shape[0]
+    flat = x.reshape(limbs, -1)
+    out = np.empty_like(flat)
+    step = chunk // limbs
+    for start in range(0, flat.shape[1], step):
+        part = flat[:, start : start + step]
+        plus, minus = (words.reshape(part.shape) for words in masks(part.size))
+        out[:, start : start + step] = subtract(add(np.ascontiguousarray(part), plus), minus)
+    return out.reshape(x.shape)
 
 
 def inner_terms(xa: Words, xb: Words, ya: Words, yb: Words) -> Words:
     """Local terms of all inner products of rows, unmasked: ``(limbs, r, n), (limbs, c, n) -> (limbs, r, c)``."""
     out = np.empty((xa.shape[0], xa.shape[1], ya.shape[1]), np.uint64)
-    if xa.shape[0] == 1:
-        inner_one(xa[0], xb[0], ya[0], yb[0], out[0])
+    symmetric = xa is ya and xb is yb
+    if xa.shape[0] == 1 and out.size == 1:
+        inner_row(xa[0, 0], xb[0, 0], ya[0, 0], yb[0, 0], out[0, 0])
+    elif xa.shape[0] == 1:
+        inner_one(xa[0], xb[0], ya[0], yb[0], symmetric, out[0])
+    elif xa.shape[0] == 2:
+        inner_two(xa, xb, ya, yb, symmetric, out)
     else:
         inner_many(xa, xb, ya, yb, out)
     return out

@@ -178,7 +178,7 @@ def quicksort_schedule(n: int) -> Schedule:
 
 
 _MOST_EACH = 4
-"""Comparisons an element that a batch may ask for, if it is more than one part: all pairs of small segments, or a pivot's."""
+"""Comparisons an element in a batch of more than 512 elements that ranks small segments and pivots; in a search there is one."""
 
 
 def _parts(count: int) -> list[slice]:
@@ -223,7 +223,7 @@ def sort(party: Party, keys: WordShare, width: int) -> Steps[Index]:
 def _expected_batches(n: int) -> tuple[int, ...]:
     """Words that a plane of every batch has, as a mean over random permutations; as many batches as there are on average."""
     # The larger a sort, the less its batches vary.
-    runs = max(1, min(64, 400_000 // n))
+    runs = max(1, min(64, 400_000 // max(n, 1)))
     sizes = [_batches(np.random.default_rng([n, run]).permutation(n)) for run in range(runs)]
     count = round(sum(map(len, sizes)) / runs)
     if not count:
@@ -304,5 +304,7 @@ def _last_levels(n: int, size: int) -> int:
 def sort_bound(n: int, width: int) -> list[Traffic]:
     """As many rounds as a sort may take but with a probability below ``2**-UNLIKELY``; their traffic means nothing."""
     each = len(less_than_at_cost(width, 1)) + len(open_bits_cost(1, 1))
-    parts = max(1, len(_parts(n * _MOST_EACH)))
-    return [Traffic()] * max(each * parts * most_batches(n), len(sort_cost(n, width)))
+    batches = most_batches(n)
+    # At least two batches of searches follow one of rankings, but for the last.
+    parts = batches * len(_parts(n)) + (batches // 3 + 1) * (len(_parts(n * _MOST_EACH)) - len(_parts(n)))
+    return [Traffic()] * max(each * parts, len(sort_cost(n, width)))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 Triple = tuple[int, int, int]
+
+ROUND = 1 << 15
+"""Words, of all parties together, that are sent rather than another round waited for: 2 ms at 1 Gbit/s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +32,13 @@ def all_back(words: int) -> Traffic:
 def first_deals(words: int) -> Traffic:
     """Party 0 sends to party 1: the local split."""
     return Traffic(to_next=(words, 0, 0))
+
+
+def others_exchange(words: int) -> Traffic:
+    """The parties 1 and 2 send to each other: a value of which they know one summand each."""
+    return Traffic(to_previous=(0, 0, words), to_next=(0, words, 0))
+
+
+def words_sent(rounds: Iterable[Traffic]) -> int:
+    """Words that all parties send together."""
+    return sum(sum(traffic.to_previous) + sum(traffic.to_next) for traffic in rounds)

@@ -17,8 +17,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from secureframe.mpc.bitplanes import plane_words
+from secureframe.mpc.conversion import to_arith_cost
+from secureframe.mpc.counting import count_bits_cost
 from secureframe.mpc.numeric import levels_of_code
 from secureframe.mpc.program import Builder, Value
+from secureframe.mpc.traffic import words_sent
 from secureframe.plan.expressions import ColumnRef
 from secureframe.plan.forms import ONEHOT, PLANES, PRESENT
 from secureframe.plan.nodes import Node
@@ -167,11 +171,28 @@ class Cells:
         index = self._order([*self._sides[0], *self._sides[1]])
         return found if index == list(range(found.n)) else self.b.take(found, index)
 
-    def counts(self, planes: Value) -> Value:
-        """How many elements of each plane are 1 in every cell: bits ``(q, n)`` to arith ``(1, cells * q)``, row-major."""
+    def counts(self, planes: Value, start: int = 0, stop: int | None = None) -> Value:
+        """How many elements of each plane are 1 in every cell: bits ``(q, n)`` to arith ``(1, cells * q)``, row-major.
+
+        Counted in bits, a plane for every cell, or as inner products of ring elements: whichever sends less.
+        """
         b, q = self.b, planes.rows
-        weights = b.to_arith(planes if self._masked is None else b.outer(self._masked, planes))
-        once = self._elements(1)
+        stop = planes.n if stop is None else stop
+        whole, n = (start, stop) == (0, planes.n), stop - start
+        planes = planes if whole else b.cut(planes, start, stop)
+        every, masked = self.count * q, q * _planes(self._sides[1])
+        gates = 3 * every * plane_words(n) if self.by else 0
+        if gates + words_sent(count_bits_cost(every, n)) <= words_sent(to_arith_cost(masked, n, 1)):
+            cells = self.planes()
+            if cells is None:
+                return b.count_bits(planes)
+            return b.count_bits(b.outer(cells if whole else b.cut(cells, start, stop), planes))
+        side, once = self._masked, self._elements(1)
+        if side is not None:
+            planes = b.outer(side if whole else b.cut(side, start, stop), planes)
+        weights = b.to_arith(planes)
+        if once is not None and not whole:
+            once = b.cut(once, start, stop)
         found = b.sum(weights) if once is None else b.reshape(b.inner(once, weights), 1)
         places = self._order([*self._sides[0], *self._sides[1]])
         index = [place * q + k for place in places for k in range(q)]
@@ -185,6 +206,10 @@ class Cells:
 
     def planes(self) -> Value | None:
         """One plane for every cell, row-major; None where all rows are one cell."""
+        return self._every
+
+    @cached_property
+    def _every(self) -> Value | None:
         found = self._product(self._factors)
         if found is None:
             return None

@@ -6,7 +6,7 @@ from sorts, whose number of levels depends on fresh coins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from secureframe.mpc.cost import StageCost
 from secureframe.mpc.provenance import ARRANGING
@@ -39,15 +39,15 @@ def explain_frame(node: Node) -> str:
     return "\n".join(_lines(node, 0))
 
 
-def _lines(node: Node, depth: int) -> list[str]:
-    lines = [f"{'  ' * depth}{describe(node)}   @ {place(node)}"]
+def _lines(node: Node, depth: int, tagged: Collection[Node] = ()) -> list[str]:
+    lines = [f"{'  ' * depth}{describe(node, tagged)}   @ {place(node)}"]
     for child in node.inputs:
-        lines += _lines(child, depth + 1)
+        lines += _lines(child, depth + 1, tagged)
     return lines
 
 
-def describe(node: Node) -> str:
-    """Return one node as people read it."""
+def describe(node: Node, tagged: Collection[Node] = ()) -> str:
+    """Return one node as people read it; ``tagged`` merges tell the compute parties how many keys are common."""
     match node:
         case Table(table=table):
             return f"{table.owner}.{table.name}"
@@ -64,7 +64,8 @@ def describe(node: Node) -> str:
             inner = ", ".join(_aggregation(node, a.name, a.how, a.column) for a in aggregations)
             return f"one row a person by {key}: {inner}"
         case Merge(how=how, left_on=left, right_on=right):
-            return f"{how} merge on {keys_text(left, right)}, matches hidden" + (", uniqueness checked" if node.checked else "")
+            hidden = "matches hidden but for their number" if node in tagged else "matches hidden"
+            return f"{how} merge on {keys_text(left, right)}, {hidden}" + (", uniqueness checked" if node.checked else "")
         case Concat(frames=frames):
             return f"rows of {len(frames)} frames" + ("" if node.disjoint else ", persons in several of them told apart")
         case Distinct(subset=subset):
@@ -88,8 +89,9 @@ def explain_plan(plan: Plan, compiled: Compiled, hosts: Mapping[int, str]) -> st
     expected = predict(compiled)
     report = expected.report
     lines = [f"plan {plan.digest[:16]} for {plan.recipient['name']}: {plan.purpose}"]
+    tagged = {merge for join in compiled.tagged for merge in join.merges}
     for release in plan.releases:
-        lines += _lines(release, 0)
+        lines += _lines(release, 0, tagged)
     if compiled.program.recalled:
         kept = len({k.group for k in compiled.program.recalled})
         joins = any(i.operation in ARRANGING for i in compiled.program.instructions)

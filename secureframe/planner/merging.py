@@ -70,8 +70,9 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tagged:
-    """A group whose keys are tagged: the rows in whose order its hub and its right frames stand, before anything was left out."""
+    """Merges whose keys are tagged: the rows in whose order the hub and the right frames stand, before anything was left out."""
 
+    merges: tuple[Merge, ...]
     hub: Rows
     rights: Mapping[Rows, Rows]
 
@@ -83,8 +84,9 @@ class Tagged:
 def tagged(group: Group, layout: Sequence[Encoding]) -> Tagged | None:
     """Return what is tagged of a group; None where it has to be sorted, or is so small that its sort takes as few rounds.
 
-    Tagged are tables, the rosters of reductions to persons, and for the hub stacks of these. What is looked up is of one
-    institution, by a column that has no value twice.
+    Tagged are tables, rosters of reductions to persons, and for the hub stacks of these, by the key of their persons and nothing
+    else: any further column would be a condition, as good as a filter. What is looked up is of one institution, and has one row
+    a person.
     """
     hub = _whole(group.hub)
     wholes = {rows: _whole(rows) for rows in group.lookups}
@@ -94,14 +96,14 @@ def tagged(group: Group, layout: Sequence[Encoding]) -> Tagged | None:
     total = hub[0].length + sum(frame.length for frame, _ in rights)
     few = most_batches(total) < 2
     wide = tagged_width(sum(e.width for e in layout), total) > TAG_BITS
-    return None if few or wide or (group.asked and group.most > 1) else Tagged(hub=hub, rights=rights)
+    return None if few or wide or (group.asked and group.most > 1) else Tagged(merges=tuple(group.merges), hub=hub, rights=rights)
 
 
 def _whole(rows: Rows) -> Rows | None:
-    """A table, or the roster of a reduction, that has the same rows and none left out; None if there is none."""
+    """A table, or the roster of a reduction, that has the same rows and none left out, by its persons; None if there is none."""
     frame, names = origin(*rows)
     match frame:
-        case Table():
+        case Table() if names == (frame.person_key,):
             return frame, names
         case GroupPersons() | Concat() if names == (frame.person_key,) and all(map(_is_plain, walk_nodes(frame))):
             found = roster(frame)

@@ -14,9 +14,9 @@ from secureframe.disclosure.rounding import Ranged
 from secureframe.errors import RangeError
 from secureframe.mpc.beside import beside
 from secureframe.mpc.disjoint import disjoint_counts
-from secureframe.mpc.group_quantile import folded, select_ranks_apart
+from secureframe.mpc.group_quantile import select_ranks_apart
 from secureframe.mpc.program import Value, bit_length, limbs_for
-from secureframe.mpc.quantile import bins_before, ranks_lower, select_ranks
+from secureframe.mpc.quantile import bins_before, folded, ranks_lower, select_ranks
 from secureframe.plan.expressions import ColumnRef, Expr
 from secureframe.plan.forms import PLANES, PRESENT, TRUTH, VALID, arith
 from secureframe.plan.nodes import Node, Statistic, Summarise
@@ -31,7 +31,7 @@ from secureframe.schema.types import ColumnType
 
 MAX_BITS = 512
 """Widest aggregate; wider ones are refused before anything runs."""
-FEW_CELLS = 8
+FEW_CELLS = 64
 """Up to so many cells are counted plane by plane, more through ``Cells``."""
 MAX_HISTOGRAM = 1 << 18
 """Most grid points, over all cells and quantiles, that are searched in a histogram; beyond that the rows are shared."""
@@ -413,9 +413,7 @@ def _work(breakdown: Breakdown, shared: set[Step]) -> Work:
     masks = {(p.columns, p.where) for p in breakdown.parts if isinstance(p, Count) and p.scope == "cell"}
     masks |= {(needed, None) for needed, factors in steps if not factors}
     products = {step for step in steps if step[1]}
-    # A quantile counts rows within the cells bit by bit.
-    counted = sum(breakdown.frame.schema[p.column].type.width for p in breakdown.parts if isinstance(p, Quantile))
-    return Work(masks=max(1, len(masks) + counted), products=len(products), last=len(products - shared))
+    return Work(masks=max(1, len(masks)), products=len(products), last=len(products - shared))
 
 
 class _SharedParts:
@@ -437,8 +435,11 @@ class _SharedParts:
         self._sides: dict[str, tuple[Value, ...]] = {}
         self._limbs: dict[str, int] = {}
         self._counts: dict[tuple[tuple[str, ...], Expr | None], Value] = {}
+        self._tables: dict[tuple[tuple[str, ...], Expr | None], Value] = {}
         self._weighted: set[tuple[tuple[str, ...], Expr | None]] = set()
-        """Masks of which weights are made anyway, as elements of one limb."""
+        """Masks of which moments need weights, as elements of one limb."""
+        self._tabled: set[tuple[tuple[str, ...], Expr | None]] = set()
+        """Masks that are counted in every cell."""
 
     def prepare(self, moments: list[Moment]) -> None:
         """Choose one ring for all moments of a column, so that its rows are dealt and moved once."""
@@ -448,7 +449,7 @@ class _SharedParts:
         self._weighted = {(_steps_of(m)[0][0], None) for m in moments if max(self._limbs[c] for c in m.columns) == 1}
         if self.node.by:
             counts = (p for p in self.breakdown.parts if isinstance(p, Count) and p.scope == "cell" and not p.keys)
-            self._weighted |= {(p.columns, p.where) for p in counts}
+            self._tabled = {(p.columns, p.where) for p in counts}
 
     def emit(self, part: Part) -> Value:
         """Return a part; every part is emitted once."""
@@ -463,7 +464,7 @@ class _SharedParts:
             case Count() if part.scope == "frame" or not self.node.by:
                 return self._counted(part.columns, part.where)
             case Count():
-                return self.cells.sums(self._weight(part.columns, part.where, 1))
+                return self._table(part.columns, part.where)
             case Moment():
                 return self._moment(part)
             case Quantile():
@@ -473,18 +474,32 @@ class _SharedParts:
         """How many rows a mask has, over all cells and those in none."""
         key = (columns, where)
         if key not in self._counts:
-            if key in self._weighted and not any(self.frame.schema[name].type.nullable for name in self.node.by):
+            anyway = key in self._weighted or key in self._tabled
+            if anyway and not any(self.frame.schema[name].type.nullable for name in self.node.by):
                 # Every row is in a cell, and those are counted anyway.
-                self._counts[key] = self.b.sum(self.cells.sums(self._weight(columns, where, 1)))
+                self._counts[key] = self.b.sum(self._table(columns, where))
             else:
                 self._counts[key] = self.b.count_bits(self._mask(columns, where))
         return self._counts[key]
+
+    def _table(self, columns: tuple[str, ...], where: Expr | None) -> Value:
+        """How many rows a mask has in every cell."""
+        key = (columns, where)
+        if key not in self._tables:
+            self._tables[key] = self._tabulated(columns, where, 0, self.frame.length)
+        return self._tables[key]
+
+    def _tabulated(self, columns: tuple[str, ...], where: Expr | None, start: int, stop: int) -> Value:
+        """The same for some of the rows: the sum of their weights where there are any, else a count."""
+        if (columns, where) in self._weighted:
+            return self.cells.sums(self._weight(columns, where, 1), start, stop)
+        return self.cells.counts(self._mask(columns, where), start, stop)
 
     def count(self, part: Count, start: int, stop: int) -> Value:
         """A count of rows over some of the rows, those of one owner."""
         if part.scope != "cell":
             return self.b.count_bits(self.b.cut(self.flags(part), start, stop))
-        return self.cells.sums(self._weight(part.columns, part.where, 1), start, stop)
+        return self._tabulated(part.columns, part.where, start, stop)
 
     def flags(self, part: Count) -> Value:
         """Planes of the rows that a count is about: one, or one a cell."""

@@ -315,8 +315,8 @@ def test_a_dealer_that_does_not_mask_is_found(statement: Callable[[Study], n.Sum
     """Rows of columns in the one statement, totals in the other."""
 
     class Blank(Stream):
-        def words(self, count: int) -> Words:
-            return np.zeros(count, np.uint64)
+        def fill(self, out: Words) -> None:
+            out[:] = 0
 
     monkeypatch.setattr(sharing, "derive_stream", lambda *_: Blank(bytes(16)))
     study = begin(spread())

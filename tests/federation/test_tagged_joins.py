@@ -15,6 +15,7 @@ from secureframe.disclosure.policy import PRESETS, Policy
 from secureframe.federation import Federation
 from tests.disclosure.federations import people
 from tests.federation.session import in_memory, joined, session, sorts
+from tests.federation.test_saving import again
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -92,6 +93,14 @@ def test_few_rounds_and_said_before() -> None:
     assert rounds[0] == 22 + 1 < rounds[1]
 
 
+def test_a_further_key_column_is_no_way_around_the_rules() -> None:
+    """What is released is withheld where few persons agree in both columns; nobody is told how many do."""
+    fed = session(people(count=COUNT), policy=ALLOWED)
+    with sf.defer():
+        pending = fed["patients"].merge(fed["registry"], left_on=["id", "male"], right_on=["id", "w"])["x"].count()
+    assert "as whole tables" not in pending.explain()
+
+
 def test_one_institution_of_three_is_enough_to_refuse() -> None:
     for owner in ("hospital", "office"):
         policies = dict.fromkeys(("hospital", "laboratory", "office"), ALLOWED) | {owner: PRESETS["open-research"]}
@@ -115,6 +124,20 @@ def test_a_later_statement_tags_nothing_and_still_says_what_is_known() -> None:
     assert not sorts(fed)
     shown = found.dropna()
     assert len(shown) >= 2 and close(shown, wanted.loc[[str(site) for site in shown.index]])
+
+
+def test_a_saved_frame_comes_back_with_its_join() -> None:
+    fed = session(people(count=COUNT), policy=ALLOWED)
+    cohort = joined(fed)[joined(fed)["age"] >= 40]
+    wanted = cohort["w"].mean(), cohort["x"].sum()
+    cohort.save("cohort")
+    later = again(fed)
+    found = later.load("cohort")
+    assert (found["w"].mean(), found["x"].sum()) == wanted and not sorts(later)
+    registry = people(count=COUNT)["registry"]
+    common = people(count=COUNT)["patients"].query("age >= 40").merge(registry, on="id")
+    kinds = found.groupby("code")["age"].sum()
+    assert close(kinds, common.groupby("code")["age"].sum()) and not sorts(later), "of what was saved another column is moved"
 
 
 def test_a_policy_that_allows_no_more_starts_anew_and_sorts() -> None:

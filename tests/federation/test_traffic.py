@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import secureframe as sf
+from secureframe.disclosure.policy import PRESETS
 from secureframe.federation import Federation
 from secureframe.mpc.channel import Channel, MemoryChannel
 from secureframe.testing import InMemoryBackend, start_in_memory
@@ -79,6 +81,10 @@ def statements() -> Table:
         in_memory(fed).forget_kept()
         found[name] = measured(fed, statement)
     found["the same again: nothing is sorted"] = measured(fed, statement)
+    fed.close()
+    allowed = replace(PRESETS["open-research"], name="near", tagged_joins=True)
+    fed = session(demo_people(count=400), policy=allowed)
+    found["inner merge 1:1 by tags"] = measured(fed, VERTICAL["inner merge 1:1, grouped"])
     fed.close()
     with start("horizontal", backend=start_in_memory) as rows:
         found |= {name: measured(rows, statement) for name, statement in HORIZONTAL.items()}

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from secureframe.mpc.channel import Recorder
 from secureframe.mpc.disjoint import disjoint_counts
-from secureframe.mpc.group_quantile import folded, select_ranks_apart
+from secureframe.mpc.group_quantile import select_ranks_apart
 from secureframe.mpc.numeric import levels_of_code
 from secureframe.mpc.program import Builder, ProgramError
-from secureframe.mpc.quantile import ranks_lower
+from secureframe.mpc.quantile import folded, ranks_lower
 from tests.leakage import shape_of
 from tests.mpc.harness import Job
 

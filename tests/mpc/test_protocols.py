@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from secureframe.mpc import permutation
 from secureframe.mpc.channel import Payload, Recorder
 from secureframe.mpc.cost import cost
 from secureframe.mpc.local import LOCAL
@@ -20,10 +21,10 @@ from secureframe.mpc.party import Party
 from secureframe.mpc.program import Builder, Instruction, Value
 from secureframe.mpc.randomness import PartyKeys, Randomness
 from secureframe.mpc.ring import Words
-from secureframe.mpc.rounds import Message, Steps
-from secureframe.mpc.sharing import Share, array_shape, make_share
+from secureframe.mpc.rounds import Message, Steps, run_lockstep
+from secureframe.mpc.sharing import Share, WordShare, array_shape, make_share
 from tests.leakage import LeakError, assert_no_repeats, assert_uniform, in_order, shape_of, undeclared
-from tests.mpc.harness import Job
+from tests.mpc.harness import Job, run_parties
 from tests.mpc.protocols import ROWS, Row
 from tests.mpc.protocols.cases import PATTERNS, Case
 from tests.mpc.protocols.registry import functions, methods, named, operations
@@ -239,6 +240,20 @@ def sorted_rows(job: Job) -> list[int]:
     return [item.arguments[0].n for item in job.program().instructions if item.operation == "sort"]
 
 
+def test_every_shuffle_draws_permutations_of_its_own() -> None:
+    """A permutation that served two shuffles would link what both opened; each is known to one pair of parties alone."""
+    zeros = WordShare(np.zeros((1, 40), np.uint64), np.zeros((1, 40), np.uint64))
+
+    def run(party: Party) -> list[tuple[bytes, bytes]]:
+        handles = [run_lockstep(party, [permutation.shuffle(party, [zeros])])[0][0] for _ in range(3)]
+        return [(handle.previous.tobytes(), handle.next.tobytes()) for handle in handles]
+
+    parties = run_parties(run)
+    for shuffle in range(3):
+        assert all(parties[i][shuffle][1] == parties[(i + 1) % 3][shuffle][0] for i in range(3))
+    assert len({drawn for party in parties for pair in party for drawn in pair}) == 9
+
+
 # -- the checks notice -------------------------------------------------------------------------------------------------------
 
 
@@ -258,7 +273,8 @@ def test_a_mask_that_comes_twice_is_noticed(monkeypatch: pytest.MonkeyPatch) -> 
     honest, drawn = Randomness.zero_words, dict[tuple[int, int], tuple[Words, Words]]()
 
     def again(self: Randomness, count: int) -> tuple[Words, Words]:
-        return drawn.setdefault((id(self), count), honest(self, count))
+        plus, minus = honest(self, count)
+        return drawn.setdefault((id(self), count), (plus.copy(), minus.copy()))
 
     monkeypatch.setattr(Randomness, "zero_words", again)
     row = row_of("multiply")

@@ -40,8 +40,14 @@ def test_the_ring_is_the_integers_modulo_its_size(seed: int, limbs: int, rows: i
     same(ring.row_sums(x), p.sum(axis=1))
     same(ring.prefix_sums(x), p.cumsum(axis=1))
     same(ring.combine_rows(x, np.ascontiguousarray(y[:, :, 0])), (p * q[:, :1]).sum(axis=0))
-    same(ring.cross_terms(x, zero, y, zero), p * q)
-    same(ring.cross_terms(x, zero, y[:, :1], zero), p * q[:1])
+    plus, minus = _numbers(seed + 2, 1, 1, 64)[0, 0], _numbers(seed + 3, 1, 1, 64)[0, 0]
+    if limbs > 1:
+        # Masks of few words, drawn again for every piece.
+        masks = (lambda count: (plus[:count], minus[:count])), 8 * limbs
+        mask = ring.masked(zero, *masks)
+        same(ring.subtract(ring.cross_terms(x, y, y, x, *masks), mask), p * (q + p) + q * q)
+        same(ring.subtract(ring.cross_terms(x, zero, y[:, :1], zero[:, :1], *masks), mask), p * q[:1])
+    same(ring.inner_terms(x, y, x, y), (p + q) @ (p + q).T - q @ q.T)
     same(ring.inner_terms(x, y, y, x), p @ (q + p).T + q @ q.T)
 
 

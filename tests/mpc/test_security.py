@@ -225,8 +225,8 @@ def test_a_skipped_mask_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_unmasked_split_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     class Blank(Stream):
-        def words(self, count: int) -> Words:
-            return np.zeros(count, np.uint64)
+        def fill(self, out: Words) -> None:
+            out[:] = 0
 
     before = Randomness.__init__
 
@@ -248,15 +248,16 @@ def test_a_reused_key_is_noticed() -> None:
 
 
 def test_a_counter_that_is_used_twice_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = Stream.words
+    honest = Stream.fill
     kept: dict[int, Words] = {}
 
-    def repeating(self: Stream, count: int) -> Words:
-        if len(kept.get(id(self), ())) < count:
-            kept[id(self)] = honest(self, count)
-        return kept[id(self)][:count]
+    def repeating(self: Stream, out: Words) -> None:
+        if len(kept.get(id(self), ())) < len(out):
+            honest(self, out)
+            kept[id(self)] = out.copy()
+        out[:] = kept[id(self)][: len(out)]
 
-    monkeypatch.setattr(Stream, "words", repeating)
+    monkeypatch.setattr(Stream, "fill", repeating)
     with pytest.raises(LeakError, match="twice"):
         assert_no_repeats(_record(_data("spread"), join=False).payloads)
 
@@ -288,7 +289,7 @@ def test_only_sorts_and_tags_open() -> None:
 
 
 def test_messages_are_made_in_four_places() -> None:
-    """Products (reshare), what one party knows (deal_first), permutations (_step), openings (open_bits)."""
+    """Products (reshare), what some parties know (deal_first, share_summands), permutations (_step), openings (open_bits)."""
     assert _calls(_named("Message")) == {"arithmetic.py", "conversion.py", "permutation.py", "opening.py"}
 
 

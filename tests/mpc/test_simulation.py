@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from secureframe.mpc import arithmetic, boolean, comparison, conversion, lowmc, permutation, sorting
+from secureframe.mpc import arithmetic, boolean, comparison, conversion, counting, lowmc, permutation, sorting
 from secureframe.mpc.bitplanes import Index, to_bools, to_words
 from secureframe.mpc.channel import MemoryChannel
 from secureframe.mpc.opening import open_bits
@@ -39,13 +39,14 @@ class Chosen(Stream):
     """A stream of chosen coins: one bit a word, one number a permutation; counts what is asked for."""
 
     def __init__(self, coins: Sequence[int]) -> None:
+        self._scratch = None
         self._coins = list(coins)
         self.asked = 0
 
-    def words(self, count: int) -> Words:
-        self.asked += count
-        taken, self._coins = self._coins[:count], self._coins[count:]
-        return np.array(taken + [0] * (count - len(taken)), np.uint64)
+    def fill(self, out: Words) -> None:
+        self.asked += len(out)
+        taken, self._coins = self._coins[: len(out)], self._coins[len(out) :]
+        out[:] = np.array(taken + [0] * (len(out) - len(taken)), np.uint64)
 
     def permutation(self, n: int) -> Index:
         number = int(self.words(1)[0])
@@ -208,8 +209,8 @@ PROTOCOLS: dict[str, tuple[Protocol, list[Value]]] = {
     "less_than": (_less_than, [bits(3), bits(3)]),
     "to_arith": (lambda p, x: conversion.to_arith(p, x[0], 1), [bits(2)]),
     "to_arith, two limbs": (lambda p, x: conversion.to_arith(p, x[0], 2), [bits(1)]),
-    "count_bits": (lambda p, x: conversion.count_bits(p, x[0]), [Value(0, "bits", 2, 3)]),
-    "equal_keys, a small cipher": (_encrypt, [bits(3)]),
+    "count_bits": (lambda p, x: counting.count_bits(p, x[0]), [Value(0, "bits", 2, 3)]),
+    "full adders": (lambda p, x: counting._add_layer(p, [(x[0].a, x[0].b)]), [Value(0, "bits", 2, 3 * 64)]),
     "shuffle": (_shuffle, [WORDS]),
     "shuffle_again": (_shuffle_again, [WORDS]),
     "refreshed product": (_refreshed_product, [ARITH, ARITH]),

@@ -118,3 +118,14 @@ def test_large_batches_are_made_in_parts(n: int, monkeypatch: pytest.MonkeyPatch
             foretold.bytes_to_previous[0],
             foretold.bytes_to_next[0],
         )
+
+
+@pytest.mark.parametrize("n", [3000, 20_000])
+def test_no_sort_takes_more_rounds_in_parts_than_foretold(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sorting, "AT_ONCE", 2048)
+    each = len(less_than_at_cost(20, 1)) + len(open_bits_cost(1, 1))
+    batches = [_batches(np.random.default_rng(seed).permutation(n)) for seed in range(20)]
+    assert max(size / n for sizes in batches for size in sizes) <= sorting._MOST_EACH
+    taken = [each * sum(-(-size // 2048) for size in sizes) for sizes in batches]
+    assert max(taken) <= len(sort_bound(n, 20)) <= 20 * max(taken)
+    assert abs(np.mean(taken) - len(sort_cost(n, 20))) <= 0.1 * np.mean(taken)

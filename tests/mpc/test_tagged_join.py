@@ -51,6 +51,9 @@ class Watched:
             self._drawn[self._index] = int(words[0]) | int(words[1]) << 64
         return words
 
+    def fill(self, out: Words) -> None:
+        self._stream.fill(out)
+
 
 def tags(opened: Sequence[tuple[bool, ...]], rows: int) -> list[tuple[bool, ...]]:
     """The tag of every shuffled row: all planes are opened at once."""

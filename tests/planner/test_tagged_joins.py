@@ -13,7 +13,7 @@ from secureframe.disclosure.policy import PRESETS, Policy, strictest
 from secureframe.mpc.program import TAG_BITS
 from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
-from secureframe.plan.combining import Distinct
+from secureframe.plan.combining import Distinct, Merge
 from secureframe.plan.forms import PRESENT, VALID, arith
 from secureframe.planner import merging
 from secureframe.planner.compile import Compiled, compile_plan
@@ -94,6 +94,13 @@ def test_what_cannot_be_tagged_is_sorted() -> None:
     assert merging.tagged(group, [replace(layout, width=TAG_BITS)]) is None
 
 
+def test_no_column_beside_the_persons_key_is_tagged() -> None:
+    """It would be a condition: how many persons of two tables agree in it would be opened, of a sensitive one too."""
+    people, scores = table("clinic.people"), table("labor.scores")
+    for left, right in ((("id", "grade"), ("id", "rank")), (("id", "male"), ("id", "hit")), (("case_id",), ("id",))):
+        assert joins(compiled(Merge(people, scores, left, right, "inner"))) == {"equal_keys": 0, "sort": 1}
+
+
 def test_small_tables_are_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     assert joins(compiled(chain(3))) == {"equal_keys": 0, "sort": 1}
@@ -108,7 +115,9 @@ def test_the_explanation_says_what_is_learned() -> None:
         "how many keys are in one row of them, in two and so on"
     )
     assert wanted in lines
-    assert not any("as whole tables" in text for text in explain_plan(plan, compiled_default(plan), names).splitlines())
+    assert sum("matches hidden but for their number" in line for line in lines) == 3
+    text = explain_plan(plan, compiled_default(plan), names)
+    assert "as whole tables" not in text and "but for their number" not in text and text.count("matches hidden") == 3
 
 
 def compiled_default(plan: object) -> Compiled:
