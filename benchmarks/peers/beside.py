@@ -93,7 +93,8 @@ ENTRIES: Mapping[str, tuple[Entry, ...]] = {
     "inner": (Entry(SPU, 10**7), Entry(MPYC, 10**6)),
     "sort_64": (Entry(SPU, 10**6), Entry(MPYC, 10**3)),
     "sort_32": (Entry(SPU, 10**6), Entry(MPYC, 10**3)),
-    "join": (Entry(SPU, 10**5), Entry(SPU, 10**6, "psi", "set intersection, public result"), Entry(MPYC, 10**2)),
+    "join": (Entry(SPU, 10**5), Entry(MPYC, 10**2)),
+    "join_tagged": (Entry(SPU, 10**6, "psi", "set intersection of two, public result"),),
     "group_public": (Entry(SPU, 10**6, "group_codes"), Entry(SPU, 10**6, note=SAME_INPUT), Entry(MPYC, 10**5)),
     "group_hidden": (Entry(SPU, 10**5), Entry(MPYC, 10**3)),
 }
@@ -107,6 +108,7 @@ SIZES: Mapping[str, tuple[int, ...]] = {
     "sort_64": (10**3, 10**5, 10**6),
     "sort_32": (10**3, 10**5, 10**6),
     "join": (10**2, 10**5),
+    "join_tagged": (10**5, 10**6),
     "group_public": (10**5,),
     "group_hidden": (10**3, 10**5),
 }
