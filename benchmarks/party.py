@@ -13,6 +13,7 @@ from benchmarks.transport import join_namespace, open_channel, plain_listener
 from ray_cluster.federation import FederationDescription, FederationMember
 from ray_cluster.identities import ProcessIdentity
 from ray_cluster.links import Listener, OpenSockets
+from ray_cluster.memory import keep_freed
 from secureframe.engine.execute import Execution
 from secureframe.mpc.channel import Channel
 from secureframe.mpc.party import Party
@@ -50,6 +51,7 @@ def party_process(index: int, pipe: Connection, namespace: str | None) -> None:
     """One party: makes itself known to the others, then runs what it is sent until it is sent nothing."""
     if namespace is not None:
         join_namespace(namespace)
+    keep_freed()
     warm()
     identity = ProcessIdentity.generate(NAMES[index])
     listener, plain = Listener(identity), plain_listener()

@@ -21,6 +21,7 @@ from secureframe.mpc.matching import Lookup, Side, match
 from secureframe.mpc.opening import open_bits_cost
 from secureframe.mpc.program import Builder, Value
 from secureframe.mpc.quantile import ranks_in_histogram, ranks_lower, select_ranks
+from secureframe.mpc.tagged_join import match_tagged
 from secureframe.mpc.traffic import Traffic
 
 COLUMN = 100_000
@@ -116,6 +117,16 @@ def _chain(b: Builder, others: int, *, together: bool, distinct: bool, n: int = 
         return
     for side, planes in zip(sides, payload, strict=True):
         match(b, [hub, side], 0, [Lookup(1, planes)])
+
+
+def _tags(b: Builder, n: int, width: int) -> None:
+    _, (moved,) = b.shuffle([b.input("owner", "records", "words", -(-width // 64), n)])
+    b.equal_keys(moved, width)
+
+
+def _tagged(b: Builder, n: int, width: int) -> None:
+    hub, side = (Side(_bits(b, width, n), _bits(b, 1, n)) for _ in range(2))
+    match_tagged(b, [hub, side], 0, [Lookup(1, _bits(b, 16, n))])
 
 
 def _median(b: Builder, n: int, width: int) -> None:
@@ -222,6 +233,22 @@ def rows() -> list[Row]:
             "sort + about 86 n",
             "sort + about 86 n",
             one(lambda b: _chain(b, 1, together=True, distinct=True)),
+            width=34,
+        ),
+        row(
+            "shuffle and tag, up to 64 bits",
+            "3 + 15",
+            "16 * n + 14 * 96 * P + 48",
+            "16 * n + 14 * 96 * P + 48",
+            one(lambda b: _tags(b, n, 34)),
+            width=34,
+        ),
+        row(
+            "join by tags, 34 bits, n to n",
+            "22",
+            "about 2 P (w + 1344) + 64 n",
+            "about 2 P (w + 1344) + 64 n",
+            one(lambda b: _tagged(b, n, 34)),
             width=34,
         ),
         row(

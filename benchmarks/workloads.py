@@ -20,6 +20,7 @@ from secureframe.mpc import runs
 from secureframe.mpc.matching import Lookup, Side, match
 from secureframe.mpc.program import Value
 from secureframe.mpc.quantile import ranks_lower, select_ranks
+from secureframe.mpc.tagged_join import match_tagged
 from tests.mpc.harness import Job
 
 Plain = NDArray[Any]
@@ -166,10 +167,11 @@ def sort(random: np.random.Generator, n: int, width: int) -> Case:
     return Case(job=job, answer=answer, clear=clear)
 
 
-def join(random: np.random.Generator, n: int, *, distinct: bool) -> Case:
+def join(random: np.random.Generator, n: int, *, distinct: bool, tagged: bool = False) -> Case:
     """Unique keys of 34 bits on both sides, half of them common; matches hidden; a column of 32 bits moves to the left rows.
 
-    ``distinct`` says that their owners made the keys unique, so that no index has to keep equal ones apart.
+    ``distinct`` says that their owners made the keys unique, so that no index has to keep equal ones apart. A ``tagged`` join
+    tells the parties how many keys are common, the others tell nothing.
     """
     keys = random.permutation(np.unique(random.integers(0, 2**KEY_BITS, 3 * n, dtype=np.uint64)))
     right, others = keys[:n], keys[n : 2 * n]
@@ -181,7 +183,7 @@ def join(random: np.random.Generator, n: int, *, distinct: bool) -> Case:
     column = job.bits(planes(payload, PAYLOAD_BITS))
     with b.stage("join"):
         sides = [Side(key, b.ones_bits(1, n), 1, distinct) for key in (left_key, right_key)]
-        (found,), _ = match(b, sides, 0, [Lookup(1, column)])
+        (found,), _ = (match_tagged if tagged else match)(b, sides, 0, [Lookup(1, column)])
         assert found.planes is not None
         answer = b.pack(found.planes)
     a, z = pl.DataFrame({"key": left}), pl.DataFrame({"key": right, "payload": payload})
@@ -332,6 +334,13 @@ _WORKLOADS = (
         title="the same, keys of any rows",
         make=lambda random, n: join(random, n, distinct=False),
         sizes=(10**5,),
+    ),
+    Workload(
+        name="join_tagged",
+        title="the same by tags, where policies let parties learn how many match",
+        make=lambda random, n: join(random, n, distinct=True, tagged=True),
+        sizes=(10**5,),
+        delayed=10**4,
     ),
     Workload(
         name="group_public",

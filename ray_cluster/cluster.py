@@ -12,6 +12,7 @@ import importlib
 import logging
 import os
 import secrets
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -35,6 +36,8 @@ _ONE_THREAD = (
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
 )
+_UNUSED_MODULE = "rfc3987_syntax"
+"""A grammar of addresses that jsonschema loads where it finds it, and Ray jsonschema: a second and 16 MB in every process."""
 _UNUSED_SERVICES = ("start_monitor", "start_log_monitor", "start_api_server")
 
 
@@ -55,11 +58,14 @@ def prepare_environment(directory: Path) -> None:
     descriptor = os.open(token, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(secrets.token_hex(32))
+    _leave_out(_UNUSED_MODULE, directory)
     # The notebook may run inside a cluster of its own, whose settings mean another Ray than this one.
     for name in [each for each in os.environ if each.startswith("RAY_")]:
         del os.environ[name]
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     os.environ.update(
+        # Actors have many threads, which would each have a heap of their own: see `memory`.
+        MALLOC_ARENA_MAX="1",
         RAY_AUTH_MODE="token",
         RAY_AUTH_TOKEN_PATH=str(token),
         RAY_USAGE_STATS_ENABLED="0",
@@ -73,6 +79,15 @@ def prepare_environment(directory: Path) -> None:
         RAY_worker_niceness="0",
         RAY_task_events_report_interval_ms="0",
     )
+
+
+def _leave_out(module: str, directory: Path) -> None:
+    """Have an optional module not found by Ray's processes, nor by this one."""
+    path = directory / "left-out"
+    path.mkdir(mode=0o700)
+    (path / f"{module}.py").write_text("raise ImportError\n", encoding="ascii")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    sys.modules.setdefault(module, cast(Any, None))
 
 
 @contextmanager
@@ -105,11 +120,14 @@ class Actor:
         return wait(self.start(method, *arguments), timeout=timeout)
 
     def stream(self, method: str, *arguments: Any) -> Iterator[Any]:
-        """Call a method that yields, and yield its answers as they come."""
-        references = iter(getattr(self._handle, method).options(num_returns="streaming").remote(*arguments))
-        with _translated():
-            for reference in references:
-                yield wait(reference)
+        """Begin a call of a method that yields, and return its answers as they come."""
+        return _answers(getattr(self._handle, method).options(num_returns="streaming").remote(*arguments))
+
+
+def _answers(references: Iterable[Any]) -> Iterator[Any]:
+    with _translated():
+        for reference in references:
+            yield wait(reference)
 
 
 def wait(reference: Any, *, timeout: float | None = None) -> Any:
@@ -175,11 +193,7 @@ class RemoteParty:
         return False
 
     def run(self, job: AdmittedJob) -> Iterator[dict[str, Any]]:
-        try:
-            for answers in self._actor.stream("run", job):
-                yield from cast(list[dict[str, Any]], answers)
-        except ActorLost as error:
-            raise PartyLost from error
+        return _told(self._actor.stream("run", job))
 
     def kept(self, analyst: str) -> dict[str, str]:
         return cast(dict[str, str], self._call("kept", analyst, timeout=_ANSWER_SECONDS))
@@ -206,6 +220,15 @@ class RemoteParty:
             return self._actor.call(method, *arguments, timeout=timeout)
         except ActorLost as error:
             raise PartyLost from error
+
+
+def _told(answers: Iterator[list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+    """The answers of a job one by one."""
+    try:
+        for together in answers:
+            yield from together
+    except ActorLost as error:
+        raise PartyLost from error
 
 
 class _ActorBase:
@@ -296,8 +319,10 @@ class PartyActor(_ActorBase):
     """Hosts a compute party."""
 
     def _prepare(self) -> dict[str, Any]:
+        from ray_cluster.memory import keep_freed
         from ray_cluster.party import PartyHost
 
+        keep_freed()
         settings = self._settings
         assert settings.party is not None
         compute = _load(settings.party_job)

@@ -11,7 +11,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -87,8 +87,10 @@ class JobRun:
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dealing") as pool:
             try:
                 emit({"event": "admitted", "job": self._job.job_id, "stages": list(self._job.stages)})
+                # The party makes its links while its institution deals.
+                answers = None if self._party is None else self._party.run(self._job)
                 dealing = pool.submit(self._deal)
-                event = self._drive(dealing, emit, started)
+                event = self._drive(answers, dealing, emit, started)
             except BaseException as error:  # noqa: BLE001  # every end of a job is told as an event
                 event = {"event": "error", **self._failed(error)}
         with self._lock:
@@ -110,18 +112,19 @@ class JobRun:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _drive(self, dealing: Future[dict[str, int]], emit: Emit, started: float) -> dict[str, Any]:
+    def _drive(
+        self, answers: Iterator[dict[str, Any]] | None, dealing: Future[dict[str, int]], emit: Emit, started: float
+    ) -> dict[str, Any]:
         package, report = None, {}
         sealed: dict[str, Any] = {}
-        if self._party is not None:
+        if answers is not None:
             # One call for the whole job: what it answers arrives as it comes.
-            answers = self._party.run(self._job)
             self._ask(next(answers))
             for name in self._job.stages:
                 emit({"event": "stage", **self._ask(next(answers))["report"], "name": name})
             sealed = self._ask(next(answers))
         dealt = dealing.result()
-        if self._party is not None:
+        if answers is not None:
             report = sealed["report"]
             if self._job.recipient is None:
                 package = base64.b64encode(sealed["package"]).decode("ascii")

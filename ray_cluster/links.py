@@ -176,21 +176,27 @@ class Dialer:
 
     def close(self) -> None:
         """Close what rests."""
-        for party in self._hosts:
-            while (rested := self._rested(party)) is not None:
-                rested.connection.close()
+        with self._lock:
+            for resting in self._resting.values():
+                while resting:
+                    resting.pop()[0].connection.close()
 
     def _rested(self, party: int) -> Link | None:
-        """The connection to a party that has rested for the shortest time; none where all have rested too long."""
+        """A connection to a party on which the other side has asked for the next hello; None where there is none.
+
+        Nobody waits for that: the other side may still be at the job before, and that job at another one that waits for this.
+        """
+        found: Link | None = None
         with self._lock:
             resting, self._resting[party] = self._resting[party], []
-            while resting:
-                link, since = resting.pop()
-                if link.may_rest and time.monotonic() - since < REST_SECONDS:
-                    self._resting[party] = resting
-                    return link
-                link.connection.close()
-        return None
+            for link, since in resting:
+                if not link.may_rest or time.monotonic() - since > REST_SECONDS:
+                    link.connection.close()
+                elif found is None and _readable(link.connection):
+                    found = link
+                else:
+                    self._resting[party].append((link, since))
+        return found
 
     def _connect(self, party: int, address: tuple[str, int]) -> ssl.SSLSocket:
         connection = self._contexts[party].wrap_socket(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
@@ -405,6 +411,13 @@ class Listener:
             desk.arrivals[caller] = Link(connection, hello.ephemeral, made)
             self._changed.notify_all()
         return True
+
+
+def _readable(connection: socket.socket) -> bool:
+    """Whether something has arrived, or the end of the stream."""
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def bind(port: int, *, patience: float = 10.0) -> socket.socket:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from secureframe.engine.job import AdmittedJob
     from secureframe.engine.party_job import PartyJob
 
-TELL_SECONDS = 0.1
+TELL_SECONDS = 0.02
 """How long the answer of a step may wait for the next one, to be told together with it."""
 
 _log = logging.getLogger("secureframe.party")

@@ -16,8 +16,8 @@ class PartyLost(Exception):
 class PartyHandle(Protocol):
     """An institution's own compute party, in another process. All but ``lost`` raise `PartyLost` once that has exited.
 
-    ``run`` answers once for the links of a job, once a stage, and once with the sealed package; after an answer with an
-    ``error`` there is none. A job that was sealed needs no ``finish``.
+    ``run`` begins at once. It answers once for the links of a job, once a stage, and once with the sealed package; after an
+    answer with an ``error`` there is none. A job that was sealed needs no ``finish``.
     """
 
     def ping(self) -> None: ...

@@ -43,6 +43,9 @@ class Policy:
     tail : int
         Fewest values on either side of a quantile over several institutions, once any one of them has left its own out: fewer
         would be next to the least or the greatest value of the others.
+    tagged_joins : bool
+        Joins with others may open to the three compute parties, and to nobody else, how many keys two tables have in common, and
+        how often keys repeat: few rounds, where the institutions lie far apart. Without it, a join opens nothing of the kind.
     purposes : tuple of str or None
         Purposes that are allowed; None allows any that is stated.
     recipients : tuple of str or None
@@ -59,6 +62,7 @@ class Policy:
     pooled_only: bool = False
     every_part: bool = False
     tail: int = 3
+    tagged_joins: bool = False
     purposes: tuple[str, ...] | None = None
     recipients: tuple[str, ...] | None = None
     ledger: bool = False
@@ -137,6 +141,7 @@ def strictest(policies: Iterable[Policy]) -> Policy:
             pooled_only=result.pooled_only or other.pooled_only,
             every_part=result.every_part or other.every_part,
             tail=max(result.tail, other.tail),
+            tagged_joins=result.tagged_joins and other.tagged_joins,
             purposes=_common(result.purposes, other.purposes),
             recipients=_common(result.recipients, other.recipients),
         )

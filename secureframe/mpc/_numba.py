@@ -17,7 +17,7 @@ from typing import Any, TypeVar, cast
 import numba
 import platformdirs
 
-KERNEL_SOURCES = ("_numba.py", "ring.py", "bitplanes.py", "ordering.py", "randomness.py", "gathered.py")
+KERNEL_SOURCES = ("_numba.py", "ring.py", "bitplanes.py", "ordering.py", "randomness.py", "gathered.py", "lowmc.py", "tags.py")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from secureframe.mpc.arithmetic import CHUNK, reshare
-from secureframe.mpc.bitplanes import Index, plane_words
+from secureframe.mpc.bitplanes import plane_words
 from secureframe.mpc.boolean import all_planes, all_planes_cost, carry_out, invert, sum_carry, sum_carry_cost
 from secureframe.mpc.conversion import exclusive_or, split
 from secureframe.mpc.gathered import LANES, first_layer_kernel, majority_kernel
+from secureframe.mpc.ordering import Places
 from secureframe.mpc.party import Party
 from secureframe.mpc.ring import Words
 from secureframe.mpc.rounds import Steps
@@ -74,7 +75,7 @@ def paired(words: WordShare, width: int) -> Words:
     return out
 
 
-def less_than_at(party: Party, held: Words, left: Index, right: Index, width: int) -> Steps[BitShare]:
+def less_than_at(party: Party, held: Words, left: Places, right: Places, width: int) -> Steps[BitShare]:
     """One plane: is the element at ``left`` below the one at ``right``? Unsigned numbers of ``width`` bits.
 
     Parameters

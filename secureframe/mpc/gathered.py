@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from secureframe.mpc._numba import kernel
-from secureframe.mpc.bitplanes import Index, transpose_lanes
+from secureframe.mpc.bitplanes import transpose_lanes
+from secureframe.mpc.ordering import Places
 from secureframe.mpc.ring import Words
 
 _ZERO = np.uint64(0)
@@ -24,8 +25,8 @@ def _masked_gate(xa: Words, xb: Words, ya: Words, yb: Words, plus: Words, minus:
         out[lane] = (xa[lane] & (ya[lane] ^ yb[lane])) ^ (xb[lane] & ya[lane]) ^ plus[lane] ^ minus[lane]
 
 
-@kernel("void(u8[:, :, ::1], i8[::1], i8[::1], i8, i8, u8[:, ::1])")
-def _fetch(words: Words, left: Index, right: Index, first: int, lanes: int, block: Words) -> None:
+@kernel("void(u8[:, :, ::1], i4[::1], i4[::1], i8, i8, u8[:, ::1])")
+def _fetch(words: Words, left: Places, right: Places, first: int, lanes: int, block: Words) -> None:
     """The words of 64 comparisons in every lane: both components of the left element, then of the right one."""
     n = left.shape[0]
     for lane in range(lanes):
@@ -45,11 +46,11 @@ def _fetch(words: Words, left: Index, right: Index, first: int, lanes: int, bloc
                         block[64 * row + k, part * LANES + lane] = _ZERO
 
 
-@kernel("void(u8[:, :, ::1], i8[::1], i8[::1], i8, i8, i8, u8, u8, u8[::1], u8[::1], u8[:, :, ::1], u8[:, ::1])")
+@kernel("void(u8[:, :, ::1], i4[::1], i4[::1], i8, i8, i8, u8, u8, u8[::1], u8[::1], u8[:, :, ::1], u8[:, ::1])")
 def first_layer_kernel(
     words: Words,
-    left: Index,
-    right: Index,
+    left: Places,
+    right: Places,
     width: int,
     start: int,
     stop: int,

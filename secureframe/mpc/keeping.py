@@ -2,19 +2,20 @@
 
 The dear part of a join, of a group-by on shares and of telling persons apart is to bring rows into the order of a key that
 nobody may see. What stands in that order later is cheap. So an *arrangement* is kept: a party's two of the three permutations
-of a shuffle, the opened order of the shuffled rows, the bits that follow from the arranged keys alone (which row matches
-which), and the columns that were moved to their rows. A later program that arranges the same keys takes them up again: a column
-that was moved is there, any other one is moved by the same permutations, and nothing is sorted.
+of a shuffle, the opened order of the shuffled rows (of a tagged join which of them have one key), the bits that follow from the
+arranged keys alone (which row matches which), and the columns that were moved to their rows. A later program that arranges the
+same keys takes them up again: a column that was moved is there, any other one is moved by the same permutations, and nothing
+is sorted or tagged.
 
 Whether keys are the same is decided by how they come about: operation by operation down to the inputs, whose digests say frame,
 expression, form, data version and policy (``provenance.py``). Nothing here knows of frames, so every protocol that shuffles,
-sorts and gives back is covered.
+sorts (or tags) and gives back is covered.
 
 Leakage
-    None beyond the first program. The order was opened there, of rows in a uniform order that no party knows, and no second
-    one is opened under these permutations. Later programs apply the permutations to values that are masked by that job's own
-    randomness in each step (``permutation.shuffle_again``), and kept shares are re-shared by a fresh share of zero before they
-    are used: every message is uniform given what its receiver knows, as in the first program.
+    None beyond the first program. The order (or which have one key) was opened there, of rows in a uniform order that no party
+    knows, and no second one is opened under these permutations. Later programs apply the permutations to values that are masked
+    by that job's own randomness in each step (``permutation.shuffle_again``), and kept shares are re-shared by a fresh share of
+    zero before they are used: every message is uniform given what its receiver knows, as in the first program.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from secureframe.mpc.program import Instruction, Kept, Program, Value
-from secureframe.mpc.provenance import ALIKE, PAIRED, Arrangement, Provenance, planes
+from secureframe.mpc.provenance import ALIKE, ARRANGING, PAIRED, Arrangement, Provenance, planes
 
 FEW = 64
 """Ring elements of control bits that are kept as they are; of more the bits that they are made of."""
@@ -84,7 +85,7 @@ class Keeping:
         waiting = [value]
         while waiting:
             each = waiting.pop()
-            if each.number in found or self._home[each.number] < 0 or each.kind in ("order", "shuffle"):
+            if each.number in found or self._home[each.number] < 0 or each.kind in ("order", "groups", "shuffle"):
                 continue
             item, at = self._from.made[each.number]
             few = each.elements * each.limbs <= FEW
@@ -209,7 +210,7 @@ class _Resumed:
                 wanted.append(result)
         if not wanted:
             return
-        if item.operation == "sort":
+        if item.operation in ARRANGING:
             number = self._home[item.results[0].number]
             if number in self._usable:
                 self._recall(_order(self._arrangements[number]), number, item.results[0])

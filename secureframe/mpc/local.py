@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from secureframe.mpc import bitplanes, ring
+from secureframe.mpc import bitplanes, ring, tags
 from secureframe.mpc.boolean import invert
 from secureframe.mpc.program import Instruction, Value
 from secureframe.mpc.ring import Words
@@ -206,6 +206,11 @@ def _restore(index: int, arguments: Sequence[Any], instruction: Instruction) -> 
     return _reorder(index, (inverse, x), instruction)
 
 
+def _group_totals(_: int, arguments: Sequence[Any], instruction: Instruction) -> Share:
+    groups, x = arguments
+    return make_share(instruction.results[0], tags.totals(x.a, groups), tags.totals(x.b, groups))
+
+
 LOCAL: dict[str, Local] = {
     "constant": _constant,
     "constant_bits": _constant_bits,
@@ -236,4 +241,5 @@ LOCAL: dict[str, Local] = {
     "shift": _componentwise(_shift),
     "reorder": _reorder,
     "restore": _restore,
+    "group_totals": _group_totals,
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from secureframe.mpc import arithmetic, boolean, comparison, conversion, permutation, sorting
+from secureframe.mpc import arithmetic, boolean, comparison, conversion, permutation, sorting, tags
 from secureframe.mpc.local import LOCAL
 from secureframe.mpc.party import Party
 from secureframe.mpc.program import Instruction
@@ -93,6 +93,10 @@ INTERACTIVE: dict[str, Protocol] = {
         run=lambda party, s, i: sorting.sort(party, s[0], i.attributes["width"]),
         cost=lambda i: sorting.sort_cost(i.arguments[0].n, i.attributes["width"]),
         bound=lambda i: sorting.sort_bound(i.arguments[0].n, i.attributes["width"]),
+    ),
+    "equal_keys": Protocol(
+        run=lambda party, s, i: tags.equal_keys(party, s[0], i.attributes["width"]),
+        cost=lambda i: tags.equal_keys_cost(i.arguments[0].n),
     ),
 }
 

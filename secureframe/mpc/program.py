@@ -13,8 +13,9 @@ Three layouts of a secret value:
 ``words``
     ``n`` elements of ``rows`` 64-bit words each, shared by exclusive or: what moves through a shuffle.
 
-Two further kinds exist only inside the engine: ``shuffle`` (a secret permutation, each third of it known to two
-parties) and ``order`` (a permutation of already shuffled elements, public among the parties).
+Three further kinds exist only inside the engine: ``shuffle`` (a secret permutation, each third of it known to two
+parties), ``order`` (a permutation of already shuffled elements, public among the parties) and ``groups`` (for each of already
+shuffled elements the first one with its key, public among the parties).
 """
 
 from __future__ import annotations
@@ -25,7 +26,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-Kind = Literal["arith", "bits", "words", "shuffle", "order"]
+Kind = Literal["arith", "bits", "words", "shuffle", "order", "groups"]
+
+
+TAG_BITS = 96
+"""Bits of the tags that ``equal_keys`` opens, and most bits of a key there."""
 
 
 class Value(NamedTuple):
@@ -492,11 +497,30 @@ class Builder:
         a secret pre-shuffle index in their low bits; only then the opened bits say nothing about the data. One shuffle
         serves one sort: the orders of two keys under one shuffle would be linked.
         """
+        self._serve(keys, width)
+        return self._emit("sort", (keys,), self._value("order", 1, keys.n), width=width)
+
+    def equal_keys(self, keys: Value, width: int) -> Value:
+        """For every shuffled key (words, low ``width`` bits) the first one that equals it. 15 rounds.
+
+        Opens which of the shuffled keys are equal: how many there are once, twice and so on. Only for those who may know that.
+        The keys must come out of a shuffle, which serves nothing else.
+        """
+        _require(width <= TAG_BITS, f"keys of at most {TAG_BITS} bits expected")
+        self._serve(keys, width)
+        return self._emit("equal_keys", (keys,), self._value("groups", 1, keys.n), width=width)
+
+    def _serve(self, keys: Value, width: int) -> None:
+        """Check that keys come out of a shuffle that served nothing yet; from now on it has."""
         _require(keys.kind == "words" and width <= 64 * keys.rows, "words expected, wide enough")
         _require(keys.number in self._shuffled, "keys straight out of a shuffle that served no sort yet expected")
         handle = self._shuffled[keys.number]
         self._shuffled = {number: other for number, other in self._shuffled.items() if other != handle}
-        return self._emit("sort", (keys,), self._value("order", 1, keys.n), width=width)
+
+    def group_totals(self, groups: Value, x: Value) -> Value:
+        """*Local.* In every element the exclusive or (words) or the sum (arith) of all elements of its group."""
+        _require(groups.kind == "groups" and x.kind in ("words", "arith") and groups.n == x.n, "groups of the same n expected")
+        return self._emit("group_totals", (groups, x), self._value(x.kind, x.rows, x.n, x.limbs))
 
     def reorder(self, order: Value, x: Value) -> Value:
         """*Local.* ``x`` with its elements (along n) brought into ``order``."""

@@ -19,10 +19,14 @@ from secureframe.mpc.program import Instruction, Program, Value
 OTHER, CONSTANT = -1, -2
 """In place of the number of an arrangement: made of several things, or of public constants alone."""
 
-ALIKE = frozenset({"shift", "cut", "reorder", "restore", "invert", "shuffle", "unshuffle", "shuffle_again"})
+ALIKE = frozenset({"shift", "cut", "reorder", "restore", "invert", "shuffle", "unshuffle", "shuffle_again", "group_totals"})
 """Operations that do the same to every plane of one argument."""
 PAIRED = frozenset({"xor", "and", "mask_words"})
 """Operations that join two planes at one place; a single plane on one side meets every one of the other."""
+
+
+ARRANGING = frozenset({"sort", "equal_keys"})
+"""Operations that open something of shuffled rows by which they are brought together: an order, or groups."""
 
 
 class Trace(NamedTuple):
@@ -45,7 +49,7 @@ class Trace(NamedTuple):
 
 @dataclass(slots=True)
 class Arrangement:
-    """A shuffle that serves a sort: what is sorted by, and the inputs of that."""
+    """A shuffle that serves a sort, or tags: what is sorted by, or tagged, and the inputs of that."""
 
     shuffle: Instruction
     sort: Instruction
@@ -105,7 +109,7 @@ class Provenance:
     def _arrangements(self, program: Program) -> list[Arrangement]:
         found = []
         for item in program.instructions:
-            if item.operation == "sort":
+            if item.operation in ARRANGING:
                 shuffle, at = self.made[item.arguments[0].number]
                 found.append(Arrangement(shuffle, item, at - 1))
         return found
@@ -146,7 +150,8 @@ class Provenance:
         if number is not None:
             a = self.arrangements[number]
             sorted_by = self.of(item.arguments[a.at])[: a.sort.attributes["width"]]
-            keyed = a.digest = hashed("arranged", f"{a.handle.n} {len(sorted_by)}", *(t.digest for t in sorted_by))
+            shape = f"{a.sort.operation} {a.handle.n} {len(sorted_by)}"
+            keyed = a.digest = hashed("arranged", shape, *(t.digest for t in sorted_by))
             for trace in sorted_by:
                 a.inputs |= trace.inputs
         home = OTHER if number is None else number
@@ -194,7 +199,7 @@ class Provenance:
 
     def _whole(self, item: Instruction, result: Value) -> list[Trace]:
         every = [t for argument in item.arguments for t in self.of(argument)]
-        if item.operation == "sort":
+        if item.operation in ARRANGING:
             number = next(n for n, a in enumerate(self.arrangements) if a.sort is item)
             return [Trace(hashed("order", self.arrangements[number].digest), 0, number)]
         mixed = self._mixed(item, result, every)

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,14 +23,14 @@ from secureframe.mpc import bitplanes
 from secureframe.mpc.bitplanes import Index
 from secureframe.mpc.comparison import less_than_at, less_than_at_cost, paired
 from secureframe.mpc.opening import open_bits, open_bits_cost
-from secureframe.mpc.ordering import bucket_kernel, pairs_kernel, rank_kernel
+from secureframe.mpc.ordering import Bools, Buckets, Places, arrange_kernel, pairs_kernel, probe_kernel, rank_kernel, sink_kernel
 from secureframe.mpc.party import Party
 from secureframe.mpc.rounds import Steps
 from secureframe.mpc.sharing import WordShare
 from secureframe.mpc.traffic import Traffic
 
-Bools = NDArray[np.bool_]
-Schedule = Generator[tuple[Index, Index], Bools, Index]
+Schedule = Generator[tuple[Places, Places], Bools, Places]
+Count = TypeVar("Count", int, NDArray[np.int64])
 
 
 class ContradictoryOrder(Exception):
@@ -42,12 +43,18 @@ class ContradictoryOrder(Exception):
 # Segments up to this size are finished by comparing all pairs.
 SMALL = 8
 _MOST_LEVELS = 10
+AT_ONCE = 1 << 20
+"""Comparisons made together, a multiple of 64; a larger batch is made in parts, so that what is held at once is bounded."""
 _CHEAP_WHOLE, _CHEAP_EACH = 1 << 17, 2
+
+
+def _pairs(size: Count) -> Count:
+    return size * (size - 1) // 2
 
 
 def _cheap(n: int) -> int:
     """Comparisons that are made at once rather than in further rounds: all of a short sort, else a few for each element."""
-    whole = n * (n - 1) // 2
+    whole = _pairs(n)
     return whole if whole <= _CHEAP_WHOLE else _CHEAP_EACH * n
 
 
@@ -55,18 +62,15 @@ def _cheap(n: int) -> int:
 class _AllPairs:
     """Groups of equally many elements, each to be ranked among its group by comparing all pairs."""
 
-    members: Index
-
-    def pairs(self) -> tuple[Index, Index]:
-        left, right = np.empty(self.count(), np.int64), np.empty(self.count(), np.int64)
-        pairs_kernel(self.members, left, right)
-        return left, right
+    members: Places
 
     def count(self) -> int:
-        size = int(self.members.shape[1])
-        return len(self.members) * (size * (size - 1) // 2)
+        return len(self.members) * _pairs(int(self.members.shape[1]))
 
-    def ranked(self, less: Bools) -> Index:
+    def ask(self, left: Places, right: Places) -> None:
+        pairs_kernel(self.members, left, right)
+
+    def ranked(self, less: Bools) -> Places:
         """The members of each group in ascending order.
 
         Raises
@@ -82,97 +86,104 @@ class _AllPairs:
 
 @dataclass(slots=True)
 class _Search:
-    """Segments that share their number of pivots: elements sink through the sorted pivots by binary search."""
+    """Segments that share their number of pivots: elements sink through the sorted pivots by binary search.
 
-    levels: int
-    starts: Index
-    sizes: Index
-    pivots: Index
-    elements: Index
-    segment: Index
-    bucket: Index
+    The pivots stand first in the segment; ``buckets`` holds, for every other element, the first bucket that it may belong to.
+    """
 
-    def pairs(self, level: int) -> tuple[Index, Index]:
-        return self.elements, self.pivots[self.segment, self.bucket + (1 << (self.levels - 1 - level)) - 1]
+    arrangement: Places
+    starts: Places
+    sizes: Places
+    pivots: Places
+    buckets: Buckets
+    step: int
 
-    def sink(self, level: int, less: Bools) -> None:
-        self.bucket += np.where(less, 0, 1 << (self.levels - 1 - level))
+    @classmethod
+    def of(cls, arrangement: Places, starts: Places, sizes: Places, levels: int) -> _Search:
+        pivots = (1 << levels) - 1
+        others = int(sizes.sum()) - len(sizes) * pivots
+        first = arrangement[starts[:, None] + np.arange(pivots, dtype=np.int32)]
+        return cls(arrangement, starts, sizes, first, np.zeros(others, np.int16), 1 << (levels - 1))
 
-    def arrange(self, arrangement: Index) -> tuple[Index, Index]:
-        """Write elements and pivots into their places; return the starts and sizes of the segments between pivots."""
+    def count(self) -> int:
+        return len(self.buckets)
+
+    def ask(self, left: Places, right: Places) -> None:
+        probe_kernel(self.arrangement, self.starts, self.sizes, self.pivots, self.buckets, self.step, left, right)
+
+    def sink(self, less: Bools) -> None:
+        sink_kernel(self.buckets, less, self.step)
+        self.step //= 2
+
+    def arrange(self) -> tuple[Places, Places]:
+        """Bring elements and pivots into their places; return the starts and sizes of the segments between pivots."""
         count, pivots = self.pivots.shape
-        slots = 2 * pivots + 1
-        keys = np.concatenate(
-            [self.segment * slots + 2 * self.bucket, (np.arange(count)[:, None] * slots + 2 * np.arange(pivots) + 1).ravel()]
-        )
-        members = np.concatenate([self.elements, self.pivots.ravel()])
-        held = np.bincount(keys, minlength=count * slots)
-        order = np.empty(len(keys), np.int64)
-        bucket_kernel(keys, np.cumsum(held), order)
-        arrangement[_positions(self.starts, self.sizes)] = members[order]
-        sizes = held.reshape(count, slots)
-        starts = self.starts[:, None] + np.cumsum(sizes, axis=1) - sizes
-        return starts[:, ::2].ravel(), sizes[:, ::2].ravel()
+        starts, sizes = np.empty((count, pivots + 1), np.int32), np.empty((count, pivots + 1), np.int32)
+        arrange_kernel(self.arrangement, self.starts, self.sizes, self.pivots, self.buckets, starts, sizes)
+        return starts.ravel(), sizes.ravel()
 
 
-def _positions(starts: Index, sizes: Index) -> Index:
-    """All positions of all segments, segment by segment."""
-    offsets = np.cumsum(sizes) - sizes
-    return np.repeat(starts - offsets, sizes) + np.arange(int(sizes.sum()), dtype=np.int64)
-
-
-def _pivot_levels(sizes: Index) -> Index:
+def _pivot_levels(sizes: Places) -> Places:
     """How many binary-search levels a segment of each size takes: as many pivots as are cheap to compare pairwise."""
-    levels = np.full(len(sizes), 2, np.int64)
+    levels = np.full(len(sizes), 2, np.int32)
     for candidate in range(3, _MOST_LEVELS + 1):
         pivots = (1 << candidate) - 1
-        levels[sizes >= pivots * (pivots - 1) // 2] = candidate
+        levels[sizes >= _pairs(pivots)] = candidate
     return levels
 
 
-def _next_batch(batches: list[tuple[Index, Index]]) -> tuple[Index, Index]:
-    return np.concatenate([left for left, _ in batches]), np.concatenate([right for _, right in batches])
+def _batch(tasks: Sequence[_AllPairs | _Search]) -> tuple[Places, Places, list[slice]]:
+    """What all tasks ask for in one batch, and where the answers of each stand."""
+    ends = np.cumsum([task.count() for task in tasks])
+    parts = [slice(int(end) - task.count(), int(end)) for end, task in zip(ends, tasks, strict=True)]
+    left, right = np.empty(int(ends[-1]), np.int32), np.empty(int(ends[-1]), np.int32)
+    for task, part in zip(tasks, parts, strict=True):
+        task.ask(left[part], right[part])
+    return left, right, parts
 
 
 def quicksort_schedule(n: int) -> Schedule:
     """Ask for batches of comparisons ``left < right`` between elements ``0 .. n - 1``; return them in ascending order."""
-    arrangement = np.arange(n, dtype=np.int64)
-    starts, sizes = np.zeros(1, np.int64), np.full(1, n, np.int64)
+    arrangement = np.arange(n, dtype=np.int32)
+    starts, sizes = np.zeros(1, np.int32), np.full(1, n, np.int32)
     while True:
         starts, sizes = starts[sizes > 1], sizes[sizes > 1]
         if not len(starts):
             return arrangement
         # What is left may be cheap enough to be finished whole, which spares the rounds of further levels.
-        largest = SMALL if int((sizes * (sizes - 1) // 2).sum()) > _cheap(n) else int(sizes.max())
-        small = [(size, starts[sizes == size]) for size in np.unique(sizes[sizes <= largest])]
-        finishing = [(first, _AllPairs(arrangement[first[:, None] + np.arange(size)])) for size, first in small]
+        largest = SMALL if int(_pairs(sizes.astype(np.int64)).sum()) > _cheap(n) else int(sizes.max())
+        small = [(starts[sizes == size, None] + np.arange(size, dtype=np.int32)) for size in np.unique(sizes[sizes <= largest])]
+        finishing = [(places, _AllPairs(arrangement[places])) for places in small]
         starts, sizes = starts[sizes > largest], sizes[sizes > largest]
         levels = _pivot_levels(sizes)
-        searches: list[tuple[_Search, _AllPairs]] = []
-        for level in np.unique(levels):
-            first, size, pivots = starts[levels == level], sizes[levels == level], (1 << int(level)) - 1
-            candidates = _AllPairs(arrangement[first[:, None] + np.arange(pivots)])
-            rest = _positions(first + pivots, size - pivots)
-            segment = np.repeat(np.arange(len(first), dtype=np.int64), size - pivots)
-            search = _Search(
-                int(level), first, size, candidates.members, arrangement[rest], segment, np.zeros(len(rest), np.int64)
-            )
-            searches.append((search, candidates))
-        ranking = [task for _, task in finishing] + [task for _, task in searches]
-        less = yield _next_batch([task.pairs() for task in ranking])
-        answers = np.split(less, np.cumsum([task.count() for task in ranking])[:-1])
-        for (first, task), answer in zip(finishing, answers, strict=False):
-            arrangement[first[:, None] + np.arange(task.members.shape[1])] = task.ranked(answer)
-        for (search, task), answer in zip(searches, answers[len(finishing) :], strict=True):
-            search.pivots = task.ranked(answer)
-        for level in range(max((search.levels for search, _ in searches), default=0)):
-            active = [search for search, _ in searches if level < search.levels]
-            less = yield _next_batch([search.pairs(level) for search in active])
-            for search, answer in zip(active, np.split(less, np.cumsum([len(s.elements) for s in active])[:-1]), strict=True):
-                search.sink(level, answer)
-        between = [search.arrange(arrangement) for search, _ in searches]
-        starts = np.concatenate([first for first, _ in between]) if between else np.empty(0, np.int64)
-        sizes = np.concatenate([size for _, size in between]) if between else np.empty(0, np.int64)
+        searches = [
+            _Search.of(arrangement, starts[levels == level], sizes[levels == level], int(level)) for level in np.unique(levels)
+        ]
+        ranking = [task for _, task in finishing] + [_AllPairs(search.pivots) for search in searches]
+        left, right, parts = _batch(ranking)
+        less = yield left, right
+        ranked = [task.ranked(less[part]) for task, part in zip(ranking, parts, strict=True)]
+        for (places, _), members in zip(finishing, ranked, strict=False):
+            arrangement[places] = members
+        for search, members in zip(searches, ranked[len(finishing) :], strict=True):
+            search.pivots = members
+        while active := [search for search in searches if search.step]:
+            left, right, parts = _batch(active)
+            less = yield left, right
+            for search, part in zip(active, parts, strict=True):
+                search.sink(less[part])
+        between = [search.arrange() for search in searches]
+        starts = np.concatenate([first for first, _ in between]) if between else np.empty(0, np.int32)
+        sizes = np.concatenate([size for _, size in between]) if between else np.empty(0, np.int32)
+
+
+_MOST_EACH = 4
+"""Comparisons an element that a batch may ask for, if it is more than one part: all pairs of small segments, or a pivot's."""
+
+
+def _parts(count: int) -> list[slice]:
+    """A batch in parts of bounded size, which follow each other."""
+    return [slice(start, min(count, start + AT_ONCE)) for start in range(0, count, AT_ONCE)]
 
 
 def sort(party: Party, keys: WordShare, width: int) -> Steps[Index]:
@@ -188,7 +199,7 @@ def sort(party: Party, keys: WordShare, width: int) -> Steps[Index]:
     Rounds and bytes
         About ``3/2 log2 n`` batches of ``3 + ceil(log2 width)`` rounds, or a single one that compares all pairs of few keys;
         about ``log2 n + 2`` comparisons an element, each about ``5/2 width`` bits a party. Batches and their sizes depend on
-        the permutation alone.
+        the permutation alone. A batch of more than ``AT_ONCE`` comparisons is made in parts, each with rounds of its own.
     Source
         Hamada, Kikuchi, Ikarashi, Chida, Takahashi (ICISC 2012); several pivots as in sample sort (Frazer, McKellar 1970).
     """
@@ -197,18 +208,22 @@ def sort(party: Party, keys: WordShare, width: int) -> Steps[Index]:
     try:
         left, right = next(schedule)
         while True:
-            less = yield from less_than_at(party, held, left, right, width)
-            opened = yield from open_bits(party, less)
-            left, right = schedule.send(bitplanes.to_bools(opened, less.n)[0])
+            answers = np.empty(len(left), np.bool_)
+            for part in _parts(len(left)):
+                less = yield from less_than_at(party, held, left[part], right[part], width)
+                opened = yield from open_bits(party, less)
+                answers[part] = bitplanes.to_bools(opened, less.n)[0]
+            left, right = schedule.send(answers)
     except StopIteration as stop:
-        order: Index = stop.value
+        order: Index = stop.value.astype(np.int64)
         return order
 
 
 @functools.lru_cache(maxsize=32)
 def _expected_batches(n: int) -> tuple[int, ...]:
     """Words that a plane of every batch has, as a mean over random permutations; as many batches as there are on average."""
-    runs = max(4, min(64, 200_000 // n))
+    # The larger a sort, the less its batches vary.
+    runs = max(1, min(64, 400_000 // n))
     sizes = [_batches(np.random.default_rng([n, run]).permutation(n)) for run in range(runs)]
     count = round(sum(map(len, sizes)) / runs)
     if not count:
@@ -237,8 +252,9 @@ def sort_cost(n: int, width: int) -> list[Traffic]:
     """An estimate: the mean batches of random permutations. The real ones vary with the shuffle, never with the data."""
     rounds: list[Traffic] = []
     for words in _expected_batches(n):
-        rounds += less_than_at_cost(width, 64 * words)
-        rounds += open_bits_cost(1, 64 * words)
+        for part in _parts(64 * words):
+            rounds += less_than_at_cost(width, part.stop - part.start)
+            rounds += open_bits_cost(1, part.stop - part.start)
     return rounds
 
 
@@ -288,4 +304,5 @@ def _last_levels(n: int, size: int) -> int:
 def sort_bound(n: int, width: int) -> list[Traffic]:
     """As many rounds as a sort may take but with a probability below ``2**-UNLIKELY``; their traffic means nothing."""
     each = len(less_than_at_cost(width, 1)) + len(open_bits_cost(1, 1))
-    return [Traffic()] * (each * max(most_batches(n), len(_expected_batches(n))))
+    parts = max(1, len(_parts(n * _MOST_EACH)))
+    return [Traffic()] * max(each * parts * most_batches(n), len(sort_cost(n, width)))

@@ -16,10 +16,12 @@ from secureframe.disclosure.release import ReleasedPiece, release
 from secureframe.errors import PlanError
 from secureframe.mpc.keeping import Keeping
 from secureframe.mpc.program import Builder, Program
+from secureframe.mpc.provenance import ARRANGING
 from secureframe.plan.envelope import Plan
 from secureframe.plan.parts import Breakdown, breakdown
 from secureframe.planner.frames import RELEASE, STAGES, FrameCompiler, Local, Noted, Setting, note
 from secureframe.planner.identity import Identities
+from secureframe.planner.merging import Tagged
 from secureframe.planner.placement import AT_OWNERS, OnShares
 from secureframe.planner.summaries import emit_parts, register_persons
 from secureframe.planner.widths import require_owners_can
@@ -38,12 +40,14 @@ class CompiledRelease:
 class Compiled:
     """A compiled plan.
 
-    ``locals[i]`` is what the owner of the program's i-th input computes from its rows and deals.
+    ``locals[i]`` is what the owner of the program's i-th input computes from its rows and deals. ``tagged`` are the joins that
+    open how many keys their tables have in common, in this statement or, of what was kept, in an earlier one.
     """
 
     program: Program
     locals: tuple[Local, ...]
     releases: tuple[CompiledRelease, ...]
+    tagged: tuple[Tagged, ...] = ()
 
 
 def compile_plan(plan: Plan, policies: Mapping[str, Policy], *, everything_on_shares: bool = False) -> Compiled:
@@ -86,6 +90,7 @@ def _compile(plan: Plan, policies: Mapping[str, Policy], everything_on_shares: b
         placement=placement,
         recipient=plan.recipient.get("affiliation"),
         every_part=any(policy.every_part for policy in chosen),
+        tagged_joins=all(policy.tagged_joins for policy in chosen),
     )
     spans = not all(placement.totals(b.frame) for b in breakdowns)
     if spans:
@@ -110,12 +115,12 @@ def _compile(plan: Plan, policies: Mapping[str, Policy], everything_on_shares: b
         releases.append(CompiledRelease(breakdown=found, policy=policy, pieces=pieces))
     require_owners_can(compiler.locals, plan.parameters)
     program, locals_ = _resumed(compiler.builder.program(), compiler.locals, plan)
-    return Compiled(program=program, locals=locals_, releases=tuple(releases))
+    return Compiled(program=program, locals=locals_, releases=tuple(releases), tagged=tuple(compiler.tagged))
 
 
 def _resumed(program: Program, locals_: Sequence[Local], plan: Plan) -> tuple[Program, tuple[Local, ...]]:
     """Start from what the parties keep of earlier statements, and say what they are to keep of this one."""
-    if all(item.operation != "sort" for item in program.instructions):
+    if all(item.operation not in ARRANGING for item in program.instructions):
         return program, tuple(locals_)
     identities = Identities(plan)
     by_value = {spec.value.number: local for spec, local in zip(program.inputs, locals_, strict=True)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from secureframe.mpc.cost import StageCost
+from secureframe.mpc.provenance import ARRANGING
 from secureframe.plan.combining import Concat, Distinct, Merge, keys_text
 from secureframe.plan.envelope import Plan
 from secureframe.plan.expressions import Divide, Quantise, show, walk
@@ -91,7 +92,8 @@ def explain_plan(plan: Plan, compiled: Compiled, hosts: Mapping[int, str]) -> st
         lines += _lines(release, 0)
     if compiled.program.recalled:
         kept = len({k.group for k in compiled.program.recalled})
-        what = "no join" if all(i.operation != "sort" for i in compiled.program.instructions) else "the rest is joined"
+        joins = any(i.operation in ARRANGING for i in compiled.program.instructions)
+        what = "the rest is joined" if joins else "no join"
         lines.append(f"kept from an earlier statement: {kept} arrangement{'s' if kept > 1 else ''} of rows by a key; {what}")
     lines.append("sent as shares:")
     for owner, dealt in report.dealt_bytes.items():
@@ -110,6 +112,9 @@ def explain_plan(plan: Plan, compiled: Compiled, hosts: Mapping[int, str]) -> st
     comparisons = "; comparisons of shuffled rows" if sorts else ""
     opened = f"{comparisons}; declared sizes {', '.join(f'{s:,}' for s in sizes)}" if merges else ""
     lines.append(f"  compute parties: random-looking shares{opened}")
+    for join in compiled.tagged:
+        names = ", ".join(describe(base) for frame in join.frames for base in frame.bases)
+        lines.append(f"  compute parties, of {names} as whole tables: how many keys are in one row of them, in two and so on")
     policies = ", ".join(sorted({f"{r.policy.name} (threshold {r.policy.threshold})" for r in compiled.releases}))
     lines.append(f"  {plan.recipient['name']}: the cells that pass {policies}, and which do not")
     own = plan.recipient.get("affiliation")

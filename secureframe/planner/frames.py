@@ -74,12 +74,15 @@ class Setting:
         The recipient's affiliation: rows of this owner are never counted towards a threshold.
     every_part : bool
         Whether some policy asks for what each owner adds to a count.
+    tagged_joins : bool
+        Whether the policies of all owners allow joins by tags.
     """
 
     parameters: Mapping[str, Scalar]
     placement: Placement = AT_OWNERS
     recipient: str | None = None
     every_part: bool = False
+    tagged_joins: bool = False
 
 
 class FrameCompiler:
@@ -109,9 +112,11 @@ class FrameCompiler:
         self.placement = setting.placement
         self.recipient = setting.recipient
         self.every_part = setting.every_part
+        self.tagged_joins = setting.tagged_joins
         self.locals: list[Local] = []
         self.noted: dict[Node, list[Demand]] = {}
         self.persons = grouping.Persons(self)
+        self.tagged: list[merging.Tagged] = []
         self.counts: dict[tuple[Node, str], Ranged] = {}
         self.sizes: dict[Node, Breakdown] = {}
         self.histograms: dict[tuple[Breakdown, str], tuple[Value, tuple[Value, ...]]] = {}

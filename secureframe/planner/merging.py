@@ -3,6 +3,10 @@
 Merges whose left rows have the same key, column by column, look other frames up from the same rows: a chain of merges on one key,
 whatever was filtered or computed between them. An outer merge also asks the other way round. All of these go into one
 ``match``, unless one of them needs the outcome of another one.
+
+Where the policies of all owners allow it, keys are matched by tags in place of the sort (``match_tagged``). What is tagged are
+the keys of whole tables, whatever the frames have left out. So the numbers that are opened are facts about these tables, the same
+in every statement, and no condition that an analyst thinks of has an influence on them.
 """
 
 from __future__ import annotations
@@ -12,12 +16,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from secureframe.errors import PlanError
-from secureframe.mpc.matching import Lookup, Side, match
-from secureframe.mpc.program import Value
-from secureframe.plan.combining import Distinct, Merge
+from secureframe.mpc.matching import Found, Lookup, Side, match
+from secureframe.mpc.program import TAG_BITS, Value
+from secureframe.mpc.sorting import most_batches
+from secureframe.mpc.tagged_join import match_tagged, tagged_width
+from secureframe.plan.combining import Concat, Distinct, Merge
 from secureframe.plan.expressions import ColumnRef, Expr
 from secureframe.plan.forms import PRESENT, VALID, Encoding, Form, key_layout
 from secureframe.plan.nodes import Filter, GroupPersons, Node, Project, SortRows, Table, passed_on, walk_nodes
+from secureframe.plan.rosters import KEY, roster
 from secureframe.plan.unions import spans_domains
 
 if TYPE_CHECKING:
@@ -59,6 +66,54 @@ class Group:
             return True
         loose = sum(not members[0].declared_unique for members in self.lookups.values())
         return loose < (2 if self.most == 1 else 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tagged:
+    """A group whose keys are tagged: the rows in whose order its hub and its right frames stand, before anything was left out."""
+
+    hub: Rows
+    rights: Mapping[Rows, Rows]
+
+    @property
+    def frames(self) -> tuple[Node, ...]:
+        return tuple(dict.fromkeys(frame for frame, _ in (self.hub, *self.rights.values())))
+
+
+def tagged(group: Group, layout: Sequence[Encoding]) -> Tagged | None:
+    """Return what is tagged of a group; None where it has to be sorted, or is so small that its sort takes as few rounds.
+
+    Tagged are tables, the rosters of reductions to persons, and for the hub stacks of these. What is looked up is of one
+    institution, by a column that has no value twice.
+    """
+    hub = _whole(group.hub)
+    wholes = {rows: _whole(rows) for rows in group.lookups}
+    rights = {rows: w for rows, w in wholes.items() if w is not None and len(w[0].owners) == 1 and set(w[1]) & w[0].unique}
+    if hub is None or len(rights) < len(group.lookups) or any(m.checked for m in group.merges):
+        return None
+    total = hub[0].length + sum(frame.length for frame, _ in rights)
+    few = most_batches(total) < 2
+    wide = tagged_width(sum(e.width for e in layout), total) > TAG_BITS
+    return None if few or wide or (group.asked and group.most > 1) else Tagged(hub=hub, rights=rights)
+
+
+def _whole(rows: Rows) -> Rows | None:
+    """A table, or the roster of a reduction, that has the same rows and none left out; None if there is none."""
+    frame, names = origin(*rows)
+    match frame:
+        case Table():
+            return frame, names
+        case GroupPersons() | Concat() if names == (frame.person_key,) and all(map(_is_plain, walk_nodes(frame))):
+            found = roster(frame)
+            return (found, (KEY,)) if found.length == frame.length else None
+        case _:
+            return None
+
+
+def _is_plain(node: Node) -> bool:
+    """Whether the roster has the rows of a frame with such a node, and its owners have them in the clear."""
+    stays = isinstance(node, Table | Project | Filter | SortRows | Concat)
+    return stays or (isinstance(node, GroupPersons) and len(node.owners) == 1)
 
 
 Encodings = Mapping[Merge, tuple[Encoding, ...]]
@@ -145,7 +200,9 @@ def encodings(groups: Sequence[Group]) -> Encodings:
         parts = []
         for place in range(len(group.hub[1])):
             types = [
-                frame.schema[names[place]].type for m in merges for frame, names in ((m.left, m.left_on), (m.right, m.right_on))
+                frame.schema[names[place]].type
+                for m in merges
+                for frame, names in ((m.left, m.left_on), (m.right, m.right_on))
             ]
             if any(spans_domains(type_) for type_ in types):
                 raise PlanError(
@@ -220,35 +277,102 @@ def note(c: FrameCompiler, merge: Merge, layout: Sequence[Encoding]) -> None:
 def emit(
     c: FrameCompiler, group: Group, layout: Sequence[Encoding], demands: Mapping[Node, Sequence[Demand]]
 ) -> dict[Merge, Outcome]:
-    """Emit one sort for a group of merges, and everything that was noted of any of them."""
-    hub_key, hub_there = keys(c, group.hub, layout, right=False)
-    sides = [Side(hub_key, hub_there, group.most, distinct(*group.hub))]
-    lookups, wanted = [], []
-    for rows, merges in group.lookups.items():
-        key, there = keys(c, rows, layout, right=True)
-        unique = merges[0].declared_unique
-        checked = any(m.checked for m in merges)
-        sides.append(Side(key, there, 1 if unique or checked else rows[0].length, unique and distinct(*rows)))
-        noted = list(dict.fromkeys(demand for m in merges for demand in demands.get(m, ())))
-        values = {demand: c.value(rows[0], *demand) for demand in noted}
-        bits = {demand: value for demand, value in values.items() if value.kind == "bits"}
-        ariths = {demand: value for demand, value in values.items() if value.kind == "arith"}
-        wanted.append((bits, ariths))
-        planes = c.builder.rows(list(bits.values())) if bits else None
-        lookups.append(Lookup(len(sides) - 1, planes, tuple(ariths.values()), checked))
+    """Emit one sort for a group of merges, or the tags of its keys, and everything that was noted of any of them."""
+    chosen = tagged(group, layout) if c.tagged_joins else None
+    wanted = [_Wanted.of(c, rows, merges, demands) for rows, merges in group.lookups.items()]
     numbers = {rows: number for number, rows in enumerate(group.lookups, 1)}
     asked = {numbers[rows]: _counting(c, group.hub, merge, layout) for rows, merge in group.asked.items()}
-    found, partners = match(c.builder, sides, 0, lookups, asked)
+    if chosen is not None:
+        c.tagged.append(chosen)
+        found, partners = _by_tags(c, group, chosen, layout, wanted, asked)
+    else:
+        found, partners = _by_sort(c, group, layout, wanted, asked)
     outcomes = {merge: Outcome(matched=partners[numbers[rows]], moved={}) for rows, merge in group.asked.items()}
-    for merges, each, (bits, ariths) in zip(group.lookups.values(), found, wanted, strict=True):
-        moved = dict(zip(ariths, each.ariths, strict=True))
+    for merges, each, want in zip(group.lookups.values(), found, wanted, strict=True):
+        moved = dict(zip(want.ariths, each.ariths, strict=True))
         at = 0
-        for demand, value in bits.items():
+        for demand, value in want.bits.items():
             assert each.planes is not None
             moved[demand] = c.builder.pick_rows(each.planes, range(at, at + value.rows))
             at += value.rows
         outcomes |= {m: Outcome(matched=each.matched, moved=moved, violated=each.violated if m.checked else None) for m in merges}
     return outcomes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """What is moved of one right frame."""
+
+    bits: Mapping[Demand, Value]
+    ariths: Mapping[Demand, Value]
+
+    @staticmethod
+    def of(c: FrameCompiler, rows: Rows, merges: Sequence[Merge], demands: Mapping[Node, Sequence[Demand]]) -> _Wanted:
+        noted = list(dict.fromkeys(demand for m in merges for demand in demands.get(m, ())))
+        values = {demand: c.value(rows[0], *demand) for demand in noted}
+        bits = {demand: value for demand, value in values.items() if value.kind == "bits"}
+        return _Wanted(bits=bits, ariths={demand: value for demand, value in values.items() if value.kind == "arith"})
+
+    def planes(self, c: FrameCompiler) -> Value | None:
+        return c.builder.rows(list(self.bits.values())) if self.bits else None
+
+
+_Answers = tuple[list[Found], dict[int, Value]]
+
+
+def _by_sort(
+    c: FrameCompiler, group: Group, layout: Sequence[Encoding], wanted: Sequence[_Wanted], asked: Mapping[int, Value | None]
+) -> _Answers:
+    hub_key, hub_there = keys(c, group.hub, layout, right=False)
+    sides = [Side(hub_key, hub_there, group.most, distinct(*group.hub))]
+    lookups = []
+    for (rows, merges), want in zip(group.lookups.items(), wanted, strict=True):
+        key, there = keys(c, rows, layout, right=True)
+        unique = merges[0].declared_unique
+        checked = any(m.checked for m in merges)
+        sides.append(Side(key, there, 1 if unique or checked else rows[0].length, unique and distinct(*rows)))
+        lookups.append(Lookup(len(sides) - 1, want.planes(c), tuple(want.ariths.values()), checked))
+    return match(c.builder, sides, 0, lookups, asked)
+
+
+def _by_tags(
+    c: FrameCompiler,
+    group: Group,
+    chosen: Tagged,
+    layout: Sequence[Encoding],
+    wanted: Sequence[_Wanted],
+    asked: Mapping[int, Value | None],
+) -> _Answers:
+    """Match whole tables; which of the rows are still in a right frame is moved along with what it holds."""
+    b = c.builder
+    sides = [Side(*keys(c, chosen.hub, layout, right=False), group.most)]
+    lookups = []
+    for rows, want in zip(group.lookups, wanted, strict=True):
+        sides.append(Side(*keys(c, chosen.rights[rows], layout, right=False)))
+        _, there = keys(c, rows, layout, right=True)
+        planes, ariths = want.planes(c), list(want.ariths.values())
+        if len(rows[0].owners) > 1:
+            # What an owner deals of a row that it has left out is zero; what was left out on shares is made so.
+            planes = None if planes is None else b.and_(planes, there)
+            ariths = [b.multiply(value, b.to_arith(there, value.limbs)) for value in ariths]
+        lookups.append(Lookup(len(sides) - 1, b.rows([there] if planes is None else [there, planes]), tuple(ariths)))
+    if chosen.hub != group.hub:
+        # Persons of whom a reduction has nothing left are nobody's partners.
+        there = keys(c, group.hub, layout, right=False)[1]
+        asked = {number: there if value is None else value for number, value in asked.items()}
+    found, partners = match_tagged(b, sides, 0, lookups, asked)
+    answers = []
+    for each in found:
+        assert each.planes is not None
+        rest = b.pick_rows(each.planes, range(1, each.planes.rows)) if each.planes.rows > 1 else None
+        answers.append(each._replace(matched=b.pick_rows(each.planes, [0]), planes=rest))
+    return answers, {number: _still_there(c, group, layout, number, value) for number, value in partners.items()}
+
+
+def _still_there(c: FrameCompiler, group: Group, layout: Sequence[Encoding], number: int, partners: Value) -> Value:
+    """Of the rows of a right frame's table that have a partner those that are in the frame."""
+    rows = list(group.lookups)[number - 1]
+    return c.builder.and_(partners, keys(c, rows, layout, right=True)[1])
 
 
 def _counting(c: FrameCompiler, hub: Rows, merge: Merge, layout: Sequence[Encoding]) -> Value | None:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from secureframe.plan.envelope import Plan
 from secureframe.planner.compile import Compiled
 
-MOST_INSTRUCTIONS = 100_000
-"""Programs that are remembered have no more instructions than this together."""
+MOST_INSTRUCTIONS = 40_000
+"""Programs that are remembered have no more instructions than this together: some 20 MB."""
 
 Key = tuple[object, ...]
 

@@ -438,15 +438,17 @@ class _SharedParts:
         self._limbs: dict[str, int] = {}
         self._counts: dict[tuple[tuple[str, ...], Expr | None], Value] = {}
         self._weighted: set[tuple[tuple[str, ...], Expr | None]] = set()
+        """Masks of which weights are made anyway, as elements of one limb."""
 
     def prepare(self, moments: list[Moment]) -> None:
         """Choose one ring for all moments of a column, so that its rows are dealt and moved once."""
         for moment in moments:
             for column in moment.columns:
                 self._limbs[column] = max(part_limbs(self.breakdown, moment), self._limbs.get(column, 1))
-        # What is one cell is counted by the weights of its rows, where they are made anyway.
-        if not self.node.by:
-            self._weighted = {(_steps_of(m)[0][0], None) for m in moments if max(self._limbs[c] for c in m.columns) == 1}
+        self._weighted = {(_steps_of(m)[0][0], None) for m in moments if max(self._limbs[c] for c in m.columns) == 1}
+        if self.node.by:
+            counts = (p for p in self.breakdown.parts if isinstance(p, Count) and p.scope == "cell" and not p.keys)
+            self._weighted |= {(p.columns, p.where) for p in counts}
 
     def emit(self, part: Part) -> Value:
         """Return a part; every part is emitted once."""
@@ -458,9 +460,7 @@ class _SharedParts:
         match part:
             case Count(scope="outside"):
                 return self.b.count_bits(self.flags(part))
-            case Count() if not self.node.by and (part.columns, part.where) not in self._weighted:
-                return self._counted(part.columns, part.where)
-            case Count(scope="frame") if self.node.by:
+            case Count() if part.scope == "frame" or not self.node.by:
                 return self._counted(part.columns, part.where)
             case Count():
                 return self.cells.sums(self._weight(part.columns, part.where, 1))
@@ -470,10 +470,14 @@ class _SharedParts:
                 raise TypeError("quantiles of a column are found together")
 
     def _counted(self, columns: tuple[str, ...], where: Expr | None) -> Value:
-        """How many rows a mask has, over all cells."""
+        """How many rows a mask has, over all cells and those in none."""
         key = (columns, where)
         if key not in self._counts:
-            self._counts[key] = self.b.count_bits(self._mask(columns, where))
+            if key in self._weighted and not any(self.frame.schema[name].type.nullable for name in self.node.by):
+                # Every row is in a cell, and those are counted anyway.
+                self._counts[key] = self.b.sum(self.cells.sums(self._weight(columns, where, 1)))
+            else:
+                self._counts[key] = self.b.count_bits(self._mask(columns, where))
         return self._counts[key]
 
     def count(self, part: Count, start: int, stop: int) -> Value:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import secureframe as sf
-from secureframe.disclosure.policy import preset
+from secureframe.disclosure.policy import Policy, preset
 from secureframe.engine.kept import KeptShares
 from secureframe.federation import Federation
 from secureframe.governance.identity import AnalystIdentity
@@ -21,7 +22,7 @@ VERSION_KEY = "5" * 64
 def session(
     frames: Frames | None = None,
     *,
-    policy: str = "open-research",
+    policy: str | Policy | Mapping[str, str | Policy] = "open-research",
     stores: list[KeptShares] | None = None,
     analyst: AnalystIdentity = ANALYST,
 ) -> Federation:
@@ -34,7 +35,7 @@ def session(
             name: {**table.declare(f"{owner}-{name}", directory), "version_key": VERSION_KEY}
             for name, table in owned.items()
         }
-    policies = {owner: preset(policy).to_json() for owner in declared}
+    policies = {o: preset(policy[o] if isinstance(policy, Mapping) else policy).to_json() for o in declared}
     backend = start_in_memory(
         declarations=declared, policies=policies, directory=directory, analyst=analyst, progress=lambda text: None
     )

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import secureframe as sf
 from secureframe.federation import Federation
 from secureframe.mpc.channel import Channel, MemoryChannel
 from secureframe.testing import InMemoryBackend, start_in_memory
+from tests.disclosure.federations import is_withheld
+from tests.disclosure.federations import people as demo_people
 from tests.federation.session import in_memory, joined, session
 from tests.matrix.layouts import LAYOUTS, start
 from tests.traffic import SECRETS, Table, Traffic, check
@@ -82,3 +87,33 @@ def statements() -> Table:
 
 def test_statements_take_the_rounds_and_bytes_that_are_written_down() -> None:
     check(statements(), PATH)
+
+
+FEW = [name for name in VERTICAL if "n:1" not in name and "of three" not in name]
+"""Statements that sort few enough rows for one batch of comparisons, or none."""
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_tables_of_nobody_take_the_same(rows: int) -> None:
+    """Nobody but its owner notices that a table is empty, or holds one row: sizes are those that were declared."""
+    frames = demo_people()
+    for table in ("registry", "labs"):
+        frames[table] = frames[table].iloc[:rows]
+    fed, found = session(frames), {}
+    for name in FEW:
+        in_memory(fed).forget_kept()
+        found[name] = measured(fed, VERTICAL[name])
+    known = json.loads(PATH.read_text(encoding="utf-8"))
+    assert found == {name: known[name] for name in FEW}
+
+
+def test_a_merge_with_nobody_finds_nobody() -> None:
+    frames = demo_people()
+    frames["registry"] = frames["registry"].iloc[:0]
+    fed = session(frames)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert joined(fed)["w"].count() == 0 and fed["registry"]["w"].count() == 0
+        assert joined(fed, "left")["x"].mean() == frames["patients"]["x"].mean()
+        assert joined(fed, "left")["w"].isna().sum() == len(frames["patients"])
+        assert is_withheld(joined(fed)["w"].mean())

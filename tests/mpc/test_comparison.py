@@ -44,7 +44,7 @@ def test_elements_are_compared_at_any_width(width: int, above: int) -> None:
     """Neighbouring numbers, the ends of the range, and numbers that differ in one bit, all with all."""
     top = (1 << width) - 1
     numbers = sorted({0, top, top // 2, top // 2 + 1, 1, top - 1, *(1 << k for k in range(0, width, 7)), top ^ 1 << width - 1})
-    left, right = (each.ravel().astype(np.int64) for each in np.indices((len(numbers), len(numbers))))
+    left, right = (each.ravel().astype(np.int32) for each in np.indices((len(numbers), len(numbers))))
     less = _compared(numbers, width, above, left, right)
     assert np.array_equal(less, [numbers[i] < numbers[j] for i, j in zip(left, right, strict=True)])
 
@@ -55,7 +55,7 @@ def test_any_number_of_comparisons(count: int, width: int) -> None:
     """Around words, around the blocks that stay in the cache, and in several draws of masks; and exactly the foretold bytes."""
     generator = np.random.default_rng(count)
     numbers = [int.from_bytes(generator.bytes(11), "little") % (1 << width) for _ in range(50)]
-    left, right = (generator.integers(0, len(numbers), count) for _ in range(2))
+    left, right = (generator.integers(0, len(numbers), count, dtype=np.int32) for _ in range(2))
     recorder = Recorder()
     less = _compared(numbers, width, 0, left, right, recorder)
     plain = np.array([[x < y for y in numbers] for x in numbers])

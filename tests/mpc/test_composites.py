@@ -7,13 +7,11 @@ from fractions import Fraction
 
 import numpy as np
 import pandas as pd
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secureframe.mpc import numeric, quantile
 from secureframe.mpc.joining import join_unique
-from secureframe.mpc.program import Builder, ProgramError
 from tests.mpc.harness import Job
 
 few = settings(max_examples=20, deadline=None)
@@ -61,49 +59,6 @@ def test_division_and_root_are_exact(seed: int, x_width: int, y_width: int, limb
     )
     assert (results[0] == quotients).all() and (results[1] == quotients).all()
     assert [int(v) for v in results[2][0]] == [math.isqrt(int(v)) for v in x]
-
-
-@few
-@given(seed=seeds, width=st.integers(2, 62), n=st.integers(1, 70))
-def test_selection_and_comparison(seed: int, width: int, n: int) -> None:
-    generator = np.random.default_rng(seed)
-    half = 2 ** (width - 1)
-    x, y = generator.integers(-half, half, n), generator.integers(-half, half, n)
-    x[: n // 2] = y[: n // 2]
-    job = Job()
-    b = job.builder
-    p, q = job.arith(x), job.arith(y)
-    planes, others = job.bits(x[None] < 0), job.bits(y[None] < 0)
-    less, same = numeric.less_than(b, p, q, width), numeric.equal(b, p, q, width)
-    results = job.run(
-        less, same, numeric.select(b, less, p, q), numeric.lift(b, p, width, 3), numeric.select(b, less, planes, others)
-    )
-    assert np.array_equal(results[0][0], x < y)
-    assert np.array_equal(results[1][0], x == y)
-    assert np.array_equal(results[2][0], np.minimum(x, y))
-    assert (results[3][0] == x).all()
-    assert np.array_equal(results[4][0], np.where(x < y, x < 0, y < 0))
-
-
-@few
-@given(seed=seeds, rows=st.integers(1, 4), n=st.integers(1, 9))
-def test_the_least_is_found_and_ties_go_to_the_first(seed: int, rows: int, n: int) -> None:
-    x = np.random.default_rng(seed).integers(-3, 4, (rows, n))
-    job = Job()
-    p = job.arith(x)
-    (hot,) = job.run(numeric.argmin(job.builder, p, 4))
-    assert np.array_equal(hot, np.eye(n, dtype=bool)[x.argmin(axis=1)])
-
-
-def test_what_does_not_fit_the_ring_is_refused() -> None:
-    b = Builder()
-    x = b.input("owner", "x", "arith", 1, 3)
-    with pytest.raises(ProgramError, match="ring"):
-        numeric.less_than(b, x, x, 64)
-    with pytest.raises(ProgramError, match="ring"):
-        numeric.divide(b, x, x, 64, 63)
-    with pytest.raises(ProgramError, match="drops"):
-        numeric.lift(b, b.input("owner", "y", "arith", 1, 3, 2), 10, 1)
 
 
 @few

@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 
 from secureframe.mpc import numeric, quantile, sorting
-from secureframe.mpc.program import Builder, ProgramError, bit_length
+from secureframe.mpc.program import bit_length
 from tests.mpc.harness import Job
-
-LENGTHS = (1, 63, 64, 65, 128, 129)
 
 
 def test_every_small_number_is_divided_by_every_small_divisor() -> None:
@@ -43,79 +41,9 @@ def test_division_holds_around_every_multiple(width: int) -> None:
         assert np.array_equal(found, expected), divisor
 
 
-def test_what_a_divisor_would_not_hold_is_refused() -> None:
-    b = Builder()
-    x = b.input("owner", "x", "arith", 1, 3)
-    with pytest.raises(ProgramError, match="ring"):
-        numeric.floor_divide_public(b, x, 3, 64)
-    for divisor, width in ((0, 8), (3, 0)):
-        with pytest.raises(ProgramError, match="positive"):
-            numeric.floor_divide_public(b, x, divisor, width)
-
-
-@pytest.mark.parametrize("limbs", [1, 2])
-def test_the_least_number_of_a_ring(limbs: int) -> None:
-    """Width equal to the whole ring: the signed minimum, its neighbours, and their bits."""
-    width = 64 * limbs
-    half = 1 << (width - 1)
-    numbers = np.array([-half, -half + 1, -1, 0, 1, half - 1], dtype=object)
-    job = Job()
-    b = job.builder
-    x = job.arith(numbers, limbs)
-    planes = b.to_bits(x, width)
-    negative, zero, lifted, back, digits = job.run(
-        b.is_negative(x, width),
-        b.is_zero(x, width),
-        numeric.lift(b, x, width, limbs + 1),
-        numeric.from_planes(b, planes, limbs, signed=True),
-        planes,
-    )
-    assert negative[0].tolist() == [v < 0 for v in numbers]
-    assert zero[0].tolist() == [v == 0 for v in numbers]
-    assert [int(v) for v in lifted[0]] == list(numbers)
-    assert [int(v) for v in back[0]] == list(numbers)
-    assert digits[-1].tolist() == [v < 0 for v in numbers] and digits[0].tolist() == [bool(int(v) & 1) for v in numbers]
-
-
 def test_a_width_is_that_of_twos_complement() -> None:
     for lo, hi, width in ((0, 0, 1), (-1, 0, 1), (0, 1, 2), (-2, 1, 2), (-128, 127, 8), (-129, 0, 9), (0, 128, 9)):
         assert bit_length(lo, hi) == width
-
-
-@pytest.mark.parametrize("n", LENGTHS)
-def test_lengths_around_a_word(n: int) -> None:
-    """Bits beyond the last element take part in gates and must never count."""
-    generator = np.random.default_rng(n)
-    x = generator.integers(-8, 8, n)
-    job = Job()
-    b = job.builder
-    p = job.arith(x)
-    negative = b.is_negative(p, 4)
-    positive = b.invert(negative)
-    results = job.run(
-        b.count_bits(positive),
-        b.count_bits(positive, 2),
-        b.to_arith(b.or_(negative, positive), 1),
-        b.is_zero(b.subtract(p, p), 4),
-        b.concat([positive, positive]),
-        b.refresh(positive),
-        numeric.select(b, negative, job.words(x.astype(np.uint64)), job.words(np.arange(n))),
-    )
-    assert int(results[0][0, 0]) == int(results[1][0, 0]) == int((x >= 0).sum())
-    assert (results[2] == 1).all() and results[3].all()
-    assert np.array_equal(results[4][0], np.tile(x >= 0, 2)) and np.array_equal(results[5][0], x >= 0)
-    assert np.array_equal(results[6][0], np.where(x < 0, x.astype(np.uint64), np.arange(n, dtype=np.uint64)))
-
-
-@pytest.mark.parametrize("n", [1, 2, 9, 64, 65])
-def test_sorts_of_few_rows(n: int) -> None:
-    keys = np.random.default_rng(n).integers(0, 3, n)
-    index = max(1, (n - 1).bit_length())
-    job = Job()
-    b = job.builder
-    _, (moved, carried) = b.shuffle([b.pack(b.rows([b.positions(n, index), job.unsigned(keys, 2)])), job.arith(keys)])
-    (found,) = job.run(b.reorder(b.sort(moved, index + 2), carried))
-    assert np.array_equal(found[0], np.sort(keys))
 
 
 def test_groups_of_nobody_end_like_all_others() -> None:

@@ -14,11 +14,13 @@ from secureframe.mpc.channel import Recorder
 from secureframe.mpc.cost import cost
 from secureframe.mpc.joining import join_unique
 from secureframe.mpc.keeping import Keeping
+from secureframe.mpc.matching import Lookup, Side
 from secureframe.mpc.party import Party
 from secureframe.mpc.permutation import ShuffleHandle
 from secureframe.mpc.program import Builder, Kept, Program, Value
 from secureframe.mpc.randomness import PartyKeys
 from secureframe.mpc.sharing import BitShare, deal, receive, reconstruct
+from secureframe.mpc.tagged_join import match_tagged
 from tests.leakage import assert_no_repeats, assert_uniform, shape_of
 from tests.mpc.harness import run_parties
 
@@ -26,9 +28,11 @@ LEFT, RIGHT, WIDTH = 90, 120, 8
 
 
 class Join:
-    """A join in which words or ring elements are carried, with digests of what is dealt."""
+    """A join, by a sort or by tags, in which words or ring elements are carried, with digests of what is dealt."""
 
-    def __init__(self, seed: int, *, words: int = 1, ariths: int = 0, unique: bool = True, version: str = "1") -> None:
+    def __init__(
+        self, seed: int, *, words: int = 1, ariths: int = 0, unique: bool = True, version: str = "1", tagged: bool = False
+    ) -> None:
         rng = np.random.default_rng(seed)
         self.left = rng.choice(200, LEFT, replace=False) if unique else rng.integers(0, 200, LEFT)
         self.right = rng.choice(200, RIGHT, replace=False)
@@ -52,13 +56,21 @@ class Join:
         moved = [given(f"word {n}", "words", w[np.newaxis]) for n, w in enumerate(self.payload)]
         added = [given(f"number {n}", "arith", a[np.newaxis]) for n, a in enumerate(self.numbers)]
         with b.stage("join"):
-            joined = join_unique(
-                b, left_key=left_key, left_present=left_present, right_key=right_key, right_present=right_present,
-                words=moved, ariths=added, left_unique=unique,
-            )  # fmt: skip
-            found = [b.unpack(value, 64) for value in joined.words] + list(joined.ariths)
+            if tagged:
+                sides = [Side(left_key, left_present, 1 if unique else LEFT), Side(right_key, right_present)]
+                planes = b.rows([b.unpack(value, 64) for value in moved])
+                ((matched, bits, ariths_, _),), _ = match_tagged(b, sides, 0, [Lookup(1, planes, tuple(added))])
+                assert bits is not None
+                found = [b.pick_rows(bits, range(64 * n, 64 * n + 64)) for n in range(words)] + list(ariths_)
+            else:
+                joined = join_unique(
+                    b, left_key=left_key, left_present=left_present, right_key=right_key, right_present=right_present,
+                    words=moved, ariths=added, left_unique=unique,
+                )  # fmt: skip
+                matched = joined.matched
+                found = [b.unpack(value, 64) for value in joined.words] + list(joined.ariths)
         with b.stage("rest"):
-            for value in (*found, b.and_(joined.matched, left_present)):
+            for value in (*found, b.and_(matched, left_present)):
                 b.output(b.refresh(value))
 
     def keeping(self) -> Keeping:
@@ -123,15 +135,16 @@ def check(parties: Parties, join: Join, program: Program, recorder: Recorder | N
         assert np.array_equal(found, wanted)
 
 
+@pytest.mark.parametrize("tagged", [False, True])
 @pytest.mark.parametrize("unique", [True, False])
-def test_further_columns_are_moved_without_a_sort(unique: bool) -> None:
+def test_further_columns_are_moved_without_a_sort(unique: bool, tagged: bool) -> None:
     parties = Parties()
-    first = Join(1, words=1, unique=unique)
+    first = Join(1, words=1, unique=unique, tagged=tagged)
     check(parties, first, first.keeping().program({}))
     assert parties.opened > 0
-    second = Join(1, words=2, ariths=1, unique=unique)
+    second = Join(1, words=2, ariths=1, unique=unique, tagged=tagged)
     program = second.keeping().program(parties.held)
-    assert "sort" not in operations(program) and "shuffle" not in operations(program)
+    assert not operations(program) & {"sort", "equal_keys", "shuffle"}
     assert not {spec.label for spec in program.inputs} & {"left key", "right key"}
     check(parties, second, program)
     assert parties.opened == 0

@@ -18,7 +18,7 @@ from secureframe.mpc.matching import Lookup, Side, match
 from secureframe.mpc.program import Builder, ProgramError, Value
 from tests.leakage import assert_no_repeats, assert_uniform, shape_of
 from tests.mpc.harness import Job
-from tests.mpc.test_runs import opened
+from tests.mpc.watching import chosen_permutations, watch_openings
 
 Plain = np.ndarray[Any, Any]
 
@@ -231,6 +231,7 @@ OPENED = {
 def test_what_is_opened_is_a_uniform_order(name: str, watcher: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every order of four rows is opened once, over all permutations of the pair that a party does not belong to."""
     cuts, distinct, worlds = OPENED[name]
+    seen = watch_openings(monkeypatch)
     known = [int(number) for number in np.random.default_rng(watcher).integers(0, 24, 3)]
     for keys, here in worlds:
         job = _sorted_in(keys, here, cuts, distinct)
@@ -239,7 +240,9 @@ def test_what_is_opened_is_a_uniform_order(name: str, watcher: int, monkeypatch:
         views: Counter[Any] = Counter()
         for number in range(24):
             chosen = [number if pair == (watcher + 2) % 3 else known[pair] for pair in range(3)]
-            views[opened(_sorted_in(keys, here, cuts, distinct), chosen, monkeypatch)] += 1
+            seen.clear()
+            _sorted_in(keys, here, cuts, distinct).run(prepare=chosen_permutations(chosen))
+            views[tuple(seen)] += 1
         assert len(views) == 24 and set(views.values()) == {1}
 
 

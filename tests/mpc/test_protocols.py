@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from secureframe.mpc.channel import Payload, Recorder
 from secureframe.mpc.cost import cost
@@ -23,11 +25,14 @@ from secureframe.mpc.sharing import Share, array_shape, make_share
 from tests.leakage import LeakError, assert_no_repeats, assert_uniform, in_order, shape_of, undeclared
 from tests.mpc.harness import Job
 from tests.mpc.protocols import ROWS, Row
+from tests.mpc.protocols.cases import PATTERNS, Case
 from tests.mpc.protocols.registry import functions, methods, named, operations
 from tests.mpc.watching import chosen_permutations, watch_openings
 
 TALKING = [row for row in ROWS if row.talks()]
-OPENING = [row for row in ROWS if "sort" in operations(row.job([row.short])[0].program())]
+ORDERING = [row for row in ROWS if "sort" in operations(row.job([row.short])[0].program())]
+TAGGING = [row for row in ROWS if "equal_keys" in operations(row.job([row.short])[0].program())]
+OPENING = [*ORDERING, *TAGGING]
 WORLDS = ("zeros", "ones", "spread")
 
 
@@ -68,6 +73,19 @@ def test_results_are_exact_at_every_edge(row: Row) -> None:
     pairs = zip(results, wanted, strict=True)
     wrong = [f"{case}: {text}" for found, (case, _, expected) in pairs if (text := differs(found, expected))]
     assert wrong == []
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+@settings(max_examples=3, deadline=None)
+@given(data=st.data())
+def test_results_are_exact_at_any_length_and_width(row: Row, data: st.DataObject) -> None:
+    lengths, widths = st.integers(1, min(140, row.lengths[-1])), st.integers(row.widths[0], row.widths[-1])
+    some = st.tuples(lengths, widths, st.sampled_from(PATTERNS))
+    cases = [Case(*drawn) for drawn in data.draw(st.lists(some, min_size=1, max_size=2))]
+    job, wanted = row.job(cases)
+    results = job.run(*(value for _, value, _ in wanted))
+    for found, (case, _, expected) in zip(results, wanted, strict=True):
+        assert not differs(found, expected), case
 
 
 def _many_blocks(n: int = 20_037) -> tuple[Job, list[tuple[Value, Any]]]:
@@ -118,8 +136,8 @@ def test_columns_of_many_blocks_are_exact() -> None:
 def test_what_is_said_to_be_local_sends_nothing() -> None:
     quiet = {named(each) for row in ROWS if row not in TALKING for each in row.of}
     local = {named(each) for each in methods() if (each.__doc__ or "").startswith("*Local.*")}
-    orders = {named(each) for each in (Builder.reorder, Builder.restore)}
-    assert local - orders <= quiet
+    opened = {named(each) for each in (Builder.reorder, Builder.restore, Builder.group_totals)}
+    assert local - opened <= quiet
 
 
 # -- what a party sees -------------------------------------------------------------------------------------------------------
@@ -196,7 +214,7 @@ def test_whatever_a_party_receives_is_masked_by_coins_that_it_lacks(watcher: int
 
 
 @pytest.mark.parametrize("watcher", range(3))
-@pytest.mark.parametrize("row", OPENING, ids=str)
+@pytest.mark.parametrize("row", ORDERING, ids=str)
 def test_what_is_opened_is_a_uniform_order_whatever_the_data(row: Row, watcher: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over all permutations of the pair that a party does not belong to, every order of few rows is opened once."""
     seen = watch_openings(monkeypatch)

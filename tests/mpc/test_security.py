@@ -282,8 +282,8 @@ def _named(name: str) -> Callable[[ast.Call], bool]:
     return wanted
 
 
-def test_only_the_sort_opens() -> None:
-    assert _calls(_named("open_bits")) == {"sorting.py"}
+def test_only_sorts_and_tags_open() -> None:
+    assert _calls(_named("open_bits")) == {"sorting.py", "tags.py"}
     assert _calls(lambda call: any(word.arg == "opening" for word in call.keywords)) == {"opening.py"}
 
 

@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from secureframe.mpc import sorting
+from secureframe.mpc.channel import Recorder
 from secureframe.mpc.comparison import less_than_at_cost
+from secureframe.mpc.cost import cost
 from secureframe.mpc.opening import open_bits_cost
 from secureframe.mpc.sorting import _batches, most_batches, quicksort_schedule, sort_bound, sort_cost
 from tests.mpc.harness import Job
@@ -89,3 +92,29 @@ def test_bytes_of_sorts_are_foretold_within_a_tenth(n: int) -> None:
     assert np.quantile(errors, 0.98) <= 0.1 and max(errors) <= 0.2
     assert abs(np.mean([measured for measured, _ in found]) - rounds) <= 0.1 * rounds
     assert max(measured for measured, _ in found) <= len(sort_bound(n, width))
+
+
+@pytest.mark.parametrize("n", [40, 100, 512, 2000])
+def test_large_batches_are_made_in_parts(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order is the same, no message is longer than a part's, and rounds and bytes are still those foretold."""
+    at_once, index = 1024, (n - 1).bit_length()
+    monkeypatch.setattr(sorting, "AT_ONCE", at_once)
+    keys = np.random.default_rng(n).integers(0, 4, n)
+    job, recorder = Job(), Recorder()
+    b = job.builder
+    _, (moved,) = b.shuffle([b.pack(b.rows([b.positions(n, index), job.unsigned(keys, 2)]))])
+    with b.stage("sort"):
+        ordered = b.unpack(b.reorder(b.sort(moved, index + 2), moved), index + 2)
+    (bits,) = job.run(ordered, recorder=recorder)
+    assert np.array_equal(bits[index:].T @ [1, 2], np.sort(keys))
+    longest = max(traffic.to_previous[0] for traffic in less_than_at_cost(index + 2, at_once))
+    rounds = job.reports[0][0].rounds
+    assert max(payload.words.size for payload in recorder.payloads if payload.round > rounds) <= longest
+    foretold, (report,) = cost(job.program()).stages[-1], job.reports[0][1:]
+    assert report.rounds <= foretold.most_rounds
+    if n <= 512:
+        assert (report.rounds, report.bytes_sent_previous, report.bytes_sent_next) == (
+            foretold.rounds,
+            foretold.bytes_to_previous[0],
+            foretold.bytes_to_next[0],
+        )

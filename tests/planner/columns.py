@@ -32,7 +32,12 @@ def plain(local: LocalValue, tables: Tables, parameters: Mapping[str, Scalar]) -
 
 
 def on_shares(
-    node: Node, wanted: Sequence[Wanted], tables: Tables, parameters: Mapping[str, Scalar] | None = None
+    node: Node,
+    wanted: Sequence[Wanted],
+    tables: Tables,
+    parameters: Mapping[str, Scalar] | None = None,
+    *,
+    tagged_joins: bool = False,
 ) -> list[NDArray[Any]]:
     """Compile values of a frame as a release would, run them, and return them in the clear."""
     values = dict(parameters or {})
@@ -41,7 +46,7 @@ def on_shares(
         for expr, encoding in wanted:
             noting.value(node, expr, encoding)
 
-    setting = Setting(parameters=values)
+    setting = Setting(parameters=values, tagged_joins=tagged_joins)
     compiler = FrameCompiler(Builder(STAGES), setting, note(setting, ask))
     handles = [compiler.value(node, expr, encoding) for expr, encoding in wanted]
     program = compiler.builder.program()

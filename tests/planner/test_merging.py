@@ -159,13 +159,13 @@ def test_what_nobody_has_checked_alone_is_not_taken_for_distinct() -> None:
 # -- what the rows hold ------------------------------------------------------------------------------------------------------
 
 
-def check(node: n.Node, names: Sequence[str], seed: int) -> None:
+def check(node: n.Node, names: Sequence[str], seed: int, *, tagged_joins: bool = False) -> None:
     """Hold validity and columns against plain Python, row by row."""
     wanted: list[tuple[e.Expr | None, Encoding]] = [(None, VALID)]
     for name in names:
         form = PRESENT if node.schema[name].type.lo is None else arith(1)
         wanted += [(e.ColumnRef(name), PRESENT), (e.ColumnRef(name), form)]
-    found = on_shares(node, wanted, study(seed).tables)
+    found = on_shares(node, wanted, study(seed).tables, tagged_joins=tagged_joins)
     rows = rows_of(node, study(seed).tables)
     assert sum(row is not None for row in rows) == int(found[0].sum())
     lengths = [frame.length for frame in node.frames] if isinstance(node, Concat) else [node.length]

@@ -38,6 +38,7 @@ class AdmittedJob:
     rounds: int
     marks: str | None
     recipient: str | None = None
+    analyst: str = ""
 
     def dealt_bytes(self, owner: str, index: int) -> int:
         return DEALT[index]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import select
 import socket
 import ssl
 from collections.abc import Iterator
@@ -311,6 +312,7 @@ def job_over(wires: Wiring, dialer: Dialer, *, rest: bool = True) -> tuple[Link,
     if rest:
         assert sockets.let_go()
         listener.rest(came)
+        assert select.select([made.connection], [], [], 10)[0]
         dialer.rest(1, made)
     return made, came
 
@@ -323,6 +325,22 @@ def test_a_connection_serves_one_job_after_the_other(wires: Wiring) -> None:
     dialer.close()
     third, _ = job_over(wires, dialer)
     assert third.connection is not first.connection
+    dialer.close()
+
+
+def test_a_connection_whose_other_side_is_not_done_is_not_waited_for(wires: Wiring) -> None:
+    """Two jobs, each of which takes the other's connection, would wait for each other."""
+    dialer = wires.dialer(0)
+    first, came = job_over(wires, dialer, rest=False)
+    dialer.rest(1, first)
+    second, other = job_over(wires, dialer, rest=False)
+    assert second.connection is not first.connection
+    wires.listeners[1].rest(came)
+    assert select.select([first.connection], [], [], 10)[0]
+    third, _ = job_over(wires, dialer)
+    assert third.connection is first.connection
+    for each in (second, other):
+        each.connection.close()
     dialer.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -13,10 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from ray_cluster.failures import Cause
 from ray_cluster.federation import FederationDescription
-from ray_cluster.links import Link, bind
+from ray_cluster.job_run import JobRun
+from ray_cluster.links import Dialer, Link, bind
 from ray_cluster.party import PartyHost, pair_secret
-from tests.ray_cluster.engine_double import AdmittedJob
-from tests.ray_cluster.wiring import new_job, wiring
+from tests.ray_cluster.engine_double import AdmittedJob, Institution, PartyJob
+from tests.ray_cluster.wiring import NAMES, new_job, wiring
 
 OWN, FIRST, SECOND = b"o" * 32, b"a" * 32, b"b" * 32
 
@@ -89,3 +91,55 @@ def test_an_answer_does_not_wait_for_a_step_that_lasts(monkeypatch: pytest.Monke
         failing = replace(short, stages=("a", "fails", "b"))
         assert [each for told in party.run(failing) for each in told][-1] == {"error": {}}
         party._listener.close()
+
+
+class InProcess:
+    """A party's host as a handle of it, without a process in between."""
+
+    def __init__(self, host: PartyHost) -> None:
+        self.host = host
+
+    def run(self, job: Any) -> Iterator[dict[str, Any]]:
+        for told in self.host.run(job):
+            yield from told
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.host, name)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_jobs_beside_each_other_never_wait_for_each_others_connections(monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+    def report(party: PartyHost, running: Any) -> dict[str, Any]:
+        raise ValueError
+
+    if fails:
+        monkeypatch.setattr(PartyHost, "_report", report)
+    with wiring() as wires:
+        parties = [PartyHost(identity, index, PartyJob, 0) for index, identity in enumerate(wires.identities)]  # type: ignore[arg-type]
+        members = tuple(replace(m, link=p.address) for m, p in zip(wires.description.members, parties, strict=True))
+        description = FederationDescription(members=members, catalog={})
+        for party in parties:
+            party.configure(description)
+        dialers = [Dialer(identity, description) for identity in wires.identities]
+        owners: list[Any] = [Institution(name=name, policy={}, members=[]) for name in NAMES]
+
+        def ended(_: int) -> list[str]:
+            stages = ("share", "count", "release")
+            job: Any = AdmittedJob(job_id=new_job(), owners=NAMES, stages=stages, words=500, rounds=20, marks=None)
+
+            def at(index: int) -> str:
+                events: list[dict[str, Any]] = []
+                handle: Any = InProcess(parties[index])
+                JobRun(owners[index], job, handle, dialers[index], NAMES[index]).run(events.append)
+                return str(events[-1]["event"])
+
+            with ThreadPoolExecutor(3) as pool:
+                return list(pool.map(at, range(3)))
+
+        with ThreadPoolExecutor(3) as pool:
+            assert list(pool.map(ended, range(9))) == 9 * [3 * ["error" if fails else "result"]]
+        for dialer in (*dialers, *(party._dialer for party in parties)):
+            assert dialer is not None
+            dialer.close()
+        for party in parties:
+            party._listener.close()

@@ -57,6 +57,16 @@ def test_ray_takes_no_setting_of_another_cluster(tmp_path: Path, monkeypatch: py
     assert Path(os.environ["RAY_AUTH_TOKEN_PATH"]).stat().st_mode & 0o777 == 0o600
 
 
+def test_a_slow_module_is_left_out_of_rays_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What jsonschema would load wherever it finds it; what was on the path before still is."""
+    monkeypatch.setattr(os, "environ", {"PYTHONPATH": "/somewhere"})
+    monkeypatch.setitem(sys.modules, "rfc3987_syntax", None)
+    prepare_environment(tmp_path)
+    text = "import sys; assert '/somewhere' in sys.path\ntry: import rfc3987_syntax\nexcept ImportError: print('left out')"
+    found = subprocess.run([sys.executable, "-c", text], env=os.environ, capture_output=True, text=True, check=True)
+    assert found.stdout == "left out\n"
+
+
 pytestmark = pytest.mark.timeout(180)
 
 

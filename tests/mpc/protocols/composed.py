@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from secureframe.mpc import beside, disjoint, group_quantile, joining, matching, numeric, quantile, runs
+from secureframe.mpc import beside, disjoint, group_quantile, joining, matching, numeric, quantile, runs, tagged_join
 from secureframe.mpc.program import Value, limbs_for
 from tests.mpc.harness import Job, low_bits
 from tests.mpc.protocols.cases import LENGTHS, Case, Plain, ring
@@ -71,7 +71,7 @@ def _from_planes(job: Job, case: Case) -> Pairs:
 
 @row(numeric.levels_of_code, widths=(1, 2, 3, 6), elementwise=True)
 def _levels_of_code(job: Job, case: Case) -> Pairs:
-    for levels in sorted({1, 2, 1 << case.width - 1, (1 << case.width) - 1, 1 << case.width} - {0}):
+    for levels in sorted({1, 2, (1 << case.width - 1) + 1, (1 << case.width) - 1, 1 << case.width}):
         codes = case.unsigned()[0] % levels
         planes = job.unsigned(codes, case.width)
         yield numeric.levels_of_code(job.builder, planes, levels), np.array([codes == level for level in range(levels)])
@@ -205,7 +205,7 @@ def _folded(job: Job, case: Case) -> Pairs:
 @row(quantile.bins_before, quantile.ranks_in_histogram, widths=(1, 2, 3, 31, 50, 64), lengths=ROWS)
 def _bins(job: Job, case: Case) -> Pairs:
     """As many bins as the length says; ranks of the first, the last and one beyond the last element among them."""
-    b, k = job.builder, 1 if case.width < 64 else 2
+    b, k = job.builder, limbs_for(case.width + 14)
     counts = case.unsigned(rows=2)
     bound = case.n << case.width
     ranks = [[0, int(total) // 2, max(0, int(total) - 1), int(total)] for total in counts.sum(axis=1)]
@@ -233,7 +233,7 @@ def _beside(job: Job, case: Case) -> Pairs:
         yield from ((value, np.array([side], dtype=object)) for value, side in zip(found, sides, strict=True))
 
 
-@row(disjoint.disjoint_counts, widths=(1, 63, 64, 65, 100))
+@row(disjoint.disjoint_counts, widths=(1, 63, 64, 65, 100, 130))
 def _disjoint_counts(job: Job, case: Case) -> Pairs:
     """As many groups as the width says, and elements in none."""
     groups = case.width
@@ -348,6 +348,36 @@ def _match(job: Job, case: Case) -> Pairs:
         yield asked[2], (_partners(*third, *hub) >= 0)[None]
 
 
+@row(tagged_join.match_tagged, widths=(*KEYS, 95), lengths=ROWS)
+def _match_tagged(job: Job, case: Case) -> Pairs:
+    """A hub whose keys may repeat and two other sides; where they do not, both sides ask who has a partner that counts."""
+    b = job.builder
+    for left, left_here, right, right_here, unique in _sides(case):
+        hub = (left, _first_ones(left, left_here) if unique else left_here)
+        other = (right, _first_ones(right, right_here))
+        third = (left[::-1], _first_ones(left[::-1], left_here[::-1]))
+        sides = [
+            matching.Side(job.unsigned(keys, case.width), job.bits(here), 1 if unique or number else case.n)
+            for number, (keys, here) in enumerate((hub, other, third))
+        ]
+        planes = low_bits(np.arange(1, len(right) + 1), 70)
+        x, wide = np.arange(2 * case.n).reshape(2, case.n) - 3, (np.arange(case.n) - 2).astype(object)[None] << 70
+        lookups = [matching.Lookup(1, job.bits(planes)), matching.Lookup(2, None, (job.arith(x), job.arith(wide, 2)))]
+        counting = case.bits(which=2)[0]
+        asking = {1: None, 2: job.bits(counting)} if unique else {}
+        found, asked = tagged_join.match_tagged(b, sides, 0, lookups, asking)
+        first, second = _partners(*hub, *other), _partners(*hub, *third)
+        assert found[0].planes is not None
+        yield found[0].matched, (first >= 0)[None]
+        yield found[0].planes, np.where(first >= 0, planes[:, first], False)
+        yield found[1].matched, (second >= 0)[None]
+        yield found[1].ariths[0], np.where(second >= 0, x[:, second], 0)
+        yield found[1].ariths[1], np.where(second >= 0, wide[:, second], 0)
+        if unique:
+            yield asked[1], (_partners(*other, *hub) >= 0)[None]
+            yield asked[2], (_partners(*third, hub[0], hub[1] & counting) >= 0)[None]
+
+
 # -- runs ------------------------------------------------------------------------------------------------------------------
 
 
@@ -380,7 +410,7 @@ def _arrange(job: Job, case: Case) -> Pairs:
 def _run_lengths(case: Case) -> Iterator[tuple[int, list[int]]]:
     """Greatest lengths of a run, and lengths of runs that fill the rows: as long as may be, all of one row, any."""
     n, coins = case.n, case.coins(5)
-    for most in sorted({1, 2, 3, 8, 9, n}):
+    for most in sorted({1, 2, 3, 4, 8, 9, n, n + 1}):
         lengths: list[int] = []
         while sum(lengths) < n:
             chosen = {"ones": most, "equal": most, "zeros": 1}.get(case.pattern, coins.randint(1, most))

@@ -328,3 +328,21 @@ def _sort(job: Job, case: Case) -> Pairs:
     yield in_order, x[:, places]
     yield b.reorder(order, b.unpack(moved, index + 1)), low_bits(np.array([keys[j] % 2 << index | j for j in places]), index + 1)
     yield b.unshuffle(handle, [b.restore(order, in_order)])[0], x
+
+
+@row(Builder.equal_keys, Builder.group_totals, widths=(*upto(65), 95, 96))
+def _equal_keys(job: Job, case: Case) -> Pairs:
+    """Every row is told the totals of the rows with its key, of words and of integers; a shuffle serves one set of tags."""
+    b, k = job.builder, case.limbs
+    keys, index = [int(v) for v in case.unsigned()[0]], max(1, (case.n - 1).bit_length())
+    x, words = case.signed(1, rows=2), case.unsigned(2).astype(object) % 2**64
+    record = b.pack(b.rows([job.unsigned(keys, case.width), b.positions(case.n, index)]))
+    handle, (moved, carried, numbers) = b.shuffle([record, job.words(words.astype(np.uint64)), job.arith(x, k)])
+    groups = b.equal_keys(moved, case.width)
+    back = b.unshuffle(handle, [b.group_totals(groups, carried), b.group_totals(groups, numbers)])
+    either, sums = dict.fromkeys(keys, 0), {key: np.zeros(2, dtype=object) for key in keys}
+    for j, key in enumerate(keys):
+        either[key] ^= int(words[0, j])
+        sums[key] = sums[key] + x[:, j]
+    yield back[0], np.array([[either[key] for key in keys]], np.uint64)
+    yield back[1], ring(np.array([sums[key] for key in keys]).T, k)
