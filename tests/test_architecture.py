@@ -211,9 +211,9 @@ def test_only_disclosure_releases() -> None:
     assert sealing == {"secureframe.engine.party_job", "secureframe.results.opening"}
 
 
-def test_only_the_sort_opens() -> None:
-    assert calls("open_bits") == ["secureframe.mpc.sorting"]
-    assert mentions("open_bits") == {"secureframe.mpc.opening", "secureframe.mpc.sorting"}
+def test_only_sorts_and_tags_open() -> None:
+    assert calls("open_bits") == ["secureframe.mpc.sorting", "secureframe.mpc.tags"]
+    assert mentions("open_bits") == {"secureframe.mpc.opening", "secureframe.mpc.sorting", "secureframe.mpc.tags"}
     opening = {
         module
         for module in modules()

@@ -54,12 +54,12 @@ COSTS = """\
     grade: one bit a level, 16 rows
     1 totals computed from its own rows
   labor: N bytes
-    id: key bits, 16 rows
-    id: one bit a row: not missing, 16 rows
-    validity: one bit a row: still in the cohort, 16 rows
     ~v.isna(): one bit a row, 16 rows
     v: one bit a row: not missing, 16 rows
     v: ring elements, 16 rows
+    id: key bits, 16 rows
+    id: one bit a row: not missing, 16 rows
+    validity: one bit a row: still in the cohort, 16 rows
     4 totals computed from its own rows
 computed among clinic, labor, register:
   share: N rounds, N bytes
