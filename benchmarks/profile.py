@@ -23,7 +23,8 @@ from benchmarks.records import Record
 from benchmarks.transport import Link
 from benchmarks.workloads import Workload
 
-RATE = 200
+AS = ("--rate", "200", "--format", "raw", "--function", "--nonblocking")
+"""How py-spy samples. Threads that it stopped while it looks would be woken by that, and count as busy where they wait."""
 ENOUGH_SECONDS = 8.0
 SHOWN = 14
 _ATTACHING_SECONDS = 2.0
@@ -63,7 +64,7 @@ def profiled(workload: Workload, n: int) -> Record:
         outputs = [Path(folder) / f"{process}.txt" for process in parties.numbers]
         watching = [
             subprocess.Popen(
-                [spy, "record", "--pid", f"{process}", "--rate", f"{RATE}", "--format", "raw", "--function", "-o", str(output)],
+                [spy, "record", *AS, "--pid", f"{process}", "-o", str(output)],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )

@@ -290,21 +290,43 @@ def latency(records: Sequence[Record]) -> str:
     return f"{_pictured(shown, 'latency', 'Seconds by round trip')}\n\n{how_made}"
 
 
+def goal(found: Record, clear: Record | None) -> float | None:
+    """Seconds that were aimed at for a statement."""
+    match found.workload.split(":")[0]:
+        case "statement_small":
+            return 0.06
+        case "cohort_vertical" | "local":
+            return 0.5
+        case "describe_horizontal":
+            return 2 * clear.seconds_median + 0.3 if clear is not None else None
+        case "join of all three":
+            return 3.0
+        case "start of the demonstration":
+            return 30.0
+        case _:
+            return None
+
+
 def statements(records: Sequence[Record]) -> str:
     """Statements from the line to the pandas frame, beside pandas on the pooled rows."""
-    head = ["statement, warm", "persons", "s", "least", "processor s", "rounds", "MB a party", "pandas, s", "times", "peak MB"]
+    spent = ["s", "least", "goal", "reached", "first", "processor s"]
+    head = ["statement, warm", "persons", *spent, "rounds", "MB a party", "pandas, s", "times", "peak MB"]
     rows, stages = [], []
     chosen = [each for part in ("statements", "horizontal", "cohort") for each in sizes_of(of_part(records, part))]
     for name, n, found in chosen:
         if (ours := one(found, TLS)) is None:
             continue
         clear, detail = clear_of(found), ours.detail
+        aim = goal(ours, clear)
         rows.append(
             [
                 name,
                 f"{n:,}",
                 seconds(ours.seconds_median),
                 seconds(ours.seconds_min),
+                f"{aim:.2g}" if aim else "",
+                reached(ours.seconds_median, aim),
+                seconds(detail.get("first_seconds")),
                 seconds(detail.get("processor_seconds")),
                 "" if ours.rounds is None else f"{ours.rounds}",
                 megabytes(ours),
@@ -320,7 +342,8 @@ def statements(records: Sequence[Record]) -> str:
             stages.append(f"- {name}, {n:,}: {listed}, all else {1e3 * rest:.0f}")
     if not rows:
         return NOTHING
-    return table(head, rows) + "\n\nStages in ms (slowest party, medians):\n\n" + "\n".join(stages)
+    listed = "\n\nStages in ms (slowest party, medians):\n\n" + "\n".join(stages) if stages else ""
+    return table(head, rows) + listed
 
 
 def memory(records: Sequence[Record]) -> str:

@@ -105,17 +105,20 @@ def signed(random: np.random.Generator, n: int) -> Plain:
     return random.integers(-(2**62), 2**62, n, dtype=np.int64)
 
 
-def multiply(random: np.random.Generator, n: int) -> Case:
+def multiply(random: np.random.Generator, n: int, limbs: int = 1) -> Case:
     x, y = signed(random, n), signed(random, n)
+    if limbs > 1:
+        # The wide ring's products are whole; those in the clear have to fit.
+        x, y = x >> 32, y >> 32
     job = Job()
-    answer = job.builder.multiply(job.arith(x), job.arith(y))
+    answer = job.builder.multiply(job.arith(x, limbs), job.arith(y, limbs))
     return Case(job=job, answer=answer, clear={"numpy": lambda: x * y}, opened=True)
 
 
-def less_than(random: np.random.Generator, n: int) -> Case:
+def less_than(random: np.random.Generator, n: int, limbs: int = 1) -> Case:
     x, y = signed(random, n), signed(random, n)
     job = Job()
-    answer = job.builder.is_negative(job.builder.subtract(job.arith(x), job.arith(y)), 64)
+    answer = job.builder.is_negative(job.builder.subtract(job.arith(x, limbs), job.arith(y, limbs)), 64 * limbs)
     return Case(job=job, answer=answer, clear={"numpy": lambda: x < y}, opened=True)
 
 
@@ -283,6 +286,18 @@ _WORKLOADS = (
         delayed=10**5,
     ),
     Workload(
+        name="multiply_wide",
+        title="multiply and open, two limbs",
+        make=lambda random, n: multiply(random, n, 2),
+        sizes=(10**6,),
+    ),
+    Workload(
+        name="less_than_wide",
+        title="less-than and open, two limbs",
+        make=lambda random, n: less_than(random, n, 2),
+        sizes=(10**6,),
+    ),
+    Workload(
         name="equality",
         title="equality",
         make=equality,
@@ -331,13 +346,13 @@ _WORKLOADS = (
     ),
     Workload(
         name="join_any",
-        title="the same, keys of any rows",
+        title="inner join, keys of any rows, hidden result",
         make=lambda random, n: join(random, n, distinct=False),
         sizes=(10**5,),
     ),
     Workload(
         name="join_tagged",
-        title="the same by tags, where policies let parties learn how many match",
+        title="inner join by tags, where parties may learn how many match",
         make=lambda random, n: join(random, n, distinct=True, tagged=True),
         sizes=(10**5,),
         delayed=10**4,

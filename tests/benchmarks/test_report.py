@@ -79,6 +79,21 @@ def test_tables_say_what_the_records_do() -> None:
     assert any(line.endswith("| 10^4 | 200 | 0.100 | 0.200 |") for line in lines)
 
 
+def test_statements_are_held_against_their_goals() -> None:
+    """That of a description depends on pandas in the same run."""
+    known = {"part": "horizontal", "workload": "describe_horizontal", "n": 3 * 10**6}
+    stages = {"stage_seconds": {"aggregate": 0.5, "release": 0.25}}
+    found = [
+        Record.of([1.4], system="secureframe TLS", detail=stages, **known),
+        Record.of([0.5], system="pandas", **known),
+        Record.of([0.09], part="statements", workload="statement_small: of one owner", n=1000, system="secureframe TLS"),
+    ]
+    page = re.sub(r" +", " ", report.statements(found))
+    assert "| describe_horizontal | 3,000,000 | 1.40 | 1.40 | 1.3 | no, 1.1 times | | | | | 0.500 | 2.8 | |" in page
+    assert "| statement_small: of one owner | 1,000 | 0.090 | 0.090 | 0.06 | no, 1.5 times |" in page
+    assert "- describe_horizontal, 3,000,000: aggregate 500, release 250, all else 650" in page
+
+
 def test_parts_that_were_not_measured_say_so() -> None:
     for name, section in report.SECTIONS.items():
         if name != "conditions":

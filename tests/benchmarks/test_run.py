@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -57,6 +59,14 @@ def test_the_command_takes_names_with_commas(monkeypatch: pytest.MonkeyPatch, ca
     with pytest.raises(SystemExit):
         run.arguments()
     assert "did you mean less_than" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make on this machine")
+@pytest.mark.parametrize(("target", "flags"), [("bench", ""), ("bench-long", "--long "), ("bench-peers", "--peers ")])
+def test_make_hands_the_names_on(target: str, flags: str) -> None:
+    call = ["make", "--dry-run", target, "ONLY=less_than,join_1e5"]
+    said = subprocess.run(call, cwd=report.ROOT, capture_output=True, text=True, check=True).stdout
+    assert f'-m benchmarks.run {flags}--only "less_than,join_1e5"' in said
 
 
 def test_a_run_keeps_its_records_and_makes_the_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
