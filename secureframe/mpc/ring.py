@@ -18,6 +18,8 @@ Words = NDArray[np.uint64]
 Masks = Callable[[int], tuple[Words, Words]]
 
 _MASK = (1 << 64) - 1
+_LOW = np.uint64(0xFFFFFFFF)
+_HALF = np.uint64(32)
 _ZERO = np.uint64(0)
 _ONE = np.uint64(1)
 
@@ -165,32 +167,104 @@ def cross_two(xa: Words, xb: Words, ya: Words, yb: Words, plus: Words, minus: Wo
 
 @kernel("void(u8[:, :, ::1], u8[:, :, ::1], u8[:, :, ::1], u8[:, :, ::1], b1, u8[:, :, ::1])")
 def inner_two(xa: Words, xb: Words, ya: Words, yb: Words, symmetric: bool, out: Words) -> None:
-    """Cross terms of all inner products of rows, arrays ``(2, rows, n)``; ``symmetric`` as in ``inner_one``."""
-    block = 512
+    """Cross terms of all inner products of rows, arrays ``(2, rows, n)``; ``symmetric`` as in ``inner_one``.
+
+    Products are made of halves of words, and digits of 32 bits are added up apart from each other, since sums without carries
+    are what vector units can do.
+    """
+    block = 256
+    low_sum = np.empty(block, np.uint64)
+    high_sum = np.empty(block, np.uint64)
     out[:, :, :] = _ZERO
     for start in range(0, xa.shape[2], block):
         stop = min(start + block, xa.shape[2])
-        for r in range(xa.shape[1]):
-            for c in range(r if symmetric else 0, ya.shape[1]):
-                low_total = out[0, r, c]
-                high_total = out[1, r, c]
-                for j in range(start, stop):
-                    low = ya[0, c, j] + yb[0, c, j]
-                    high = ya[1, c, j] + yb[1, c, j] + np.uint64(low < yb[0, c, j])
-                    first = xa[0, r, j] * low
-                    low_total += first
-                    high_total += np.uint64(low_total < first) + high_product(xa[0, r, j], low)
-                    second = xb[0, r, j] * ya[0, c, j]
-                    low_total += second
-                    high_total += np.uint64(low_total < second) + high_product(xb[0, r, j], ya[0, c, j])
-                    high_total += xa[0, r, j] * high + xa[1, r, j] * low + xb[0, r, j] * ya[1, c, j] + xb[1, r, j] * ya[0, c, j]
-                out[0, r, c] = low_total
-                out[1, r, c] = high_total
+        for c in range(ya.shape[1]):
+            ya_0, ya_1, yb_0, yb_1 = ya[0, c, start:stop], ya[1, c, start:stop], yb[0, c, start:stop], yb[1, c, start:stop]
+            for j in range(stop - start):
+                both = ya_0[j] + yb_0[j]
+                low_sum[j] = both
+                high_sum[j] = ya_1[j] + yb_1[j] + np.uint64(both < ya_0[j])
+            for r in range(c + 1 if symmetric else xa.shape[1]):
+                xa_0, xa_1, xb_0, xb_1 = xa[0, r, start:stop], xa[1, r, start:stop], xb[0, r, start:stop], xb[1, r, start:stop]
+                first = _ZERO
+                second = _ZERO
+                upper = _ZERO
+                for j in range(stop - start):
+                    x_low, x_high = xa_0[j] & _LOW, xa_0[j] >> _HALF
+                    y_low, y_high = low_sum[j] & _LOW, low_sum[j] >> _HALF
+                    low_low, low_high, high_low = x_low * y_low, x_low * y_high, x_high * y_low
+                    middle = (low_low >> _HALF) + (low_high & _LOW) + (high_low & _LOW)
+                    first += low_low & _LOW
+                    second += middle & _LOW
+                    upper += x_high * y_high + (low_high >> _HALF) + (high_low >> _HALF) + (middle >> _HALF)
+                    x_low, x_high = xb_0[j] & _LOW, xb_0[j] >> _HALF
+                    y_low, y_high = ya_0[j] & _LOW, ya_0[j] >> _HALF
+                    low_low, low_high, high_low = x_low * y_low, x_low * y_high, x_high * y_low
+                    middle = (low_low >> _HALF) + (low_high & _LOW) + (high_low & _LOW)
+                    first += low_low & _LOW
+                    second += middle & _LOW
+                    upper += x_high * y_high + (low_high >> _HALF) + (high_low >> _HALF) + (middle >> _HALF)
+                    upper += xa_0[j] * high_sum[j] + xa_1[j] * low_sum[j] + xb_0[j] * ya_1[j] + xb_1[j] * ya_0[j]
+                second += first >> _HALF
+                low = (first & _LOW) | (second << _HALF)
+                out[0, r, c] += low
+                out[1, r, c] += upper + (second >> _HALF) + np.uint64(out[0, r, c] < low)
     if symmetric:
         for r in range(out.shape[1]):
             for c in range(r):
                 out[0, r, c] = out[0, c, r]
                 out[1, r, c] = out[1, c, r]
+
+
+@kernel("void(u8[:, ::1], u8[:, ::1], u8[:, ::1])")
+def multiply_two(x: Words, y: Words, out: Words) -> None:
+    """``x * y``, arrays ``(2, count)``; ``y`` has one element, or as many as ``x``."""
+    for j in range(out.shape[1]):
+        k = j if y.shape[1] > 1 else 0
+        out[0, j] = x[0, j] * y[0, k]
+        out[1, j] = high_product(x[0, j], y[0, k]) + x[0, j] * y[1, k] + x[1, j] * y[0, k]
+
+
+@kernel("void(u8[:, :, ::1], u8[:, ::1], u8[:, ::1])")
+def combine_two(x: Words, weights: Words, out: Words) -> None:
+    """Weighted sum of the rows, ``(2, rows, n)``."""
+    out[:, :] = _ZERO
+    for r in range(x.shape[1]):
+        for j in range(x.shape[2]):
+            low = x[0, r, j] * weights[0, r]
+            upper = high_product(x[0, r, j], weights[0, r]) + x[0, r, j] * weights[1, r] + x[1, r, j] * weights[0, r]
+            out[0, j] += low
+            out[1, j] += upper + np.uint64(out[0, j] < low)
+
+
+@kernel("void(u8[:, :, ::1], u8[:, ::1])")
+def sum_two(x: Words, out: Words) -> None:
+    """Row sums, ``(2, rows, n)``: the halves of the lower words are added up apart from each other."""
+    for r in range(x.shape[1]):
+        low, high = x[0, r], x[1, r]
+        first = _ZERO
+        second = _ZERO
+        upper = _ZERO
+        for j in range(low.shape[0]):
+            first += low[j] & _LOW
+            second += low[j] >> _HALF
+            upper += high[j]
+        second += first >> _HALF
+        out[0, r] = (first & _LOW) | (second << _HALF)
+        out[1, r] = upper + (second >> _HALF)
+
+
+@kernel("void(u8[:, :, ::1], u8[:, :, ::1])")
+def prefix_two(x: Words, out: Words) -> None:
+    """Running sums along each row, ``(2, rows, n)``."""
+    for r in range(x.shape[1]):
+        low = _ZERO
+        high = _ZERO
+        for j in range(x.shape[2]):
+            low += x[0, r, j]
+            high += x[1, r, j] + np.uint64(low < x[0, r, j])
+            out[0, r, j] = low
+            out[1, r, j] = high
 
 
 # -- kernels, any number of limbs --------------------------------------------------------------------------------------
@@ -427,7 +501,7 @@ def multiply_constants(x: Words, constants: Words) -> Words:
         return product
     flat = x.reshape(x.shape[0], -1)
     out = np.empty_like(flat)
-    multiply_many(flat, constants, out)
+    (multiply_two if len(out) == 2 else multiply_many)(flat, constants, out)
     return out.reshape(x.shape)
 
 
@@ -437,7 +511,7 @@ def row_sums(x: Words) -> Words:
         total: Words = x.sum(axis=2, dtype=np.uint64)
         return total[:, np.newaxis, :]
     out = np.empty((x.shape[0], x.shape[1]), np.uint64)
-    sum_many(x, out)
+    (sum_two if len(out) == 2 else sum_many)(x, out)
     return out[:, np.newaxis, :]
 
 
@@ -446,7 +520,7 @@ def prefix_sums(x: Words) -> Words:
     if x.shape[0] == 1:
         return x.cumsum(axis=2, dtype=np.uint64)
     out = np.empty_like(x)
-    prefix_many(x, out)
+    (prefix_two if len(out) == 2 else prefix_many)(x, out)
     return out
 
 
@@ -457,6 +531,10 @@ def combine_rows(x: Words, weights: Words) -> Words:
         out = np.empty(n, np.uint64)
         combine_one(x[0], weights[0], out)
         return out.reshape(1, 1, n)
+    if limbs == 2:
+        both = np.empty((2, n), np.uint64)
+        combine_two(x, weights, both)
+        return both.reshape(2, 1, n)
     factors = repeated(weights[:, :, np.newaxis], x.shape).reshape(limbs, -1)
     weighted = np.empty_like(factors)
     multiply_many(x.reshape(limbs, -1), factors, weighted)

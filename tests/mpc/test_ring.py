@@ -51,6 +51,28 @@ def test_the_ring_is_the_integers_modulo_its_size(seed: int, limbs: int, rows: i
     same(ring.inner_terms(x, y, y, x), p @ (q + p).T + q @ q.T)
 
 
+@pytest.mark.parametrize("limbs", [1, 2, 3])
+@pytest.mark.parametrize("n", [1, 255, 256, 257, 1000])
+def test_sums_and_products_carry_beyond_a_block(limbs: int, n: int) -> None:
+    """Elements of nothing but ones carry everywhere; terms of a product with itself are computed by halves."""
+    modulus = 1 << (64 * limbs)
+    words = [_numbers(seed, limbs, 3, n) for seed in range(4)]
+    words[0][:], words[1][:, 0], words[2][:, 1], words[3][0] = (2**64 - 1,) * 4
+
+    def whole(x: np.ndarray) -> np.ndarray:
+        return sum(part.astype(object) << (64 * i) for i, part in enumerate(x))  # type: ignore[return-value]
+
+    xa, xb, ya, yb = words
+    p, q, u, v = map(whole, words)
+    weights = ring.from_integers([-1, modulus // 2 - 1, 5], limbs)
+    assert np.array_equal(whole(ring.inner_terms(xa, xb, ya, yb)), (p @ (u + v).T + q @ u.T) % modulus)
+    assert np.array_equal(whole(ring.inner_terms(xa, xb, xa, xb)), (p @ (p + q).T + q @ p.T) % modulus)
+    assert np.array_equal(whole(ring.row_sums(xa))[0], p.sum(axis=1) % modulus)
+    assert np.array_equal(whole(ring.prefix_sums(xb)), q.cumsum(axis=1) % modulus)
+    assert np.array_equal(whole(ring.combine_rows(xb, weights))[0], (q * whole(weights)[:, None]).sum(axis=0) % modulus)
+    assert np.array_equal(whole(ring.multiply_constants(xb, weights[:, 1:2].copy())), q * (modulus // 2 - 1) % modulus)
+
+
 @given(value=st.integers(-(2**190), 2**190))
 def test_integers_survive_the_ring(value: int) -> None:
     assert ring.to_integers(ring.from_integers([value], 3).reshape(3, 1, 1))[0, 0] == value
