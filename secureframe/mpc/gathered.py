@@ -15,7 +15,7 @@ from secureframe.mpc.ordering import Places
 from secureframe.mpc.ring import Words
 
 _ZERO = np.uint64(0)
-LANES = 32
+LANES = 64
 """Blocks of 64 comparisons that go through the first layer together, in the cache."""
 
 

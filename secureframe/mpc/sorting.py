@@ -43,7 +43,7 @@ class ContradictoryOrder(Exception):
 # Segments up to this size are finished by comparing all pairs.
 SMALL = 8
 _MOST_LEVELS = 10
-AT_ONCE = 1 << 20
+AT_ONCE = 1 << 21
 """Comparisons made together, a multiple of 64; a larger batch is made in parts, so that what is held at once is bounded."""
 _CHEAP_WHOLE, _CHEAP_EACH = 1 << 17, 2
 
