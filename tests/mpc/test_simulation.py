@@ -210,7 +210,7 @@ PROTOCOLS: dict[str, tuple[Protocol, list[Value]]] = {
     "to_arith": (lambda p, x: conversion.to_arith(p, x[0], 1), [bits(2)]),
     "to_arith, two limbs": (lambda p, x: conversion.to_arith(p, x[0], 2), [bits(1)]),
     "count_bits": (lambda p, x: counting.count_bits(p, x[0]), [Value(0, "bits", 2, 3)]),
-    "full adders": (lambda p, x: counting._add_layer(p, [(x[0].a, x[0].b)]), [Value(0, "bits", 2, 3 * 64)]),
+    "full adders": (lambda p, x: counting._add_layer(p, (x[0].a, x[0].b), (3,)), [Value(0, "bits", 2, 3 * 64)]),
     "shuffle": (_shuffle, [WORDS]),
     "shuffle_again": (_shuffle_again, [WORDS]),
     "refreshed product": (_refreshed_product, [ARITH, ARITH]),
