@@ -211,6 +211,7 @@ PROTOCOLS: dict[str, tuple[Protocol, list[Value]]] = {
     "to_arith, two limbs": (lambda p, x: conversion.to_arith(p, x[0], 2), [bits(1)]),
     "count_bits": (lambda p, x: counting.count_bits(p, x[0]), [Value(0, "bits", 2, 3)]),
     "full adders": (lambda p, x: counting._add_layer(p, (x[0].a, x[0].b), (3,)), [Value(0, "bits", 2, 3 * 64)]),
+    "equal_keys, a small cipher": (_encrypt, [bits(3)]),
     "shuffle": (_shuffle, [WORDS]),
     "shuffle_again": (_shuffle_again, [WORDS]),
     "refreshed product": (_refreshed_product, [ARITH, ARITH]),

@@ -46,7 +46,7 @@ def answers(fed: Federation, rounds: int) -> None:
 
 
 def interrupted(fed: Federation) -> None:
-    """Interrupt a statement once its first stage has ended, as the notebook's stop button does; then ask again."""
+    """Interrupt a statement that takes its time once its first stage has ended, as the stop button does; then ask again."""
     backend: Any = fed._backend
     run = backend.run
 
@@ -56,7 +56,7 @@ def interrupted(fed: Federation) -> None:
     backend.run = stopped
     started = time.monotonic()
     try:
-        joined(fed)["w"].mean()
+        joined(fed).describe()
         tell(interrupted=False)
     except KeyboardInterrupt:
         tell(interrupted=True, seconds=time.monotonic() - started)

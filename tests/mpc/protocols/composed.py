@@ -168,7 +168,7 @@ def _known(b: Any, found: Value, expected: Sequence[int]) -> tuple[Value, Any]:
     return zero, np.maximum(wanted, 0)
 
 
-@row(quantile.select_ranks, widths=(1, 2, 3, 9, 33, 64, 65), lengths=(1, 2, 65, 127))
+@row(quantile.select_ranks, quantile.descend, widths=(1, 2, 3, 9, 33, 64, 65), lengths=(1, 2, 65, 127))
 def _select_ranks(job: Job, case: Case) -> Pairs:
     """Of all, of some, of the others, of nobody."""
     b, some = job.builder, case.bits()[0]
