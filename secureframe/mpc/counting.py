@@ -7,12 +7,13 @@ two thirds of the words.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 
 from secureframe.mpc import bitplanes, ring
-from secureframe.mpc.bitplanes import plane_words
+from secureframe.mpc.bitplanes import Index, plane_words
 from secureframe.mpc.boolean import Pair, and_planes
 from secureframe.mpc.conversion import deal_first, share_summands
 from secureframe.mpc.party import Party
@@ -42,7 +43,29 @@ def _layers(rows: int, n: int) -> _Layers:
     return _Layers(tuple(before), words)
 
 
-def _add_layer(party: Party, weights: list[Pair]) -> Steps[list[Pair]]:
+@functools.lru_cache(maxsize=32)
+def _places(words: tuple[int, ...]) -> tuple[Index, Index, Index, Index]:
+    """Where words stand, weight by weight, before a layer of full adders and after it.
+
+    The three words of every full adder ``(3, adders)``, the words that are in none, where sums and carries go ``(2, adders)``,
+    and where the others go.
+    """
+    sizes = np.array(words, np.int64)
+    thirds = sizes // 3
+    after = np.append(sizes - 2 * thirds, 0) + np.append(0, thirds)
+    starts, ends = np.cumsum(sizes) - sizes, np.cumsum(after) - after
+    adder = np.arange(thirds.sum(), dtype=np.int64) - np.repeat(np.cumsum(thirds) - thirds, thirds)
+    weight = np.repeat(np.arange(len(words)), thirds)
+    taken = starts[weight] + adder + np.arange(3, dtype=np.int64)[:, np.newaxis] * thirds[weight]
+    left = np.concatenate([np.arange(s + 3 * t, s + w, dtype=np.int64) for s, t, w in zip(starts, thirds, sizes, strict=True)])
+    rests = np.concatenate(
+        [np.arange(e + t, e + w - 2 * t, dtype=np.int64) for e, t, w in zip(ends, thirds, sizes, strict=False)]
+    )
+    carried = (ends + np.append(sizes - 2 * thirds, 0))[weight + 1] + adder
+    return taken, left, np.stack([ends[weight] + adder, carried]), rests
+
+
+def _add_layer(party: Party, x: Pair, words: tuple[int, ...]) -> Steps[Pair]:
     """One layer of full adders over the words of every weight: ``a + b + c = (a ^ b ^ c) + 2 (((a ^ c) & (b ^ c)) ^ c)``.
 
     Leakage
@@ -52,29 +75,21 @@ def _add_layer(party: Party, weights: list[Pair]) -> Steps[list[Pair]]:
     Source
         Wallace 1964; the majority as in ``sum_carry``.
     """
-    thirds = [pair[0].shape[1] // 3 for pair in weights]
-    ends = np.cumsum(thirds)[:-1]
+    taken, left, made, rests = _places(words)
+    parts = [[np.take(component, place, axis=1) for place in taken] for component in x]
+    first = (parts[0][0] ^ parts[0][2], parts[1][0] ^ parts[1][2])
+    second = (parts[0][1] ^ parts[0][2], parts[1][1] ^ parts[1][2])
+    rows = np.arange(len(x[0]), dtype=np.int64)
+    products = yield from and_planes(party, first, rows, second, rows)
 
-    def chosen(component: int, place: int) -> Words:
-        parts = (pair[component][:, place * t : (place + 1) * t] for pair, t in zip(weights, thirds, strict=True))
-        return np.concatenate(list(parts), axis=1)
+    def laid_out(component: int) -> Words:
+        out = np.empty((len(rows), x[component].shape[1] - made.shape[1]), np.uint64)
+        out[:, rests] = x[component][:, left]
+        out[:, made[0]] = first[component] ^ parts[component][1]
+        out[:, made[1]] = products[component] ^ parts[component][2]
+        return out
 
-    parts = [[chosen(component, place) for place in range(3)] for component in range(2)]
-    left = (parts[0][0] ^ parts[0][2], parts[1][0] ^ parts[1][2])
-    right = (parts[0][1] ^ parts[0][2], parts[1][1] ^ parts[1][2])
-    rows = np.arange(len(left[0]), dtype=np.int64)
-    products = yield from and_planes(party, left, rows, right, rows)
-    components = []
-    for component, product in enumerate(products):
-        first, third = left[component], parts[component][2]
-        sums = np.split(first ^ parts[component][1], ends, axis=1)
-        carries = np.split(product ^ third, ends, axis=1)
-        empty = carries[0][:, :0]
-        rests = [pair[component][:, 3 * t :] for pair, t in zip(weights, thirds, strict=True)]
-        components.append(
-            [np.concatenate(each, axis=1) for each in zip([*sums, empty], [*rests, empty], [empty, *carries], strict=True)]
-        )
-    return list(zip(*components, strict=True))
+    return laid_out(0), laid_out(1)
 
 
 def count_bits(party: Party, x: BitShare) -> Steps[ArithShare]:
@@ -92,12 +107,11 @@ def count_bits(party: Party, x: BitShare) -> Steps[ArithShare]:
     """
     rows = len(x.a)
     layers = _layers(rows, x.n)
-    weights: list[Pair] = [(bitplanes.clear_tail(x.a, x.n), bitplanes.clear_tail(x.b, x.n))]
-    for _ in layers.before:
-        weights = yield from _add_layer(party, weights)
-    a, b = (np.concatenate([pair[component] for pair in weights], axis=1) for component in range(2))
+    a, b = bitplanes.clear_tail(x.a, x.n), bitplanes.clear_tail(x.b, x.n)
+    for words in layers.before:
+        a, b = yield from _add_layer(party, (a, b), words)
     n = 64 * a.shape[1] if layers.before else x.n
-    places = np.repeat(np.arange(len(weights), dtype=np.uint64), layers.after)
+    places = np.repeat(np.arange(len(layers.after), dtype=np.uint64), layers.after)
     known = bitplanes.expand_units(a ^ b, n)[np.newaxis] if party.index == 0 else None
     dealt = yield from deal_first(party, known, (1, rows, n), arith=True)
     if party.index != 0:
