@@ -13,15 +13,15 @@ from secureframe.testing import start_in_memory
 PERSONS = 640
 
 SENT = {
-    "count": (20, 9_752),
-    "mean": (22, 41_136),
-    "grouped mean": (35, 64_888),
+    "count": (19, 9_432),
+    "mean": (21, 35_552),
+    "grouped mean": (33, 53_648),
 }
 """Rounds, and bytes of everything: between the parties, dealt by owners, sealed.
 
-A count deals a ring element a row from party 0. A mean makes one of the bit that says whether a row counts, and adds products
-within an inner product: nothing is sent for them. A grouped mean does so for every group, in whose bits that bit is by then; the
-groups hold everybody, so that nobody is counted twice.
+A mean turns the bit that says whether a row counts into a ring element, and adds products within an inner product: nothing is
+sent for them. A grouped mean does so for every group, in whose bits that bit is by then; the groups hold everybody, so that
+nobody is counted twice.
 """
 
 

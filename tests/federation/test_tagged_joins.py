@@ -48,9 +48,7 @@ STATEMENTS: dict[str, Callable[[Frames], Any]] = {
     "a chain": lambda f: (
         f["patients"].merge(f["registry"], on="id").merge(flat(persons(f)), on="id", how="left")[["w", "value"]].mean()
     ),
-    "columns of both": lambda f: (lambda m: m[m["w"] > m["age"]]["x"].sum())(
-        f["patients"].merge(f["registry"], on="id")
-    ),
+    "columns of both": lambda f: (lambda m: m[m["w"] > m["age"]]["x"].sum())(f["patients"].merge(f["registry"], on="id")),
 }
 
 
