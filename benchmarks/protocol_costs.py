@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from benchmarks.measuring import table
 from secureframe.mpc import numeric, runs
-from secureframe.mpc.comparison import less_than_at_cost
+from secureframe.mpc.comparison import less_than_at_cost, with_products_cost
 from secureframe.mpc.cost import cost
 from secureframe.mpc.joining import join_unique
 from secureframe.mpc.matching import Lookup, Side, match
@@ -175,10 +175,17 @@ def rows() -> list[Row]:
             one(lambda b: b.is_zero(_arith(b, n), 64)),
         ),
         row(
+            "with_products, 64",
+            "2",
+            "4 * ceil(w / 3) * P",
+            "4 * ceil(w / 3) * P",
+            _sent(with_products_cost(64, n)),
+        ),
+        row(
             "less_than_at, 64",
-            "1 + ceil(log2(w))",
-            "(w - 3 + 3 * ceil(w / 2) - ceil(log2(ceil(w / 2)))) * P",
-            "(w - 3 + 3 * ceil(w / 2) - ceil(log2(ceil(w / 2)))) * P",
+            "1 + ceil(log2(ceil(w / 3)))",
+            "(4 * ceil(w / 3) - 3 - ceil(log2(ceil(w / 3)))) * P",
+            "(4 * ceil(w / 3) - 3 - ceil(log2(ceil(w / 3)))) * P",
             _sent(less_than_at_cost(64, n)),
         ),
         row("to_arith, one plane", "2", "8 * n", "8 * n", one(lambda b: b.to_arith(_bits(b, 1, n)))),
@@ -212,9 +219,9 @@ def rows() -> list[Row]:
         row("open_bits, one plane", "2", "P + 48", "P + 48", _sent(open_bits_cost(1, n))),
         row(
             "shuffle and sort, 64 + 17",
-            "about 3 + 3/2 log2 n (3 + ceil(log2 w))",
-            "about 2.5 P w log2 n",
-            "about 2.5 P w log2 n",
+            "about 5 + 3/2 log2 n (3 + log2(w / 3))",
+            "about 1.4 P w log2 n",
+            "about 1.4 P w log2 n",
             one(lambda b: _sort(b, n, 81)),
             width=81,
         ),

@@ -6,10 +6,10 @@ import numpy as np
 
 from secureframe.mpc import gates
 from secureframe.mpc.arithmetic import reshare
-from secureframe.mpc.bitplanes import plane_words
-from secureframe.mpc.boolean import all_planes, all_planes_cost, carry_out, carry_out_cost
+from secureframe.mpc.bitplanes import from_words, plane_words, to_words
+from secureframe.mpc.boolean import all_planes, all_planes_cost, and_planes, carry_out, carry_out_cost
 from secureframe.mpc.conversion import exclusive_or, share_summands, split
-from secureframe.mpc.gathered import LANES, first_layer_kernel, majority_kernel
+from secureframe.mpc.gathered import LANES, first_layer_kernel
 from secureframe.mpc.ordering import Places
 from secureframe.mpc.party import Party
 from secureframe.mpc.randomness import CHUNK
@@ -79,12 +79,47 @@ def is_zero_cost(width: int, elements: int) -> list[Traffic]:
     return [first_deals(width * plane_words(elements)), *all_planes_cost(width, elements)]
 
 
-def paired(words: WordShare, width: int) -> Words:
-    """*Local.* The words that hold the low ``width`` bits, ``(n, words, 2)``: all that a comparison fetches stands together."""
-    deep = (width + 63) // 64
-    out = np.empty((words.a.shape[1], deep, 2), np.uint64)
-    out[:, :, 0], out[:, :, 1] = words.a[:deep].T, words.b[:deep].T
+def _groups(width: int) -> int:
+    return (width + 2) // 3
+
+
+def with_products(party: Party, words: WordShare, width: int) -> Steps[Words]:
+    """Elements as ``less_than_at`` fetches them, ``(n, words, 2)``: both components of an element stand together.
+
+    The low ``width`` bits are taken in groups of three, zeros below the lowest. Of the bits l, m, h of every group all products
+    are held: l, m, h, ml, hl, hm, hml. They serve all comparisons.
+
+    Leakage
+        None (``reshare``).
+    Rounds and bytes
+        2 rounds; each party sends about ``4/3 width`` bits an element.
+    Source
+        Products over ``and_planes``.
+    """
+    n, groups = words.a.shape[1], _groups(width)
+    missing = 3 * groups - width
+    planes = [np.zeros((3 * groups, plane_words(n)), np.uint64) for _ in range(2)]
+    for part, component in zip(planes, (words.a, words.b), strict=True):
+        part[missing:] = from_words(component, width)
+    low = np.arange(0, 3 * groups, 3, dtype=np.int64)
+    bits = planes[0], planes[1]
+    upper, lower = np.concatenate([low + 1, low + 2, low + 2]), np.concatenate([low, low, low + 1])
+    pairs = yield from and_planes(party, bits, upper, bits, lower)
+    whole = yield from and_planes(party, bits, low + 2, pairs, np.arange(groups, dtype=np.int64))
+    out = np.empty((n, (7 * groups + 63) // 64, 2), np.uint64)
+    products = np.empty((7 * groups, plane_words(n)), np.uint64)
+    for number in range(2):
+        for place in range(3):
+            products[place::7] = bits[number][place::3]
+            products[3 + place :: 7] = pairs[number][place * groups : (place + 1) * groups]
+        products[6::7] = whole[number]
+        out[:, :, number] = to_words(products, n).T
     return out
+
+
+def with_products_cost(width: int, n: int) -> list[Traffic]:
+    groups, words = _groups(width), plane_words(n)
+    return [all_back(3 * groups * words), all_back(groups * words)]
 
 
 def less_than_at(party: Party, held: Words, left: Places, right: Places, width: int) -> Steps[BitShare]:
@@ -95,7 +130,7 @@ def less_than_at(party: Party, held: Words, left: Places, right: Places, width: 
     party
         This party.
     held
-        All elements, ``paired`` for this width.
+        All elements, ``with_products`` for this width.
     left, right
         Public places in ``held``, one of each a comparison.
     width
@@ -104,42 +139,25 @@ def less_than_at(party: Party, held: Words, left: Places, right: Places, width: 
     Leakage
         None (``reshare``).
     Rounds and bytes
-        1 + ceil(log2 width) rounds; each party sends about ``5/2 width`` bits a comparison.
+        1 + ceil(log2 ceil(width / 3)) rounds; each party sends about ``4/3 width`` bits a comparison.
     Source
-        The borrow of ``left - right``: the carry out of ``right`` plus the complement of ``left``. A pair of places generates the
-        majority of its upper bits and of the carry of its lower ones, as in the full adder of Boyar and Peralta (2010),
-        ``((x + c) (y + c)) + c``; the tree is that of ``carry_out``.
+        The borrow of ``left - right``: the carry out of ``right`` plus the complement of ``left``. What three places generate and
+        propagate is a sum of products of one side's held bits with the other's, which costs one gate (the inner product of
+        Araki et al., CCS 2016, section 2.1); products of complements are sums of products. The tree is that of ``carry_out``.
     """
-    n, words = len(left), plane_words(len(left))
-    pairs, odd = divmod(width, 2)
-    carried = odd + pairs
-    rows = 2 * carried - 1
-    first, upper = np.empty((rows, words), np.uint64), np.empty((4, pairs, words), np.uint64)
+    words, groups = plane_words(len(left)), _groups(width)
+    first = np.empty((2 * groups - 1, words), np.uint64)
     complement = _FULL if party.index == 0 else _ZERO, _FULL if party.index == 2 else _ZERO
-    step = max(1, CHUNK // (rows * LANES)) * LANES
+    step = max(1, CHUNK // (len(first) * LANES)) * LANES
     for start in range(0, words, step):
         stop = min(words, start + step)
-        plus, minus = party.randomness.zero_words((stop - start) * rows)
-        first_layer_kernel(held, left, right, width, start, stop, *complement, plus, minus, upper, first)
+        plus, minus = party.randomness.zero_words((stop - start) * len(first))
+        first_layer_kernel(held, left, right, start, stop, *complement, plus, minus, first)
     a, b = yield from reshare(first)
-    if not pairs:
-        return BitShare(a, b, n)
-    low = a[odd:carried], b[odd:carried]
-    second = np.empty((pairs, words), np.uint64)
-    step = max(1, CHUNK // words)
-    for start in range(0, pairs, step):
-        stop = min(pairs, start + step)
-        plus, minus = party.randomness.zero_words((stop - start) * words)
-        majority_kernel(upper, *low, plus, minus, second, start, stop)
-    del upper
-    both = yield from reshare(second)
-    generate = [np.concatenate([z[:odd], m ^ c]) for z, m, c in zip((a, b), both, low, strict=True)]
-    carry = yield from carry_out(party, (generate[0], generate[1]), (a[carried:], b[carried:]))
-    return BitShare(*carry, n)
+    carry = yield from carry_out(party, (a[:groups], b[:groups]), (a[groups:], b[groups:]))
+    return BitShare(*carry, len(left))
 
 
 def less_than_at_cost(width: int, n: int) -> list[Traffic]:
-    pairs, odd = divmod(width, 2)
-    words, groups = plane_words(n), pairs + odd
-    first = all_back((2 * groups - 1) * words)
-    return [first, *([all_back(pairs * words)] if pairs else []), *carry_out_cost(groups, n)]
+    groups = _groups(width)
+    return [all_back((2 * groups - 1) * plane_words(n)), *carry_out_cost(groups, n)]

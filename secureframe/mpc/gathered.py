@@ -2,7 +2,7 @@
 
 The array stays in words, both components of an element side by side, so that fetching one touches one line of the cache. A
 block of comparisons is fetched, transposed and sent through the first layer of gates while it is in the cache: the planes
-of both sides are never stored, but for the upper ones of every pair of places, which the second layer reads again.
+of both sides are never stored.
 """
 
 from __future__ import annotations
@@ -17,12 +17,6 @@ from secureframe.mpc.ring import Words
 _ZERO = np.uint64(0)
 LANES = 64
 """Blocks of 64 comparisons that go through the first layer together, in the cache."""
-
-
-@kernel("void(u8[::1], u8[::1], u8[::1], u8[::1], u8[::1], u8[::1], u8[::1])")
-def _masked_gate(xa: Words, xb: Words, ya: Words, yb: Words, plus: Words, minus: Words, out: Words) -> None:
-    for lane in range(out.shape[0]):
-        out[lane] = (xa[lane] & (ya[lane] ^ yb[lane])) ^ (xb[lane] & ya[lane]) ^ plus[lane] ^ minus[lane]
 
 
 @kernel("void(u8[:, :, ::1], i4[::1], i4[::1], i8, i8, u8[:, ::1])")
@@ -46,79 +40,96 @@ def _fetch(words: Words, left: Places, right: Places, first: int, lanes: int, bl
                         block[64 * row + k, part * LANES + lane] = _ZERO
 
 
-@kernel("void(u8[:, :, ::1], i4[::1], i4[::1], i8, i8, i8, u8, u8, u8[::1], u8[::1], u8[:, :, ::1], u8[:, ::1])")
+@kernel("void(u8[:, ::1], u8, i8)")
+def _complement(x: Words, flip: np.uint64, start: int) -> None:
+    """The products of three bits, in the order of ``less_than_at``, as those of their complements; one component."""
+    low = x[0][start : start + LANES]
+    middle = x[1][start : start + LANES]
+    high = x[2][start : start + LANES]
+    middle_low = x[3][start : start + LANES]
+    high_low = x[4][start : start + LANES]
+    high_middle = x[5][start : start + LANES]
+    whole = x[6][start : start + LANES]
+    for lane in range(LANES):
+        whole[lane] ^= flip ^ high[lane] ^ middle[lane] ^ low[lane] ^ middle_low[lane] ^ high_low[lane] ^ high_middle[lane]
+        middle_low[lane] ^= flip ^ middle[lane] ^ low[lane]
+        high_low[lane] ^= flip ^ high[lane] ^ low[lane]
+        high_middle[lane] ^= flip ^ high[lane] ^ middle[lane]
+        low[lane] ^= flip
+        middle[lane] ^= flip
+        high[lane] ^= flip
+
+
+@kernel("void(u8[::1], u8[::1], u8[::1])")
+def _add_product(x: Words, y: Words, out: Words) -> None:
+    """Add the local terms of a product; of ``y`` the first component and the sum of both stand in the right half."""
+    xa = x[:LANES]
+    xb = x[LANES : 2 * LANES]
+    ya = y[2 * LANES : 3 * LANES]
+    both = y[3 * LANES : 4 * LANES]
+    for lane in range(LANES):
+        out[lane] ^= (xa[lane] & both[lane]) ^ (xb[lane] & ya[lane])
+
+
+@kernel("void(u8[:, :, ::1], i4[::1], i4[::1], i8, i8, u8, u8, u8[::1], u8[::1], u8[:, ::1])")
 def first_layer_kernel(
     words: Words,
     left: Places,
     right: Places,
-    width: int,
     start: int,
     stop: int,
     flip_a: np.uint64,
     flip_b: np.uint64,
     plus: Words,
     minus: Words,
-    upper: Words,
     out: Words,
 ) -> None:
-    """Masked first gates of ``right - left`` for the words ``start .. stop - 1`` of every plane.
+    """Masked generate and propagate bits of every three places of ``right - left``, for the words ``start .. stop - 1``.
 
-    A pair of places gives the conjunction of its lower bits and that of its two propagate bits; ``upper`` keeps its upper bits:
-    both components of the complement of the left side, then of the right side.
+    First the generate bits of all groups of places, then the propagate bits of all but the lowest.
     """
     deep = words.shape[1]
-    odd = width % 2
-    pairs = width // 2
-    carried = odd + pairs
     rows = out.shape[0]
+    groups = (rows + 1) // 2
     block = np.empty((64 * deep, 4 * LANES), np.uint64)
-    sums = np.empty((2, 2, LANES), np.uint64)
+    total = np.empty(LANES, np.uint64)
     base = 0
     for first in range(start, stop, LANES):
         lanes = min(LANES, stop - first)
-        last = first + lanes
         _fetch(words, left, right, first, lanes, block)
         for row in range(deep):
-            transpose_lanes(block[64 * row : 64 * row + 64], width - 64 * row)
-        for place in range(width):
+            transpose_lanes(block[64 * row : 64 * row + 64], 7 * groups - 64 * row)
+        for place in range(7 * groups):
             here = block[place]
             for lane in range(LANES):
-                here[lane] ^= flip_a
-                here[LANES + lane] ^= flip_b
+                here[3 * LANES + lane] ^= here[2 * LANES + lane]
         for row in range(rows):
-            # Without an odd place the lowest pair needs no propagate bit.
-            low = 0 if row < odd else odd + 2 * (row - odd) if row < carried else odd + 2 * (row - carried + 1 - odd)
-            at = base + row * lanes
-            plus_here = plus[at : at + lanes]
-            minus_here = minus[at : at + lanes]
-            target = out[row, first:last]
-            x = block[low]
-            if row < carried:
-                _masked_gate(x, x[LANES:], x[2 * LANES :], x[3 * LANES :], plus_here, minus_here, target)
-                if row >= odd:
-                    y = block[low + 1]
-                    for part in range(4):
-                        upper[part, row - odd, first:last] = y[part * LANES : part * LANES + lanes]
+            group = row if row < groups else row - groups + 1
+            z = block[7 * group : 7 * group + 7]
+            total[:] = _ZERO
+            if row < groups:
+                _complement(z, flip_a, 0)
+                _complement(z, flip_b, LANES)
+                _add_product(z[2], z[2], total)
+                _add_product(z[5], z[1], total)
+                _add_product(z[1], z[5], total)
+                _add_product(z[6], z[0], total)
+                _add_product(z[4], z[3], total)
+                _add_product(z[3], z[4], total)
+                _add_product(z[0], z[6], total)
             else:
-                y = block[low + 1]
-                for part in range(2):
-                    for lane in range(LANES):
-                        sums[0, part, lane] = x[part * LANES + lane] ^ x[(2 + part) * LANES + lane]
-                        sums[1, part, lane] = y[part * LANES + lane] ^ y[(2 + part) * LANES + lane]
-                _masked_gate(sums[0, 0], sums[0, 1], sums[1, 0], sums[1, 1], plus_here, minus_here, target)
-        base += rows * lanes
-
-
-@kernel("void(u8[:, :, ::1], u8[:, ::1], u8[:, ::1], u8[::1], u8[::1], u8[:, ::1], i8, i8)")
-def majority_kernel(
-    upper: Words, low_a: Words, low_b: Words, plus: Words, minus: Words, out: Words, start: int, stop: int
-) -> None:
-    """Masked conjunctions ``(x xor c) and (y xor c)`` of the upper bits of pairs of places and the carries below, by rows."""
-    words = out.shape[1]
-    for r in range(start, stop):
-        base = (r - start) * words
-        for w in range(words):
-            ca = low_a[r, w]
-            ya = upper[2, r, w] ^ ca
-            product = (upper[0, r, w] ^ ca) & (upper[2, r, w] ^ upper[3, r, w] ^ ca ^ low_b[r, w])
-            out[r, w] = product ^ ((upper[1, r, w] ^ low_b[r, w]) & ya) ^ plus[base + w] ^ minus[base + w]
+                whole = z[6]
+                for lane in range(LANES):
+                    total[lane] = whole[lane] ^ whole[2 * LANES + lane]
+                _add_product(z[5], z[0], total)
+                _add_product(z[4], z[1], total)
+                _add_product(z[3], z[2], total)
+                _add_product(z[2], z[3], total)
+                _add_product(z[1], z[4], total)
+                _add_product(z[0], z[5], total)
+            target = out[row, first : first + lanes]
+            plus_here = plus[base : base + lanes]
+            minus_here = minus[base : base + lanes]
+            for lane in range(lanes):
+                target[lane] = total[lane] ^ plus_here[lane] ^ minus_here[lane]
+            base += lanes

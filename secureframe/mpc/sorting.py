@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from secureframe.mpc import bitplanes
 from secureframe.mpc.bitplanes import Index
-from secureframe.mpc.comparison import less_than_at, less_than_at_cost, paired
+from secureframe.mpc.comparison import less_than_at, less_than_at_cost, with_products, with_products_cost
 from secureframe.mpc.opening import open_bits, open_bits_cost
 from secureframe.mpc.ordering import Bools, Buckets, Places, arrange_kernel, pairs_kernel, probe_kernel, rank_kernel, sink_kernel
 from secureframe.mpc.party import Party
@@ -197,14 +197,18 @@ def sort(party: Party, keys: WordShare, width: int) -> Steps[Index]:
         whatever the data: the simulator draws one. Keys made distinct by shuffled position would break this: equal keys
         would show; hence the secret index from before the shuffle.
     Rounds and bytes
-        About ``3/2 log2 n`` batches of ``3 + ceil(log2 width)`` rounds, or a single one that compares all pairs of few keys;
-        about ``log2 n + 2`` comparisons an element, each about ``5/2 width`` bits a party. Batches and their sizes depend on
-        the permutation alone. A batch of more than ``AT_ONCE`` comparisons is made in parts, each with rounds of its own.
+        2 (``with_products``) and about ``3/2 log2 n`` batches of ``3 + ceil(log2 ceil(width / 3))`` rounds, or a single one that
+        compares all pairs of few keys; about ``log2 n + 2`` comparisons an element, each about ``4/3 width`` bits a party.
+        Batches and their sizes depend on the permutation alone. A batch of more than ``AT_ONCE`` comparisons is made in parts,
+        each with rounds of its own.
     Source
         Hamada, Kikuchi, Ikarashi, Chida, Takahashi (ICISC 2012); several pivots as in sample sort (Frazer, McKellar 1970).
     """
-    schedule = quicksort_schedule(keys.a.shape[1])
-    held = paired(keys, width)
+    n = keys.a.shape[1]
+    if n < 2:
+        return np.arange(n, dtype=np.int64)
+    schedule = quicksort_schedule(n)
+    held = yield from with_products(party, keys, width)
     try:
         left, right = next(schedule)
         while True:
@@ -250,7 +254,7 @@ def _batches(ranks: Index) -> list[int]:
 
 def sort_cost(n: int, width: int) -> list[Traffic]:
     """An estimate: the mean batches of random permutations. The real ones vary with the shuffle, never with the data."""
-    rounds: list[Traffic] = []
+    rounds = with_products_cost(width, n) if n > 1 else []
     for words in _expected_batches(n):
         for part in _parts(64 * words):
             rounds += less_than_at_cost(width, part.stop - part.start)
@@ -307,4 +311,4 @@ def sort_bound(n: int, width: int) -> list[Traffic]:
     batches = most_batches(n)
     # At least two batches of searches follow one of rankings, but for the last.
     parts = batches * len(_parts(n)) + (batches // 3 + 1) * (len(_parts(n * _MOST_EACH)) - len(_parts(n)))
-    return [Traffic()] * max(each * parts, len(sort_cost(n, width)))
+    return [Traffic()] * max(len(with_products_cost(width, n)) + each * parts, len(sort_cost(n, width)))

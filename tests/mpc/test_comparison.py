@@ -12,8 +12,8 @@ from secureframe.mpc.channel import Recorder
 from secureframe.mpc.gathered import LANES
 from secureframe.mpc.party import Party
 from secureframe.mpc.program import Value
-from secureframe.mpc.rounds import run_lockstep
-from secureframe.mpc.sharing import deal, receive, reconstruct
+from secureframe.mpc.rounds import Steps, run_lockstep
+from secureframe.mpc.sharing import BitShare, deal, receive, reconstruct
 from tests.mpc.harness import run_parties
 
 Array = np.ndarray[Any, Any]
@@ -30,9 +30,12 @@ def _compared(numbers: list[int], width: int, above: int, left: Array, right: Ar
 
     def run(party: Party) -> Any:
         (share,) = receive([value], messages[party.index], party.index)
-        held = comparison.paired(share, width)
-        (less,) = run_lockstep(party, [comparison.less_than_at(party, held, left, right, width)])
-        return less
+
+        def compared() -> Steps[BitShare]:
+            held = yield from comparison.with_products(party, share, width)
+            return (yield from comparison.less_than_at(party, held, left, right, width))
+
+        return run_lockstep(party, [compared()])[0]
 
     shares = run_parties(run, recorder)
     return reconstruct(shares, Value(0, "bits", 1, len(left)))[0]
@@ -60,7 +63,7 @@ def test_any_number_of_comparisons(count: int, width: int) -> None:
     less = _compared(numbers, width, 0, left, right, recorder)
     plain = np.array([[x < y for y in numbers] for x in numbers])
     assert np.array_equal(less, plain[left, right])
-    foretold = comparison.less_than_at_cost(width, count)
+    foretold = [*comparison.with_products_cost(width, len(numbers)), *comparison.less_than_at_cost(width, count)]
     for party in range(3):
         sent = [payload.words.size for payload in recorder.payloads if payload.sender == party]
         assert sent == [traffic.to_previous[party] for traffic in foretold]

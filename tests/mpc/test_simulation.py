@@ -181,7 +181,7 @@ def _there_and_back(party: Party, x: list[Any]) -> Steps[Any]:
 
 def _less_than(party: Party, x: list[Any]) -> Steps[Any]:
     a, b = (np.concatenate([to_words(part, 1) for part in parts], axis=1) for parts in ([y.a for y in x], [y.b for y in x]))
-    held = comparison.paired(WordShare(a, b), 3)
+    held = yield from comparison.with_products(party, WordShare(a, b), 3)
     return (yield from comparison.less_than_at(party, held, np.zeros(1, np.int32), np.ones(1, np.int32), 3))
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from secureframe.mpc import sorting
 from secureframe.mpc.channel import Recorder
-from secureframe.mpc.comparison import less_than_at_cost
+from secureframe.mpc.comparison import less_than_at_cost, with_products_cost
 from secureframe.mpc.cost import cost
 from secureframe.mpc.opening import open_bits_cost
 from secureframe.mpc.sorting import _batches, most_batches, quicksort_schedule, sort_bound, sort_cost
@@ -83,7 +83,8 @@ def test_bytes_of_sorts_are_foretold_within_a_tenth(n: int) -> None:
     width = 53
 
     def traffic(sizes: list[int]) -> tuple[int, int]:
-        rounds = [r for size in sizes for r in (*less_than_at_cost(width, size), *open_bits_cost(1, size))]
+        rounds = with_products_cost(width, n) if sizes else []
+        rounds += [r for size in sizes for r in (*less_than_at_cost(width, size), *open_bits_cost(1, size))]
         return len(rounds), sum(sum(r.to_previous) + sum(r.to_next) for r in rounds)
 
     rounds, sent = len(sort_cost(n, width)), sum(sum(r.to_previous) + sum(r.to_next) for r in sort_cost(n, width))
@@ -107,7 +108,8 @@ def test_large_batches_are_made_in_parts(n: int, monkeypatch: pytest.MonkeyPatch
         ordered = b.unpack(b.reorder(b.sort(moved, index + 2), moved), index + 2)
     (bits,) = job.run(ordered, recorder=recorder)
     assert np.array_equal(bits[index:].T @ [1, 2], np.sort(keys))
-    longest = max(traffic.to_previous[0] for traffic in less_than_at_cost(index + 2, at_once))
+    made = [*with_products_cost(index + 2, n), *less_than_at_cost(index + 2, at_once)]
+    longest = max(traffic.to_previous[0] for traffic in made)
     rounds = job.reports[0][0].rounds
     assert max(payload.words.size for payload in recorder.payloads if payload.round > rounds) <= longest
     foretold, (report,) = cost(job.program()).stages[-1], job.reports[0][1:]
@@ -126,6 +128,6 @@ def test_no_sort_takes_more_rounds_in_parts_than_foretold(n: int, monkeypatch: p
     each = len(less_than_at_cost(20, 1)) + len(open_bits_cost(1, 1))
     batches = [_batches(np.random.default_rng(seed).permutation(n)) for seed in range(20)]
     assert max(size / n for sizes in batches for size in sizes) <= sorting._MOST_EACH
-    taken = [each * sum(-(-size // 2048) for size in sizes) for sizes in batches]
+    taken = [len(with_products_cost(20, n)) + each * sum(-(-size // 2048) for size in sizes) for sizes in batches]
     assert max(taken) <= len(sort_bound(n, 20)) <= 20 * max(taken)
     assert abs(np.mean(taken) - len(sort_cost(n, 20))) <= 0.1 * np.mean(taken)
