@@ -104,23 +104,27 @@ class Piece:
 
 @dataclass(frozen=True, kw_only=True)
 class Breakdown:
-    """A release in pieces, over a frame that has a column for every predicate the rules ask about."""
+    """A release in pieces, over a frame that has a column for every predicate the rules ask about.
+
+    ``repeated``: it is a branch of a frame in which persons may have several rows.
+    """
 
     node: Summarise
     frame: Node
     pieces: tuple[Piece, ...]
     histograms: tuple[str, ...] = ()
+    repeated: bool = False
 
     def at(self, number: int) -> Breakdown:
         """The same release over one branch of its frame."""
         node = replace(self.node, frame=self.node.frame.branches[number])
-        return replace(self, node=node, frame=self.frame.branches[number])
+        return replace(self, node=node, frame=self.frame.branches[number], repeated=self.frame.rows_per_person > 1)
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
         """Every part once, in a fixed order; the counts that every release needs come first."""
         ordered: dict[Part, None] = {Count(scope="base"): None, Count(scope="frame"): None, Count(): None}
-        if self.frame.rows_per_person > 1:
+        if self.repeated or self.frame.rows_per_person > 1:
             ordered[Count(scope="outside")] = None
         for piece in self.pieces:
             for evidence in (piece.persons, *piece.sides):

@@ -195,9 +195,9 @@ def _flags_of(c: FrameCompiler, frame: Node, scope: str) -> Callable[[], Value]:
 
 
 def _outside(c: FrameCompiler, frame: Node) -> Value:
-    """Rows of the base that the frame leaves out."""
+    """Rows of the base that the frame leaves out: the frame has several rows a person, or is stacked with one that has."""
     b = c.builder
-    return b.and_(c.value(unfiltered(frame), None, VALID), b.invert(c.value(frame, None, VALID)))
+    return b.and_(c.value(unfiltered(frame, stacked=True), None, VALID), b.invert(c.value(frame, None, VALID)))
 
 
 def _size_of(c: FrameCompiler, frame: Node) -> Breakdown:

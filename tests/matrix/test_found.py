@@ -47,6 +47,12 @@ def a_reduction_of_merged_rows_is_stacked_with_others(s: Study) -> Any:
 
 
 @found
+def a_reduction_of_some_rows_is_merged_with_all_of_them(s: Study) -> Any:
+    reduced = keyed(s.visits[s.visits["flag"]].groupby("id").agg(mean=("days", "mean")))
+    return {how: s.visits.merge(reduced, on="id", how=how)[["kind", "days"]].count() for how in ("left", "outer", "right")}
+
+
+@found
 def a_reduction_is_merged_with_stacked_rows(s: Study) -> Any:
     stacked = s.ns.concat([s.people, s.visits[s.visits["days"] < 100][["id", "days", "value"]]])
     young = _kept(stacked, stacked["bmi"] < 34)
