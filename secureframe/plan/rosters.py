@@ -21,7 +21,7 @@ KEY = "person"
 
 
 def unfiltered(frame: Node, *, stacked: bool = False) -> Node:
-    """Return the rows of a frame's base, unfiltered, whether or not they still have the person key; ``stacked`` as for `roster`."""
+    """Return the rows of a frame's base, unfiltered, even without the person key; ``stacked`` as for `roster`."""
     found, name = _roster(frame, stacked=stacked)
     return found if name is None else Project(found, ((KEY, ColumnRef(name)),))
 
