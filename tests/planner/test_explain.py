@@ -63,7 +63,7 @@ COSTS = """\
     4 totals computed from its own rows
 computed among clinic, labor, register:
   share: N rounds, N bytes
-  join: N rounds, N MB
+  join: N rounds, N bytes
   aggregate: N rounds, N bytes
   release: N rounds, N bytes
 sealed for analyst: N bytes, in three packages
