@@ -118,7 +118,7 @@ def growth(records: Sequence[Record]) -> Figure | None:
     axes.set_yscale("log")
     axes.set_xlabel("n (dotted: linear from $10^5$ on; hollow: in chunks)")
     axes.set_ylabel("seconds over TLS, median")
-    axes.legend(frameon=False)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
 
 
@@ -137,5 +137,5 @@ def latency(records: Sequence[Record]) -> Figure | None:
     axes.set_xticks(range(len(every)), [f"{each:g}" for each in every])
     axes.set_xlabel("round trip that is added, ms")
     axes.set_ylabel("seconds over TLS, median")
-    axes.legend(frameon=False)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
