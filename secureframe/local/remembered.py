@@ -7,14 +7,12 @@ process, and goes when the table does, which is part of its key as everything el
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-
 import polars as pl
 
 from secureframe.local.expressions import Parameters
 from secureframe.plan.envelope import parameters_of
 from secureframe.plan.nodes import Node
+from secureframe.recent import Recent
 
 MOST_BYTES = 64 << 20
 """What is kept at most, of all analysts; what was used longest ago makes room first."""
@@ -32,45 +30,27 @@ class RememberedFrames:
     """
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        self._most_bytes = most_bytes
-        self._held: OrderedDict[Key, pl.DataFrame] = OrderedDict()
-        self._size = 0
-        self._lock = threading.Lock()
+        self._held: Recent[Key, pl.DataFrame] = Recent(most_bytes, lambda rows: int(rows.estimated_size()))
 
     def of(self, analyst: str) -> AnalystFrames:
         """Return what is kept for one analyst: how long a statement takes tells nobody what another one has asked."""
-        return AnalystFrames(self, analyst)
-
-    def get(self, key: Key) -> pl.DataFrame | None:
-        with self._lock:
-            if key in self._held:
-                self._held.move_to_end(key)
-            return self._held.get(key)
-
-    def put(self, key: Key, rows: pl.DataFrame) -> None:
-        with self._lock:
-            if key not in self._held:
-                self._held[key] = rows
-                self._size += int(rows.estimated_size())
-            while self._size > self._most_bytes:
-                _, dropped = self._held.popitem(last=False)
-                self._size -= int(dropped.estimated_size())
+        return AnalystFrames(self._held, analyst)
 
 
 class AnalystFrames:
     """What is kept for one analyst."""
 
-    def __init__(self, frames: RememberedFrames, analyst: str) -> None:
-        self._frames = frames
+    def __init__(self, held: Recent[Key, pl.DataFrame], analyst: str) -> None:
+        self._held = held
         self._analyst = analyst
 
     def get(self, node: Node, parameters: Parameters) -> pl.DataFrame | None:
         """Return the rows of a reduced frame, if they are kept."""
-        return self._frames.get(self._key(node, parameters))
+        return self._held.get(self._key(node, parameters))
 
     def put(self, node: Node, parameters: Parameters, rows: pl.DataFrame) -> None:
         """Keep the rows of a reduced frame."""
-        self._frames.put(self._key(node, parameters), rows)
+        self._held.put(self._key(node, parameters), rows)
 
     def _key(self, node: Node, parameters: Parameters) -> Key:
         return self._analyst, node, tuple((name, parameters[name]) for name in sorted(parameters_of(node)))

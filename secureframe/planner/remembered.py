@@ -6,12 +6,11 @@ is its key: what is asked with which parameters, whoever asks for whom, under wh
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 from secureframe.plan.envelope import Plan
 from secureframe.planner.compile import Compiled
+from secureframe.recent import Recent
 
 MOST_INSTRUCTIONS = 40_000
 """Programs that are remembered have no more instructions than this together: some 20 MB."""
@@ -29,31 +28,16 @@ class RememberedPrograms:
     """
 
     def __init__(self, most: int = MOST_INSTRUCTIONS) -> None:
-        self._most = most
-        self._held: OrderedDict[Key, Compiled] = OrderedDict()
-        self._size = 0
-        self._lock = threading.Lock()
+        self._held: Recent[Key, Compiled] = Recent(most, lambda compiled: len(compiled.program.instructions))
 
     def of(self, plan: Plan, compile_: Callable[[], Compiled]) -> Compiled:
         """Return the program of a plan, compiled now if it is not remembered; what is refused is not remembered."""
         key = _key(plan)
-        with self._lock:
-            if key in self._held:
-                self._held.move_to_end(key)
-                return self._held[key]
-        compiled = compile_()
-        with self._lock:
-            if key not in self._held:
-                self._held[key] = compiled
-                self._size += _size(compiled)
-            while self._size > self._most:
-                _, dropped = self._held.popitem(last=False)
-                self._size -= _size(dropped)
+        compiled = self._held.get(key)
+        if compiled is None:
+            compiled = compile_()
+            self._held.put(key, compiled)
         return compiled
-
-
-def _size(compiled: Compiled) -> int:
-    return len(compiled.program.instructions)
 
 
 def _key(plan: Plan) -> Key:
