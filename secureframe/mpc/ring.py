@@ -300,16 +300,6 @@ def _add_into(x: Words, y: Words, total: Words) -> None:
         total[i] = second
 
 
-@kernel("void(u8[::1], u8[::1], u8[::1])")
-def _subtract_into(x: Words, y: Words, total: Words) -> None:
-    borrow = _ZERO
-    for i in range(x.shape[0]):
-        first = x[i] - y[i]
-        second = first - borrow
-        borrow = _ONE if x[i] < y[i] or first < borrow else _ZERO
-        total[i] = second
-
-
 @kernel("void(u8[:, ::1], u8[:, ::1], u8[:, ::1])")
 def add_many(x: Words, y: Words, out: Words) -> None:
     """``x + y`` for elements of several limbs, arrays ``(limbs, count)``."""
