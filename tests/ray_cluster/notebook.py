@@ -12,6 +12,8 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import secureframe as sf
@@ -47,16 +49,31 @@ def answers(fed: Federation, rounds: int) -> None:
         )
 
 
+@contextmanager
+def held_back(fed: Federation) -> Iterator[threading.Event]:
+    """One institution hears of a job only once the event is set, so that none ends before; all have ended it at the end."""
+    given_up, ended, stream = threading.Event(), threading.Event(), GatewayClient.stream
+
+    def late(gateway: GatewayClient, *arguments: Any) -> None:
+        first = gateway.name == fed.members[0].name
+        if first:
+            given_up.wait(60)
+        stream(gateway, *arguments)
+        if first:
+            ended.set()
+
+    GatewayClient.stream = late  # type: ignore[method-assign, assignment]
+    try:
+        yield given_up
+    finally:
+        given_up.set()
+        GatewayClient.stream = stream  # type: ignore[method-assign]
+    assert ended.wait(60), "the institution that came late has ended the job too"
+
+
 def interrupted(fed: Federation) -> None:
     """Interrupt a statement as the stop button does, before one institution has heard of it; then ask again."""
     backend: Any = fed._backend
-    given_up, stream = threading.Event(), GatewayClient.stream
-
-    def late(gateway: GatewayClient, *arguments: Any) -> None:
-        """The job cannot have ended before the interrupt."""
-        if gateway.name == fed.members[0].name:
-            given_up.wait(60)
-        stream(gateway, *arguments)
 
     def press() -> None:
         while not backend._client._running:
@@ -65,16 +82,14 @@ def interrupted(fed: Federation) -> None:
 
     # As a kernel has it, whoever started this process.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    GatewayClient.stream = late  # type: ignore[method-assign, assignment]
     threading.Thread(target=press, daemon=True).start()
     started = time.monotonic()
-    try:
-        joined(fed)["w"].mean()
-        tell(interrupted=False)
-    except KeyboardInterrupt:
-        tell(interrupted=True, seconds=time.monotonic() - started)
-    given_up.set()
-    GatewayClient.stream = stream  # type: ignore[method-assign]
+    with held_back(fed):
+        try:
+            joined(fed)["w"].mean()
+            tell(interrupted=False)
+        except KeyboardInterrupt:
+            tell(interrupted=True, seconds=time.monotonic() - started)
     answers(fed, 1)
 
 

@@ -14,14 +14,13 @@ from typing import Any
 import pytest
 
 import secureframe as sf
-from ray_cluster.client import GatewayClient
 from ray_cluster.connect import connect
 from secureframe.errors import PlanError, PolicyError
 from secureframe.federation import Federation
 from secureframe.governance.identity import AnalystIdentity
 from tests.disclosure.federations import PURPOSE, people, tables
 from tests.ray_cluster.federations import ROOT
-from tests.ray_cluster.notebook import joined
+from tests.ray_cluster.notebook import held_back, joined
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore::UserWarning")]
 
@@ -122,23 +121,12 @@ def test_statements_of_one_notebook_at_once(fed: Federation, expected: dict[str,
     assert mean == pytest.approx(people()["patients"]["x"].mean())
 
 
-def test_whoever_stops_waiting_cancels_the_job(
-    fed: Federation, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whoever_stops_waiting_cancels_the_job(fed: Federation, expected: dict[str, Any]) -> None:
     fed._backend.forget_kept()
     with sf.defer():
         pending = joined(fed).groupby("male")["w"].mean()
-    given_up, reached, stream = threading.Event(), threading.Event(), GatewayClient.stream
 
-    def late(gateway: GatewayClient, *arguments: Any) -> None:
-        """Reach one party only once nobody waits any more, so that the job cannot have ended before."""
-        if gateway.name == fed.members[0].name:
-            assert given_up.wait(60)
-        stream(gateway, *arguments)
-        if gateway.name == fed.members[0].name:
-            reached.set()
-
-    async def stopped() -> None:
+    async def stopped(given_up: threading.Event) -> None:
         task = asyncio.create_task(sf.collect_async(pending))
         while not fed._backend._client._running:  # type: ignore[attr-defined]
             await asyncio.sleep(0.005)
@@ -148,10 +136,8 @@ def test_whoever_stops_waiting_cancels_the_job(
         finally:
             given_up.set()
 
-    monkeypatch.setattr(GatewayClient, "stream", late)
-    with pytest.raises(asyncio.CancelledError):
-        asyncio.run(stopped())
-    assert reached.wait(60), "the party that came late has ended the job too"
+    with held_back(fed) as given_up, pytest.raises(asyncio.CancelledError):
+        asyncio.run(stopped(given_up))
     assert not pending.done and fed._backend.kept() == {}
     assert joined(fed).groupby("male")["w"].mean().astype(float).tolist() == pytest.approx(expected["means"])
 
