@@ -44,8 +44,9 @@ class Policy:
         Fewest values on either side of a quantile over several institutions, once any one of them has left its own out: fewer
         would be next to the least or the greatest value of the others.
     tagged_joins : bool
-        Joins with others may open to the three compute parties, and to nobody else, how many keys two tables have in common, and
-        how often keys repeat: few rounds, where the institutions lie far apart. Without it, a join opens nothing of the kind.
+        Joins of tables with one row a person may open to the three compute parties, and to nobody else, how many keys two tables
+        have in common, of more tables in how many of them keys occur: few rounds, where the institutions lie far apart. Without
+        it, a join opens nothing of the kind.
     purposes : tuple of str or None
         Purposes that are allowed; None allows any that is stated.
     recipients : tuple of str or None

@@ -85,10 +85,10 @@ def tagged(group: Group, layout: Sequence[Encoding]) -> Tagged | None:
     """Return what is tagged of a group; None where it has to be sorted, or is so small that its sort takes as few rounds.
 
     Tagged are tables, rosters of reductions to persons, and for the hub stacks of these, by the key of their persons and nothing
-    else: any further column would be a condition, as good as a filter. What is looked up is of one institution, and has one row
-    a person.
+    else: any further column would be a condition, as good as a filter. What is looked up is of one institution. All have one row
+    a person, whose number of rows would tell who it is; so a stack has no table twice.
     """
-    hub = _whole(group.hub)
+    hub = _whole(group.hub) if _one_row_a_person(*origin(*group.hub)) else None
     wholes = {rows: _whole(rows) for rows in group.lookups}
     rights = {rows: w for rows, w in wholes.items() if w is not None and len(w[0].owners) == 1 and set(w[1]) & w[0].unique}
     if hub is None or len(rights) < len(group.lookups) or any(m.checked for m in group.merges):
@@ -110,6 +110,14 @@ def _whole(rows: Rows) -> Rows | None:
             return (found, (KEY,)) if found.length == frame.length else None
         case _:
             return None
+
+
+def _one_row_a_person(frame: Node, names: Columns) -> bool:
+    """Whether keys repeat in nothing but different tables that are stacked."""
+    if not isinstance(frame, Concat):
+        return bool(set(names) & frame.unique)
+    tables = [base for part in frame.frames for base in part.bases]
+    return len(set(tables)) == len(tables) and all(_one_row_a_person(*origin(part, names)) for part in frame.frames)
 
 
 def _is_plain(node: Node) -> bool:

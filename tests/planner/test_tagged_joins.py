@@ -83,7 +83,7 @@ def test_what_cannot_be_tagged_is_sorted() -> None:
     frames = [
         merge(people, visits, "left", checked=True),
         merge(people, visits, "left_anti"),
-        merge(Distinct(merge(visits, people), ("id",)), table("register.events"), suffixes=("", "_e")),
+        merge(Distinct(merge(people, table("labor.scores")), ("id",)), table("register.events"), suffixes=("", "_e")),
     ]
     assert [joins(compiled(f))["sort"] > 0 for f in frames] == [True] * 3
     assert [joins(compiled(f))["equal_keys"] for f in frames] == [0, 0, 1]
@@ -99,6 +99,37 @@ def test_no_column_beside_the_persons_key_is_tagged() -> None:
     people, scores = table("clinic.people"), table("labor.scores")
     for left, right in ((("id", "grade"), ("id", "rank")), (("id", "male"), ("id", "hit")), (("case_id",), ("id",))):
         assert joins(compiled(Merge(people, scores, left, right, "inner"))) == {"equal_keys": 0, "sort": 1}
+
+
+def test_many_rows_a_person_are_sorted() -> None:
+    """Whoever knows who has how many rows would see whether a person of a unique number is in the other table."""
+    people, visits, events = table("clinic.people"), table("labor.visits"), table("register.events")
+    late = n.Filter(visits, e.Binary(">", e.ColumnRef("day"), e.Literal(60)))
+    renamed = n.Project(late, (("id", e.ColumnRef("id")), ("v", e.ColumnRef("value"))))
+    for hub in (visits, late, renamed):
+        found = compiled(merge(hub, people))
+        assert joins(found) == {"equal_keys": 0, "sort": 1} and not found.tagged
+    assert joins(compiled(merge(merge(visits, people), events, suffixes=("", "_e")))) == {"equal_keys": 0, "sort": 1}
+    assert joins(compiled(merge(reduced(), people)))["equal_keys"] == 1
+
+
+def stack(*parts: tuple[n.Node, str]) -> n.Node:
+    return aligned([n.Project(f, (("id", e.ColumnRef("id")), ("x", e.ColumnRef(column)))) for f, column in parts])
+
+
+def test_a_stack_is_tagged_where_a_person_has_a_row_in_each_of_different_tables() -> None:
+    people, scores, visits = table("clinic.people"), table("labor.scores"), table("labor.visits")
+    young, high = n.Filter(people, e.Binary("<", e.ColumnRef("age"), e.Literal(60))), n.Filter(scores, HIGH)
+
+    def tagged(hub: n.Node) -> bool:
+        (group,) = merging.together([merge(hub, table("register.events"), "left", suffixes=("", "_e"))])
+        return merging.tagged(group, list(merging.alone(group.merges[0]))) is not None
+
+    assert tagged(stack((people, "age"), (scores, "score"))) and tagged(stack((young, "age"), (high, "score")))
+    assert not tagged(stack((people, "age"), (visits, "value")))
+    assert not tagged(stack((people, "age"), (people, "age"))) and not tagged(stack((young, "age"), (people, "age")))
+    assert not tagged(stack((stack((people, "age"), (scores, "score")), "x"), (people, "age")))
+    assert not tagged(stack((scores, "score"), (stack((people, "age"), (visits, "value")), "x")))
 
 
 def test_small_tables_are_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
