@@ -7,6 +7,7 @@ institutions is behind a `Backend` that is found by its entry point.
 from __future__ import annotations
 
 import asyncio
+import datetime
 import functools
 import importlib.metadata
 import itertools
@@ -18,7 +19,9 @@ import tempfile
 import threading
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -33,8 +36,10 @@ from secureframe.engine.catalog import Catalog
 from secureframe.errors import Busy, KeptLost, PartyUnavailable, PlanError, ProtocolAborted, Restarting
 from secureframe.frame import SecureFrame
 from secureframe.governance.identity import AnalystIdentity
+from secureframe.history import History, Jobs, Recording
 from secureframe.jobs import JobReport
 from secureframe.mpc.program import Program
+from secureframe.pending import NOTHING, About
 from secureframe.plan.envelope import Plan, job_id, new_plan, parameters_of
 from secureframe.plan.keepsake import require_name
 from secureframe.plan.nodes import Node, Summarise
@@ -139,6 +144,8 @@ class Federation:
         Who asks, and whom results are sealed for.
     quiet : bool
         Show no progress.
+
+    ``opened`` says when, UTC; ``closed`` whether it has been closed.
     """
 
     def __init__(self, backend: Backend, *, purpose: str, analyst: AnalystIdentity, quiet: bool = False) -> None:
@@ -150,8 +157,11 @@ class Federation:
         self._quiet = quiet
         self._lock = threading.Lock()
         self._programs = RememberedPrograms()
+        self._history = History()
         self.purpose = purpose
         self.last_job: JobReport | None = None
+        self.opened = datetime.datetime.now(datetime.UTC)
+        self.closed = False
 
     # -- what there is -----------------------------------------------------------------------------------------------
 
@@ -199,8 +209,15 @@ class Federation:
                 )
         return SecureFrame(self, stacked(nodes, join="outer", keys=None, name="centre"))
 
+    @property
+    def jobs(self) -> Jobs:
+        """The latest jobs that were asked for, newest last, with those that run."""
+        return self._history.jobs
+
     def _ipython_key_completions_(self) -> list[str]:
-        return [m.name for m in self._backend.members] + [f"{o}.{t}" for o, t in self._catalog.tables]
+        tables = list(self._catalog.tables)
+        pooled = [name for name, count in Counter(name for _, name in tables).items() if count > 1]
+        return [m.name for m in self._backend.members] + pooled + [f"{o}.{t}" for o, t in tables]
 
     def __repr__(self) -> str:
         return f"Federation({', '.join(m.name for m in self._backend.members)}; {len(self._catalog.tables)} tables)"
@@ -214,6 +231,7 @@ class Federation:
         recipient: str | None = None,
         results: Sequence[Shown] = (),
         kept: Mapping[str, str] | None = None,
+        purpose: str | None = None,
     ) -> Plan:
         owners = frozenset().union(*(n.owners for n in nodes))
         identity = None if recipient is None else self._recipient(recipient)
@@ -222,7 +240,7 @@ class Federation:
         return new_plan(
             nodes,
             parameters,
-            purpose=self.purpose,
+            purpose=purpose or self.purpose,
             analyst=self._analyst.public(),
             policies={owner: policy.digest for owner, policy in policies.items()},
             versions=self._catalog.versions(nodes),
@@ -252,17 +270,20 @@ class Federation:
         recipient: str | None = None,
         results: Sequence[Shown] = (),
         *,
+        purpose: str | None = None,
         anew: bool = False,
     ) -> tuple[Plan, Compiled]:
         """The plan and its program; it starts from what all parties keep of earlier statements, unless it is to start anew."""
         held = {} if anew or all(added_up(n.frame) for n in nodes) else self._backend.last_kept()
-        plan = self._plan(nodes, parameters, recipient, results, held)
+        plan = self._plan(nodes, parameters, recipient, results, held, purpose)
         compiled = self._compiled(plan)
         # A request names what it starts from and nothing else; the program is the same.
         used = {k.digest: k.origin for k in compiled.program.recalled}
         return replace(plan, kept=used), compiled
 
-    def run(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar]) -> list[ReleasedTable]:
+    def run(
+        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], *, about: About = NOTHING
+    ) -> list[ReleasedTable]:
         """Run releases as one job and return them in their order.
 
         Raises
@@ -271,27 +292,34 @@ class Federation:
             What can be refused without data, before anything runs; `PartyUnavailable` if an institution was lost.
         """
         started = time.perf_counter()
-        plan, compiled, job, outcome = self._asked(nodes, parameters)
-        if outcome.packages is None:
-            raise ProtocolAborted("the institutions kept what was meant for the analyst", hint="run the statement again")
-        released = open_released(outcome.packages, self._analyst.sealing_key, job=job, plan=plan, compiled=compiled)
-        sealed = sum(map(len, outcome.packages))
-        self.last_job = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started, sealed)
+        with self._recorded(about) as recording:
+            plan, compiled, job, outcome = self._asked(nodes, parameters, recording, about)
+            if outcome.packages is None:
+                raise ProtocolAborted("the institutions kept what was meant for the analyst", hint="run the statement again")
+            released = open_released(outcome.packages, self._analyst.sealing_key, job=job, plan=plan, compiled=compiled)
+            sealed = sum(map(len, outcome.packages))
+            self.last_job = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started, sealed)
+            recording.released(self.last_job)
         return released
+
+    def _recorded(self, about: About) -> AbstractContextManager[Recording]:
+        return self._history.recorded(about, about.purpose or self.purpose)
 
     def _asked(
         self,
         nodes: Sequence[Summarise],
         parameters: Mapping[str, Scalar],
+        recording: Recording,
+        about: About,
         recipient: str | None = None,
         results: Sequence[Shown] = (),
     ) -> tuple[Plan, Compiled, str, Outcome]:
         """Run releases as one job: later if institutions are busy, from the start if a party has lost what it kept."""
         lost, pause, deadline = 0, 0.2, time.monotonic() + QUEUE_SECONDS
         while True:
-            plan, compiled = self._prepared(nodes, parameters, recipient, results, anew=lost > 1)
+            plan, compiled = self._prepared(nodes, parameters, recipient, results, purpose=about.purpose, anew=lost > 1)
             try:
-                job, outcome = self._send(plan)
+                job, outcome = self._send(plan, recording)
             except KeptLost:
                 # A party has made room, or was restarted, since it told what it keeps: it is asked again, and then no more.
                 lost += 1
@@ -314,7 +342,7 @@ class Federation:
             else:
                 return plan, compiled, job, outcome
 
-    def _send(self, plan: Plan) -> tuple[str, Outcome]:
+    def _send(self, plan: Plan, recording: Recording) -> tuple[str, Outcome]:
         """Sign a plan, run it, and return the job's identifier and what came back."""
         request = plan.to_bytes()
         job, ticket = job_id(request), tickets.current.get()
@@ -322,6 +350,7 @@ class Federation:
         with self._lock:
             if ticket is not None:
                 ticket.take(job)
+            recording.sent(job, plan.digest)
             try:
                 outcome = self._backend.run(request, self._analyst.sign(request), line)
             finally:
@@ -329,7 +358,13 @@ class Federation:
         return job, outcome
 
     def deliver(
-        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str, results: Sequence[Shown] = ()
+        self,
+        nodes: Sequence[Summarise],
+        parameters: Mapping[str, Scalar],
+        recipient: str,
+        results: Sequence[Shown] = (),
+        *,
+        about: About = NOTHING,
     ) -> Receipt:
         """Run releases as one job whose result goes to an institution, sealed with its key.
 
@@ -341,22 +376,45 @@ class Federation:
             As `run` does; `PolicyError` where an owner does not allow the recipient.
         """
         started = time.perf_counter()
-        plan, compiled, job, outcome = self._asked(nodes, parameters, recipient, results)
-        sealed = sealed_bytes(compiled)
-        if outcome.packages is not None:
-            raise ProtocolAborted(f"the institutions did not hand the result to {recipient}", hint="run the statement again")
-        self.last_job = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started, sealed)
+        with self._recorded(about) as recording:
+            plan, compiled, job, outcome = self._asked(nodes, parameters, recording, about, recipient, results)
+            sealed = sealed_bytes(compiled)
+            if outcome.packages is not None:
+                raise ProtocolAborted(f"the institutions did not hand the result to {recipient}", hint="run the statement again")
+            self.last_job = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started, sealed)
+            recording.released(self.last_job)
         return Receipt.of(plan, job)
 
     async def deliver_async(
-        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str, results: Sequence[Shown] = ()
+        self,
+        nodes: Sequence[Summarise],
+        parameters: Mapping[str, Scalar],
+        recipient: str,
+        results: Sequence[Shown] = (),
+        *,
+        about: About = NOTHING,
     ) -> Receipt:
         """The same without blocking the event loop."""
-        return await self._aside(lambda: self.deliver(nodes, parameters, recipient, results))
+        return await self._aside(lambda: self.deliver(nodes, parameters, recipient, results, about=about))
 
-    async def run_async(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar]) -> list[ReleasedTable]:
+    async def run_async(
+        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], *, about: About = NOTHING
+    ) -> list[ReleasedTable]:
         """Run releases as one job without blocking the event loop."""
-        return await self._aside(lambda: self.run(nodes, parameters))
+        return await self._aside(lambda: self.run(nodes, parameters, about=about))
+
+    def cancel(self, job: str) -> None:
+        """End a job that runs aside, at every institution; harmless where it has ended. Interrupting a cell cancels its own.
+
+        Parameters
+        ----------
+        job : str
+            Its identifier, or how it begins, as ``fed.jobs`` shows it.
+        """
+        for entry in self.jobs:
+            if job and entry.status == "running" and entry.job.startswith(job):
+                self._history.cancelling(entry.job)
+                self._backend.cancel(entry.job)
 
     async def _aside(self, work: Callable[[], T]) -> T:
         """Work in another thread; whoever stops waiting for it cancels its job at every party."""
@@ -461,6 +519,7 @@ class Federation:
 
     def close(self) -> None:
         """End everything that the federation started."""
+        self.closed = True
         self._backend.close()
 
     def __enter__(self) -> Self:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar, Token
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar, cast, overload
 
@@ -23,25 +24,52 @@ from secureframe.schema.types import Scalar
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a job is called, for people, and what its answers are for; without a purpose, what the federation's are for."""
+
+    title: str = ""
+    purpose: str | None = None
+
+
+NOTHING = About()
+
+
 class Session(Protocol):
     """What a frame needs of a federation."""
 
-    def run(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar]) -> list[ReleasedTable]:
+    def run(
+        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], *, about: About = NOTHING
+    ) -> list[ReleasedTable]:
         """Run releases as one job and return them in their order."""
         ...
 
-    async def run_async(self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar]) -> list[ReleasedTable]:
+    async def run_async(
+        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], *, about: About = NOTHING
+    ) -> list[ReleasedTable]:
         """Run releases as one job without blocking the caller's event loop."""
         ...
 
     def deliver(
-        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str, results: Sequence[Shown] = ()
+        self,
+        nodes: Sequence[Summarise],
+        parameters: Mapping[str, Scalar],
+        recipient: str,
+        results: Sequence[Shown] = (),
+        *,
+        about: About = NOTHING,
     ) -> Receipt:
         """Run releases as one job whose result goes to an institution."""
         ...
 
     async def deliver_async(
-        self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str, results: Sequence[Shown] = ()
+        self,
+        nodes: Sequence[Summarise],
+        parameters: Mapping[str, Scalar],
+        recipient: str,
+        results: Sequence[Shown] = (),
+        *,
+        about: About = NOTHING,
     ) -> Receipt:
         """The same without blocking the caller's event loop."""
         ...
@@ -78,10 +106,10 @@ class Pending(Generic[T]):
         What it is, for people.
 
     ``recipient`` is the institution that the result goes to; None for the analyst. With an institution, what this returns as its
-    result is the `Receipt`.
+    result is the `Receipt`. ``purpose`` is what the answer is for, where it is not what the federation's answers are for.
     """
 
-    __slots__ = ("_result", "nodes", "parameters", "recipient", "session", "shape", "title")
+    __slots__ = ("_result", "nodes", "parameters", "purpose", "recipient", "session", "shape", "title")
 
     def __init__(
         self,
@@ -98,6 +126,7 @@ class Pending(Generic[T]):
         self.shape = shape
         self.title = title
         self.recipient: str | None = None
+        self.purpose: str | None = None
         self._result: list[T] = []
 
     @property
@@ -113,10 +142,10 @@ class Pending(Generic[T]):
         """Run it as a job of its own, unless it has run; ``result()`` then returns at once."""
         if not self.done and self.recipient is not None:
             nodes = list(dict.fromkeys(self.nodes))
-            receipt = self.session.deliver(nodes, self.parameters, self.recipient, [self.shown(nodes)])
+            receipt = self.session.deliver(nodes, self.parameters, self.recipient, [self.shown(nodes)], about=_about([self]))
             self._result = [cast(T, receipt)]
         elif not self.done:
-            self.accept(self.session.run(self.nodes, self.parameters))
+            self.accept(self.session.run(self.nodes, self.parameters, about=_about([self])))
         return self
 
     def result(self) -> T:
@@ -136,7 +165,7 @@ class Pending(Generic[T]):
         """The same release with another last step on its result."""
         shape = self.shape
         changed = Pending(self.session, self.nodes, self.parameters, lambda tables: change(shape(tables)), title)
-        changed.recipient = self.recipient
+        changed.recipient, changed.purpose = self.recipient, self.purpose
         return changed
 
     def __repr__(self) -> str:
@@ -145,10 +174,13 @@ class Pending(Generic[T]):
 
 
 class Study:
-    """The releases asked for inside ``with sf.defer() as study:``, in their order, and the institution that receives them."""
+    """The releases asked for inside ``with sf.defer() as study:``, in their order, who receives them and what they are for."""
 
-    def __init__(self, recipient: str | None = None) -> None:
+    def __init__(self, recipient: str | None = None, purpose: str | None = None) -> None:
+        if purpose is not None and not purpose.strip():
+            raise PlanError("a study needs to know what its answers are for", hint="sf.defer(purpose='...')")
         self.recipient = recipient
+        self.purpose = purpose
         self.pending: list[Pending[Any]] = []
         self._tokens: list[Token[Study | None]] = []
 
@@ -183,7 +215,7 @@ def explained(session: Session, nodes: Sequence[Summarise], parameters: Mapping[
 _study: ContextVar[Study | None] = ContextVar("study", default=None)
 
 
-def defer(recipient: str | None = None) -> Study:
+def defer(recipient: str | None = None, *, purpose: str | None = None) -> Study:
     """Return a context in which statements that yield numbers wait instead of running.
 
     Parameters
@@ -191,6 +223,8 @@ def defer(recipient: str | None = None) -> Study:
     recipient : str, optional
         The institution that receives their results, sealed with its key; collecting them returns a `Receipt`. By default the
         analyst does.
+    purpose : str, optional
+        What these answers are for; part of their plan. By default what the federation's answers are for.
 
     Returns
     -------
@@ -207,7 +241,7 @@ def defer(recipient: str | None = None) -> Study:
     ...     by_sex = cohort.groupby("male")["sbp"].mean()
     >>> receipt = study.collect()
     """
-    return Study(recipient)
+    return Study(recipient, purpose)
 
 
 def release(pending: Pending[Any]) -> Any:
@@ -215,7 +249,7 @@ def release(pending: Pending[Any]) -> Any:
     study = _study.get()
     if study is None:
         return pending.result()
-    pending.recipient = study.recipient
+    pending.recipient, pending.purpose = study.recipient, study.purpose
     study.pending.append(pending)
     return pending
 
@@ -244,16 +278,17 @@ def collect(*pending: Pending[Any], recipient: str | None = None) -> Any:
     Raises
     ------
     PlanError
-        If they belong to different federations, go to different recipients, or give one parameter two values.
+        If they belong to different federations, go to different recipients, are for different purposes, or give one parameter
+        two values.
     """
     to = _recipient(pending, recipient)
     if to is not None:
         session, nodes, parameters = _job(pending)
-        return session.deliver(nodes, parameters, to, [p.shown(nodes) for p in dict.fromkeys(pending)])
+        return session.deliver(nodes, parameters, to, [p.shown(nodes) for p in dict.fromkeys(pending)], about=_about(pending))
     waiting = _waiting(pending)
     if waiting:
         session, nodes, parameters = _job(waiting)
-        _hand_out(waiting, nodes, session.run(nodes, parameters))
+        _hand_out(waiting, nodes, session.run(nodes, parameters, about=_about(waiting)))
     return tuple(p.result() for p in pending)
 
 
@@ -262,11 +297,12 @@ async def collect_async(*pending: Pending[Any], recipient: str | None = None) ->
     to = _recipient(pending, recipient)
     if to is not None:
         session, nodes, parameters = _job(pending)
-        return await session.deliver_async(nodes, parameters, to, [p.shown(nodes) for p in dict.fromkeys(pending)])
+        shown = [p.shown(nodes) for p in dict.fromkeys(pending)]
+        return await session.deliver_async(nodes, parameters, to, shown, about=_about(pending))
     waiting = _waiting(pending)
     if waiting:
         session, nodes, parameters = _job(waiting)
-        _hand_out(waiting, nodes, await session.run_async(nodes, parameters))
+        _hand_out(waiting, nodes, await session.run_async(nodes, parameters, about=_about(waiting)))
     return tuple(p.result() for p in pending)
 
 
@@ -286,6 +322,14 @@ def _recipient(pending: Iterable[Any], recipient: str | None) -> str | None:
         names = " and ".join(sorted("the analyst" if name is None else name for name in found))
         raise PlanError(f"releases for {names} are different jobs", hint="sf.collect(...) once for each recipient")
     return found.pop() if found else None
+
+
+def _about(pending: Sequence[Pending[Any]]) -> About:
+    """What a job of some releases is called, and the one purpose that they are for."""
+    purposes = {p.purpose for p in pending}
+    if len(purposes) > 1:
+        raise PlanError("releases for different purposes are different jobs", hint="sf.collect(...) once for each purpose")
+    return About(title="; ".join(dict.fromkeys(printable(p.title) for p in pending)), purpose=purposes.pop())
 
 
 def _waiting(pending: Iterable[Pending[Any]]) -> list[Pending[Any]]:

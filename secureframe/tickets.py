@@ -23,6 +23,11 @@ class Ticket:
                 raise ProtocolAborted("the statement was cancelled before it ran; nothing was released")
             self._job = job
 
+    @property
+    def dropped(self) -> bool:
+        """Whether nobody waits any more."""
+        return self._dropped
+
     def drop(self) -> str | None:
         """Wait no longer; return the job to cancel, if one has begun."""
         with self._lock:

@@ -31,7 +31,7 @@ FOLDERS = {
     "combine": 3, "saving": 3, "lineage": 3, "tickets": 0, "recent": 0, "functions": 3, "aggregations": 3,
     "distinct": 3, "matrices": 3, "pivoting": 3, "resampling": 3, "frame_statistics": 3, "series_statistics": 3,
     "frame_methods": 3, "series_methods": 3,
-    "accessors": 3, "casting": 3,
+    "accessors": 3, "casting": 3, "history": 3,
     "federation": 4, "testing": 4, "inbox": 4,
     "": 5, "demonstration": 5, "command": 5,
 }  # fmt: skip

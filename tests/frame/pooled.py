@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from secureframe.pending import NOTHING, About
 from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
 from secureframe.plan import operations as o
@@ -41,16 +42,22 @@ class PooledSession:
     def __init__(self, tables: Mapping[str, pd.DataFrame]) -> None:
         self.tables = tables
         self.jobs: list[tuple[n.Summarise, ...]] = []
+        self.about: list[About] = []
         self.parameters: dict[str, Scalar] = {}
 
-    def run(self, nodes: Sequence[n.Summarise], parameters: Mapping[str, Scalar]) -> list[ReleasedTable]:
+    def run(
+        self, nodes: Sequence[n.Summarise], parameters: Mapping[str, Scalar], *, about: About = NOTHING
+    ) -> list[ReleasedTable]:
         check_parameters(nodes, parameters)
         self.jobs.append(tuple(nodes))
+        self.about.append(about)
         self.parameters = dict(parameters)
         return [self.summarise(node) for node in nodes]
 
-    async def run_async(self, nodes: Sequence[n.Summarise], parameters: Mapping[str, Scalar]) -> list[ReleasedTable]:
-        return self.run(nodes, parameters)
+    async def run_async(
+        self, nodes: Sequence[n.Summarise], parameters: Mapping[str, Scalar], *, about: About = NOTHING
+    ) -> list[ReleasedTable]:
+        return self.run(nodes, parameters, about=about)
 
     def explain(self, nodes: Sequence[n.Summarise], parameters: Mapping[str, Scalar] | None = None) -> str:
         check_parameters(nodes, parameters or {})
