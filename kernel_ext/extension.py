@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from secureframe.display import footnote
+from secureframe.display.released import footnote
 
 TYPES: tuple[type, ...] = (pd.DataFrame, pd.Series)
 _replaced: dict[tuple[str, type], Any] = {}

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from secureframe.display import footnote
+from secureframe.display.released import footnote
 from secureframe.errors import SecureFrameError, SuppressedWarning
 from secureframe.inbox import Results, received
 from secureframe.results.histogram import Histogram

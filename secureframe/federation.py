@@ -31,7 +31,6 @@ from secureframe import tickets
 from secureframe.backend import NEUTRAL, PARTIES, Backend, Member, Outcome
 from secureframe.combine import stacked
 from secureframe.disclosure.policy import ANALYST, Policy, preset, require_recipient
-from secureframe.display import ProgressLine
 from secureframe.engine.catalog import Catalog
 from secureframe.errors import Busy, KeptLost, PartyUnavailable, PlanError, ProtocolAborted, Restarting
 from secureframe.frame import SecureFrame
@@ -50,6 +49,7 @@ from secureframe.planner.compile import Compiled, compile_plan
 from secureframe.planner.explain import explain_frame, explain_plan
 from secureframe.planner.prediction import sealed_bytes
 from secureframe.planner.remembered import RememberedPrograms
+from secureframe.progress import ProgressLine
 from secureframe.results.opening import open_released
 from secureframe.results.receipt import Receipt
 from secureframe.results.released import ReleasedTable

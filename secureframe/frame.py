@@ -98,17 +98,17 @@ class SecureFrame(FrameStatistics, FrameMethods):
         self._source.session.save(name, self.node, self._source.parameters)
 
     def __repr__(self) -> str:
-        from secureframe.display import frame_text
+        from secureframe.display.frames import frame_text
 
         return frame_text(self.node)
 
     def _repr_html_(self) -> str:
-        from secureframe.display import frame_html
+        from secureframe.display.frames import frame_html
 
         return frame_html(self.node)
 
     def __dir__(self) -> list[str]:
-        from secureframe.display import public_names
+        from secureframe.display.frames import public_names
 
         return sorted({*public_names(type(self)), *(n for n in self.node.schema if n.isidentifier())})
 

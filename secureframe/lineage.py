@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from secureframe.display import step, table_text
+from secureframe.display.frames import step, table_text
 from secureframe.plan.codec import digest, encode
 from secureframe.plan.nodes import Node, Table
 from secureframe.plan.places import place

@@ -120,17 +120,17 @@ class SecureSeries(SeriesStatistics, SeriesMethods):
         return {"frame": "df", "column": show(self._expr)}
 
     def __repr__(self) -> str:
-        from secureframe.display import series_text
+        from secureframe.display.frames import series_text
 
         return series_text(self._source.node, self._expr, self.name)
 
     def _repr_html_(self) -> str:
-        from secureframe.display import series_html
+        from secureframe.display.frames import series_html
 
         return series_html(self._source.node, self._expr, self.name)
 
     def __dir__(self) -> list[str]:
-        from secureframe.display import public_names
+        from secureframe.display.frames import public_names
 
         return public_names(type(self))
 

@@ -27,7 +27,9 @@ FOLDERS = {
     "errors": 0, "refusals": 0, "backend": 0, "mpc": 0, "schema": 0, "datasets": 0,
     "plan": 1, "disclosure": 1,
     "planner": 2, "local": 2, "governance": 2, "results": 2, "jobs": 2,
-    "engine": 3, "display": 3, "pending": 3, "operands": 3, "query": 3, "releases": 3, "series": 3, "groupby": 3, "frame": 3,
+    "display.page": 0,
+    "engine": 3, "display": 3, "progress": 3, "pending": 3, "operands": 3, "query": 3, "releases": 3, "series": 3,
+    "groupby": 3, "frame": 3,
     "combine": 3, "saving": 3, "lineage": 3, "tickets": 0, "recent": 0, "functions": 3, "aggregations": 3,
     "distinct": 3, "matrices": 3, "pivoting": 3, "resampling": 3, "frame_statistics": 3, "series_statistics": 3,
     "frame_methods": 3, "series_methods": 3,
@@ -35,7 +37,7 @@ FOLDERS = {
     "federation": 4, "testing": 4, "inbox": 4,
     "": 5, "demonstration": 5, "command": 5,
 }  # fmt: skip
-"""Floors inside secureframe: a file imports from its own floor and from those below."""
+"""Floors inside secureframe: a file imports from its own floor and from those below; a file that is named has its own."""
 
 INSIDE_FUNCTIONS = {
     ("secureframe.series", "secureframe.frame"),
@@ -103,7 +105,8 @@ def ours(name: str) -> bool:
 
 
 def floor(module: str) -> int:
-    return FOLDERS[module.split(".")[1] if "." in module else ""]
+    first, second = (*module.split(".")[1:], "", "")[:2]
+    return FOLDERS.get(f"{first}.{second}", FOLDERS[first])
 
 
 # -- arrows ----------------------------------------------------------------------------------------------------------------
