@@ -24,9 +24,9 @@ ALLOWED = {
 """For every package the ones of ours that it may import."""
 
 FOLDERS = {
-    "errors": 0, "refusals": 0, "backend": 0, "mpc": 0, "schema": 0, "datasets": 0,
+    "errors": 0, "refusals": 0, "wording": 0, "backend": 0, "mpc": 0, "schema": 0, "datasets": 0,
     "plan": 1, "disclosure": 1,
-    "planner": 2, "local": 2, "governance": 2, "results": 2, "jobs": 2,
+    "planner": 2, "local": 2, "governance": 2, "results": 2, "figures": 2, "jobs": 2,
     "engine": 3, "display": 3, "pending": 3, "operands": 3, "query": 3, "releases": 3, "series": 3, "groupby": 3, "frame": 3,
     "combine": 3, "saving": 3, "lineage": 3, "tickets": 0, "recent": 0, "functions": 3, "aggregations": 3,
     "distinct": 3, "matrices": 3, "pivoting": 3, "resampling": 3, "frame_statistics": 3, "series_statistics": 3,
