@@ -24,9 +24,9 @@ ALLOWED = {
 """For every package the ones of ours that it may import."""
 
 FOLDERS = {
-    "errors": 0, "refusals": 0, "backend": 0, "mpc": 0, "schema": 0, "datasets": 0,
+    "errors": 0, "refusals": 0, "wording": 0, "backend": 0, "mpc": 0, "schema": 0, "datasets": 0,
     "plan": 1, "disclosure": 1,
-    "planner": 2, "local": 2, "governance": 2, "results": 2, "jobs": 2,
+    "planner": 2, "local": 2, "governance": 2, "results": 2, "figures": 2, "jobs": 2,
     "display.page": 0,
     "engine": 3, "display": 3, "progress": 3, "pending": 3, "operands": 3, "query": 3, "releases": 3, "series": 3,
     "groupby": 3, "frame": 3,

@@ -20,6 +20,7 @@ from secureframe.plan.nodes import Node, Summarise
 from secureframe.planner.compile import Compiled, CompiledRelease
 from secureframe.planner.remainders import owners_of
 from secureframe.results import formulas
+from secureframe.results.record import plain
 from secureframe.results.released import SUPPRESSED, Cell, ReleasedTable
 from secureframe.schema.types import ColumnType
 
@@ -138,10 +139,23 @@ def _record(release: CompiledRelease, columns: Sequence[Sequence[Cell]], plan: P
         "rules": rules_text(policy) + own_rows_text(node.frame, plan),
         "suppressed": suppressed,
         "numeric_error": NUMERIC_ERROR,
+        "kinds": list(dict.fromkeys(s.kind for s in node.statistics)),
+        "ranges": public_ranges(node),
         "recipients": [plan.recipient["name"]],
         "institutions": list(plan.owners),
         "purpose": plan.purpose,
         "not_enforced": ["ledger against differencing", "budget", "approval", "dominance"],
+    }
+
+
+def public_ranges(node: Summarise) -> dict[str, list[Any]]:
+    """Return the declared ends of the columns that statistics are about, by name, as plain JSON: figures' axes span them."""
+    names = dict.fromkeys(name for statistic in node.statistics for name in statistic.columns)
+    types = {name: node.frame.schema[name].type for name in names}
+    return {
+        name: [plain(type_.to_value(type_.low)), plain(type_.to_value(type_.high))]
+        for name, type_ in types.items()
+        if type_.is_ordered
     }
 
 

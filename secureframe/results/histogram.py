@@ -13,6 +13,7 @@ import pandas as pd
 
 from secureframe.results.record import cell, combine, footnote_text, warn_if_withheld
 from secureframe.results.released import SUPPRESSED, Cell, ReleasedTable
+from secureframe.wording import say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,70 +57,59 @@ class Histogram:
 
     def to_series(self) -> Any:
         """Return the counts as a Series over intervals."""
-        labels = [interval(a, b, i == len(self.counts) - 1) for i, (a, b) in enumerate(self._bins())]
         series = pd.Series(
             pd.array([pd.NA if c is None else c for c in self.counts], dtype="Int64"),
-            index=pd.Index(labels, name=self.name),
+            index=pd.Index(self._labels(), name=self.name),
             name="count",
         )
         series.attrs["release"] = self.release
+        series.attrs["edges"] = list(self.edges)
         return series
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw it and return the axes; needs matplotlib.
+    def plot(self, ax: Axes | None = None, **options: Any) -> Any:
+        """Draw it; needs matplotlib.
 
         Bars have the height of their counts; a withheld bin is a hatched band over the whole height, which says nothing of it.
-        """
-        if ax is None:
-            from matplotlib.figure import Figure
 
-            ax = Figure(figsize=(6.4, 4.0), layout="constrained").subplots()
-        for (left, right), count in zip(self._bins(), self.counts, strict=True):
-            if count is None:
-                ax.axvspan(left, right, facecolor="none", edgecolor="0.75", hatch="///", linewidth=0)
-                ax.text(
-                    (left + right) / 2, 0.5, "withheld", rotation=90, ha="center", va="center", transform=ax.get_xaxis_transform()
-                )
-            else:
-                ax.bar(left, count, width=right - left, align="edge", color="#4c78a8", edgecolor="white", linewidth=0.5)
-        ax.set_xlim(self.edges[0], self.edges[-1])
-        ax.set_xlabel(self.name or "value")
-        ax.set_ylabel("count")
-        ax.set_title(footnote_text(self.release), fontsize=6, loc="left", wrap=True, color="0.35")
-        return ax
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; by default in a figure of its own.
+        **options
+            As `secureframe.figures.charts.Options` names them, in pandas' words: ``title``, ``figsize``, ``color``, ...
+
+        Returns
+        -------
+        secureframe.figures.Picture
+            Or the axes, where they were given.
+        """
+        from secureframe.figures.charts import Options
+        from secureframe.figures.histograms import histogram_picture
+
+        return histogram_picture(self.edges, self.counts, self._labels(), self.name, self.release, Options(ax=ax, **options))
 
     def to_png(self, path: str | Path, dpi: int = 150) -> Path:
         """Write the figure as a PNG and return its path."""
         target = Path(path)
-        target.write_bytes(self._png(dpi))
+        target.write_bytes(self.plot().to_png(dpi=dpi))
         return target
-
-    def _png(self, dpi: int) -> bytes:
-        import io
-
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(6.4, 4.0), layout="constrained")
-        FigureCanvasAgg(figure)
-        self.plot(figure.subplots())
-        written = io.BytesIO()
-        figure.savefig(written, format="png", dpi=dpi, metadata={"Software": None})
-        return written.getvalue()
 
     def _bins(self) -> list[tuple[float, float]]:
         return list(pairwise(self.edges))
 
-    def _repr_png_(self) -> bytes | None:
+    def _labels(self) -> list[str]:
+        return [interval(a, b, i == len(self.counts) - 1) for i, (a, b) in enumerate(self._bins())]
+
+    def _repr_html_(self) -> str | None:
         try:
-            return self._png(100)
+            return str(self.plot().to_html())
         except ImportError:
             return None
 
     def __repr__(self) -> str:
         rows = [
-            f"  {interval(a, b, i == len(self.counts) - 1):<20} {'withheld' if count is None else count:>10}"
-            for i, ((a, b), count) in enumerate(zip(self._bins(), self.counts, strict=True))
+            f"  {label:<20} {say('withheld') if count is None else count:>10}"
+            for label, count in zip(self._labels(), self.counts, strict=True)
         ]
         return "\n".join([f"Histogram of {self.name or 'a column'}", *rows, footnote_text(self.release)])
 

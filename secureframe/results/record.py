@@ -16,6 +16,7 @@ from typing import Any
 
 from secureframe.errors import SuppressedWarning
 from secureframe.results.released import ReleasedTable
+from secureframe.wording import say, translated
 
 PACKAGE = str(Path(__file__).resolve().parent.parent)
 NAMED_CELLS = 5
@@ -59,7 +60,10 @@ def combine(
     record: dict[str, Any] = {}
     for table in tables:
         for name, value in table.release.items():
-            record.setdefault(name, value)
+            if name in ("kinds", "ranges"):
+                record[name] = _united(record.get(name), value)
+            else:
+                record.setdefault(name, value)
     record["suppressed"] = list(suppressed)
     record["cells"] = cells
     if notes:
@@ -67,35 +71,50 @@ def combine(
     return record
 
 
+def _united(before: Any, value: Any) -> Any:
+    """What two releases say of their statistics, together: kinds in order, ranges by column."""
+    if isinstance(value, dict):
+        return {**value, **(before or {})}
+    return [*(before or ()), *(kind for kind in value if kind not in (before or ()))]
+
+
+def reason(record: dict[str, Any], count: int) -> str:
+    """Return in words that cells of a result were withheld, and why.
+
+    Parameters
+    ----------
+    count : int
+        How many of them are spoken of, one or more.
+    """
+    threshold = record.get("threshold", say("the threshold of"))
+    if record.get("cells", 1) == 1:
+        return say("value withheld", threshold=threshold)
+    return say("cell withheld" if count == 1 else "cells withheld", count=count, threshold=threshold)
+
+
 def withheld_text(record: dict[str, Any]) -> str | None:
     """Return in words how many cells were withheld, why, and what to do; None if none was."""
     count = len(record.get("suppressed", ()))
     if not count:
         return None
-    threshold = record.get("threshold", "the threshold of")
-    if record.get("cells", 1) == 1:
-        return (
-            f"value withheld: fewer than {threshold} persons, or as few left out or on one side of a condition in it;"
-            " widen the cohort"
-        )
-    what = "1 cell" if count == 1 else f"{count} cells"
-    return (
-        f"{what} withheld: fewer than {threshold} persons, or needed to protect one that is;"
-        " merge levels, e.g. sf.cut with wider bands"
-    )
+    return f"{reason(record, count)}; {say('widen the cohort' if record.get('cells', 1) == 1 else 'merge levels')}"
+
+
+def rules_text(record: dict[str, Any]) -> str:
+    """Return the policy, threshold, rounding and plan of a release, without a full stop."""
+    rules = say("released under", policy=record["policy"]) if record.get("policy") else say("released")
+    details = [say("threshold", threshold=record["threshold"])] if record.get("threshold") else []
+    if record.get("rounding") is not None:
+        rounding = str(record["rounding"])
+        details.append(say("not rounded") if rounding == "none" else say("rounded", rounding=translated(rounding)))
+    text = rules + (f" ({', '.join(details)})" if details else "")
+    return text + (f", {say('plan', digest=str(record['plan'])[:8])}" if record.get("plan") else "")
 
 
 def footnote_text(record: dict[str, Any]) -> str:
     """Return one line on a release: policy, threshold, rounding, plan, withheld cells and notes."""
-    rules = f"Released under {record['policy']}" if record.get("policy") else "Released"
-    details = [f"threshold {record['threshold']} persons"] if record.get("threshold") else []
-    if record.get("rounding") is not None:
-        rounding = str(record["rounding"])
-        details.append("not rounded" if rounding == "none" else f"rounded: {rounding}")
-    text = rules + (f" ({', '.join(details)})" if details else "")
-    if record.get("plan"):
-        text += f", plan {str(record['plan'])[:8]}"
-    return "; ".join([text, *filter(None, [withheld_text(record)]), *record.get("notes", ())]) + "."
+    notes = [translated(str(note)) for note in record.get("notes", ())]
+    return "; ".join([rules_text(record), *filter(None, [withheld_text(record)]), *notes]) + "."
 
 
 def warn_if_withheld(record: dict[str, Any]) -> None:

@@ -166,5 +166,5 @@ def test_a_histogram_shows_and_draws_itself(tmp_path: Any) -> None:
     assert series.name == "count" and series.index.name == "days" and series.isna().tolist() == [True, False, False]
     png = found.to_png(tmp_path / "days.png")
     assert png.read_bytes().startswith(b"\x89PNG")
-    assert len(found.plot().patches) == 3
-    assert found._repr_png_() is not None
+    assert len(found.plot().ax.patches) == 3
+    assert '<img class="sf-light" alt="Histogram of days: [0, 2) withheld; [2, 3) 30; [3, 4] 40. ' in (found._repr_html_() or "")
