@@ -137,12 +137,12 @@ def inner(random: np.random.Generator, n: int) -> Case:
     return Case(job=job, answer=answer, clear={"numpy": lambda: np.dot(x, y)})
 
 
-def gram(random: np.random.Generator, n: int) -> Case:
+def gram(random: np.random.Generator, n: int, limbs: int = 1) -> Case:
     """All inner products of 20 columns; small enough for the clear to be exact in double precision, where it is fastest."""
     columns = random.integers(-GRAM_LIMIT, GRAM_LIMIT, (GRAM_COLUMNS, n))
     doubles = columns.astype(np.float64)
     job = Job()
-    shared = job.arith(columns)
+    shared = job.arith(columns, limbs)
     answer = job.builder.inner(shared, shared)
     return Case(job=job, answer=answer, clear={"numpy": lambda: doubles @ doubles.T})
 
@@ -390,6 +390,12 @@ _WORKLOADS = (
         make=gram,
         sizes=(10**5,),
         targets={10**5: 0.15},
+    ),
+    Workload(
+        name="gram_wide",
+        title="20 columns by themselves (Gram), two limbs",
+        make=lambda random, n: gram(random, n, 2),
+        sizes=(10**5,),
     ),
 )
 WORKLOADS: dict[str, Workload] = {each.name: each for each in _WORKLOADS}

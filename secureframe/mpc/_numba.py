@@ -21,6 +21,7 @@ from numba import extending as numba_extending
 KERNEL_SOURCES = (
     "_numba.py",
     "ring.py",
+    "limbs.py",
     "bitplanes.py",
     "gates.py",
     "ordering.py",
@@ -52,8 +53,11 @@ def cache_directory() -> Path:
 _CACHE = cache_directory()
 
 
-def kernel(signatures: str | Sequence[str]) -> Callable[[Function], Function]:
-    """Compile a kernel for its signatures, from the disk cache where possible; it releases the GIL while it runs."""
+def kernel(signatures: str | Sequence[str], *, any_order: bool = False) -> Callable[[Function], Function]:
+    """Compile a kernel for its signatures, from the disk cache where possible; it releases the GIL while it runs.
+
+    ``any_order`` lets sums and products of reals be rounded in any order: only so can vector units add them up.
+    """
 
     def decorate(function: Function) -> Function:
         config = cast(Any, numba).config
@@ -61,7 +65,14 @@ def kernel(signatures: str | Sequence[str]) -> Callable[[Function], Function]:
         config.CACHE_DIR = str(_CACHE)
         try:
             wanted = signatures if isinstance(signatures, str) else list(signatures)
-            compiled = cast(Any, numba).njit(wanted, cache=True, nogil=True, boundscheck=False, error_model="numpy")(function)
+            compiled = cast(Any, numba).njit(
+                wanted,
+                cache=True,
+                nogil=True,
+                boundscheck=False,
+                error_model="numpy",
+                fastmath={"reassoc", "contract"} if any_order else False,
+            )(function)
         finally:
             config.CACHE_DIR = before
         return cast(Function, compiled)

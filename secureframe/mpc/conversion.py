@@ -251,7 +251,7 @@ def to_arith(party: Party, x: BitShare, limbs: int) -> Steps[ArithShare]:
         if limbs == 1:
             ring.flipped_one(planes, dealt[0].reshape(-1), party.index == 2, mask, out.reshape(-1), x.n, start)
         else:
-            ring.flipped_many(planes, dealt[0], party.index == 2, mask.reshape(shape), out)
+            ring.flipped(planes, dealt[0], party.index == 2, mask.reshape(shape), out)
 
     a, b = yield from share_summands(party, shape, summand, arith=True)
     return ArithShare(a, b)

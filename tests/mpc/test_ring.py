@@ -52,7 +52,7 @@ def test_the_ring_is_the_integers_modulo_its_size(seed: int, limbs: int, rows: i
 
 
 @pytest.mark.parametrize("limbs", [1, 2, 3])
-@pytest.mark.parametrize("n", [1, 255, 256, 257, 1000])
+@pytest.mark.parametrize("n", [1, 255, 256, 257, 1000, 40_000])
 def test_sums_and_products_carry_beyond_a_block(limbs: int, n: int) -> None:
     """Elements of nothing but ones carry everywhere; terms of a product with itself are computed by halves."""
     modulus = 1 << (64 * limbs)
@@ -71,6 +71,21 @@ def test_sums_and_products_carry_beyond_a_block(limbs: int, n: int) -> None:
     assert np.array_equal(whole(ring.prefix_sums(xb)), q.cumsum(axis=1) % modulus)
     assert np.array_equal(whole(ring.combine_rows(xb, weights))[0], (q * whole(weights)[:, None]).sum(axis=0) % modulus)
     assert np.array_equal(whole(ring.multiply_constants(xb, weights[:, 1:2].copy())), q * (modulus // 2 - 1) % modulus)
+
+
+@pytest.mark.parametrize("limbs", [2, 3])
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("n", [1, 64, 129])
+def test_bits_change_the_sign_of_elements_beside_them(limbs: int, whole: bool, n: int) -> None:
+    """Zeros and ones of every word, in x and in the mask: what is carried and what is borrowed."""
+    rows = 4
+    bits = np.random.default_rng(n).integers(0, 2, (rows, n))
+    x, mask = _numbers(n, limbs, rows, n), _numbers(n + 1, limbs, rows, n)
+    x[0, 1], mask[0, 2], x[:, 3] = 0, 2**64 - 1, 0
+    out = np.empty_like(x)
+    ring.flipped(bitplanes.from_bools(bits), x, whole, mask, out)
+    expected = (1 - 2 * bits) * ring.to_integers(x) + bits * whole - ring.to_integers(mask)
+    assert [int(v) for v in ring.to_integers(out).ravel()] == _wrapped(expected, limbs)
 
 
 @given(value=st.integers(-(2**190), 2**190))
