@@ -215,6 +215,7 @@ def rows() -> list[Row]:
             width=33,
         ),
         row("shuffle, one word", "3", "16 * n", "16 * n", one(lambda b: b.shuffle([_words(b, n)]))),
+        row("shuffle, 8 bits", "3", "2 * n", "2 * n", one(lambda b: b.shuffle([b.pack(_bits(b, 8, n))]))),
         row("shuffle and unshuffle", "6", "32 * n", "32 * n", one(lambda b: _there_and_back(b, n))),
         row("open_bits, one plane", "2", "P + 48", "P + 48", _sent(open_bits_cost(1, n))),
         row(

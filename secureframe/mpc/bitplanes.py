@@ -6,7 +6,7 @@ are cleared before a share leaves the program (``clear_tail``).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ Index = NDArray[np.int64]
 
 _ZERO = np.uint64(0)
 _ONE = np.uint64(1)
+_BYTE = np.uint64(0xFF)
 _FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _NOTHING: Words = np.empty(0, np.uint64)
 _LANES = 32
@@ -60,7 +61,7 @@ def transpose_lanes(block: Words, rows: int) -> None:
         mask ^= mask << np.uint64(width)
 
 
-@kernel("void(u8[::1], u8[::1], u8, u8[:, ::1])")
+@kernel([f"void(u{size}[::1], u8[::1], u8, u8[:, ::1])" for size in (2, 4, 8)])
 def sums_to_planes_kernel(words: Words, others: Words, constant: np.uint64, planes: Words) -> None:
     """The low bits of ``words + others + constant`` as planes; no others at all are as good as zeros."""
     n = words.shape[0]
@@ -84,7 +85,7 @@ def sums_to_planes_kernel(words: Words, others: Words, constant: np.uint64, plan
                 planes[r, start + lane] = block[r, lane]
 
 
-@kernel("void(u8[:, ::1], u8[::1])")
+@kernel([f"void(u8[:, ::1], u{size}[::1])" for size in (2, 4, 8)])
 def planes_to_words_kernel(planes: Words, words: Words) -> None:
     """At most 64 planes as n words, missing bits zero."""
     n = words.shape[0]
@@ -99,6 +100,49 @@ def planes_to_words_kernel(planes: Words, words: Words) -> None:
             first = 64 * (start + lane)
             for k in range(min(64, n - first)):
                 words[first + k] = block[k, lane]
+
+
+@kernel("void(u8[::1])")
+def _transpose_bytes(block: Words) -> None:
+    """Transpose 8 x 8 bits in each of eight words (Warren, Hacker's Delight, section 7-3)."""
+    for k in range(8):
+        x = block[k]
+        swap = (x ^ (x >> np.uint64(7))) & np.uint64(0x00AA00AA00AA00AA)
+        x ^= swap ^ (swap << np.uint64(7))
+        swap = (x ^ (x >> np.uint64(14))) & np.uint64(0x0000CCCC0000CCCC)
+        x ^= swap ^ (swap << np.uint64(14))
+        swap = (x ^ (x >> np.uint64(28))) & np.uint64(0x00000000F0F0F0F0)
+        block[k] = x ^ swap ^ (swap << np.uint64(28))
+
+
+@kernel("void(u8[:, ::1], u8[:, ::1])")
+def planes_to_bytes_kernel(planes: Words, out: Words) -> None:
+    """At most eight planes as bytes, eight of them a word of ``out (words of a plane, 8)``, missing bits zero."""
+    block = np.empty(8, np.uint64)
+    for w in range(out.shape[0]):
+        block[:] = _ZERO
+        for r in range(planes.shape[0]):
+            plane = planes[r, w]
+            for k in range(8):
+                block[k] |= ((plane >> np.uint64(8 * k)) & _BYTE) << np.uint64(8 * r)
+        _transpose_bytes(block)
+        for k in range(8):
+            out[w, k] = block[k]
+
+
+@kernel("void(u8[:, ::1], u8[:, ::1])")
+def bytes_to_planes_kernel(words: Words, planes: Words) -> None:
+    """The low bits of bytes, at most eight, as planes."""
+    block = np.empty(8, np.uint64)
+    for w in range(planes.shape[1]):
+        for k in range(8):
+            block[k] = words[w, k]
+        _transpose_bytes(block)
+        for r in range(planes.shape[0]):
+            plane = _ZERO
+            for k in range(8):
+                plane |= ((block[k] >> np.uint64(8 * r)) & _BYTE) << np.uint64(8 * k)
+            planes[r, w] = plane
 
 
 @kernel("void(u8[:, ::1], i8[::1], u8[:, ::1])")
@@ -166,6 +210,11 @@ def from_words(words: Words, width: int) -> Words:
     """The low ``width`` bits of elements of several words, ``(rows, n)`` least significant first, as planes."""
     n = words.shape[1]
     out = np.empty((width, plane_words(n)), np.uint64)
+    if words.itemsize == 1:
+        padded = np.zeros((plane_words(n), 8), np.uint64)
+        padded.view(np.uint8).reshape(-1)[:n] = words[0]
+        bytes_to_planes_kernel(padded, out)
+        return out
     for row in range((width + 63) // 64):
         sums_to_planes_kernel(words[row], _NOTHING, _ZERO, out[64 * row : min(width, 64 * row + 64)])
     return out
@@ -189,10 +238,14 @@ def decremented_planes(words: Words, width: int) -> Words:
     return out
 
 
-def to_words(planes: Words, n: int) -> Words:
-    """Planes as elements of ``ceil(planes / 64)`` words, ``(rows, n)``."""
+def to_words(planes: Words, n: int, word: np.dtype[Any] | type[np.uint64] = np.uint64) -> Words:
+    """Planes as elements of ``ceil(planes / 64)`` words, ``(rows, n)``, or of one narrower word that is wide enough."""
     rows = (planes.shape[0] + 63) // 64
-    out = np.empty((rows, n), np.uint64)
+    if np.dtype(word).itemsize == 1:
+        padded = np.empty((planes.shape[1], 8), np.uint64)
+        planes_to_bytes_kernel(planes, padded)
+        return cast(Words, padded.view(np.uint8).reshape(1, -1)[:, :n])
+    out = np.empty((rows, n), word)
     for row in range(rows):
         planes_to_words_kernel(planes[64 * row : 64 * row + 64], out[row])
     return out

@@ -83,9 +83,10 @@ def mask_words(party: Party, x: WordShare, mask: BitShare) -> Steps[WordShare]:
         Araki et al., CCS 2016, section 2.1.
     """
     n = x.a.shape[1]
+    wide = x.a.astype(np.uint64, copy=False), x.b.astype(np.uint64, copy=False)
     spread = (expand_masks(mask.a, n), expand_masks(mask.b, n))
     rows = len(x.a)
-    a, b = yield from and_planes(party, (x.a, x.b), np.arange(rows, dtype=np.int64), spread, np.zeros(rows, np.int64))
+    a, b = yield from and_planes(party, wide, np.arange(rows, dtype=np.int64), spread, np.zeros(rows, np.int64))
     return WordShare(a, b)
 
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from secureframe.mpc.live import Narrowing, apart
 from secureframe.mpc.program import Instruction, Kept, Program, Value
 from secureframe.mpc.provenance import ALIKE, ARRANGING, PAIRED, Arrangement, Provenance, planes
 
@@ -162,7 +163,7 @@ class _Resumed:
             self._need(value)
         for item in reversed(self._program.instructions):
             self._visit(item)
-        self._instructions.reverse()
+        instructions = Narrowing(self._live, self._fresh).narrowed(self._instructions[::-1])
         there, groups = {k.digest for k in self._recalled}, {k.group for k in self._recalled}
         for number in self._usable:
             # Whoever names any of an arrangement names its permutations and order: they say that the rest belongs together.
@@ -172,12 +173,12 @@ class _Resumed:
                     there.add(digest)
                     self._recall(digest, number, value)
         inputs = tuple(spec for spec in self._program.inputs if self._live.get(spec.value.number))
-        stages = {item.stage for item in self._instructions}
+        stages = {item.stage for item in instructions}
         first = self._program.stages[0]
         return replace(
             self._program,
             inputs=inputs,
-            instructions=tuple(self._instructions),
+            instructions=instructions,
             stages=tuple(s for s in self._program.stages if s == first or s in stages),
             recalled=tuple(self._recalled),
         )
@@ -248,31 +249,21 @@ class _Resumed:
             self._instructions.append(again)
 
     def _whole(self, item: Instruction) -> None:
-        """An operation with one result: need what its living planes are made of, and put zeros for rows that nobody needs."""
+        """An operation with one result: need what its living planes are made of."""
         (result,) = item.results
         mask = self._live[result.number]
-        arguments = list(item.arguments)
-        zeros: list[Instruction] = []
-        if result.kind in ("bits", "words"):
+        if apart(item):
             at = 0
-            for place, argument in enumerate(item.arguments):
+            for argument in item.arguments:
                 count = planes(argument)
                 match item.operation:
                     case "rows":
-                        own = (mask >> at) & ((1 << count) - 1)
+                        self._need(argument, mask >> at)
                         at += count
-                        if not own and argument.kind == "bits":
-                            arguments[place] = self._fresh(argument)
-                            zeros.append(
-                                Instruction(operation="zeros", arguments=(), results=(arguments[place],), stage=item.stage)
-                            )
-                            continue
-                        self._need(argument, own)
                     case "pick_rows":
-                        per = planes(result) // result.rows
                         own = 0
                         for to, index in enumerate(item.attributes["index"]):
-                            own |= ((mask >> (to * per)) & ((1 << per) - 1)) << (index * per)
+                            own |= (mask >> to & 1) << index
                         self._need(argument, own)
                     case "pack" | "unpack" | "concat":
                         self._need(argument, mask)
@@ -283,5 +274,4 @@ class _Resumed:
         else:
             for argument in item.arguments:
                 self._need(argument)
-        self._instructions.append(replace(item, arguments=tuple(arguments)))
-        self._instructions += zeros
+        self._instructions.append(item)

@@ -12,9 +12,10 @@ import numpy as np
 
 from secureframe.mpc import bitplanes, ring, tags
 from secureframe.mpc.boolean import invert
+from secureframe.mpc.permutation import gathered, scattered
 from secureframe.mpc.program import Instruction, Value
 from secureframe.mpc.ring import Words
-from secureframe.mpc.sharing import ArithShare, BitShare, Share, WordShare, array_shape, make_share
+from secureframe.mpc.sharing import ArithShare, BitShare, Share, WordShare, array_shape, make_share, word_type
 
 Local = Callable[[int, Sequence[Any], Instruction], Any]
 
@@ -146,7 +147,8 @@ def _spread(x: Words, instruction: Instruction) -> Words:
 
 
 def _pack(x: Words, instruction: Instruction) -> Words:
-    return bitplanes.to_words(x, instruction.results[0].n)
+    (value,) = instruction.results
+    return bitplanes.to_words(x, value.n, word_type(value))
 
 
 def _unpack(x: Words, instruction: Instruction) -> Words:
@@ -188,21 +190,19 @@ def _invert(index: int, shares: Sequence[BitShare], _: Instruction) -> BitShare:
     return invert(index, shares[0])
 
 
-def _ordered(instruction: Instruction, x: Words, order: bitplanes.Index) -> Words:
-    if instruction.results[0].kind == "bits":
-        return bitplanes.gather_bits(x, order)
-    return np.ascontiguousarray(np.take(x, order, axis=-1))
-
-
 def _reorder(_: int, arguments: Sequence[Any], instruction: Instruction) -> Share:
     order, x = arguments
-    return make_share(instruction.results[0], _ordered(instruction, x.a, order), _ordered(instruction, x.b, order))
+    (value,) = instruction.results
+    moved = bitplanes.gather_bits if value.kind == "bits" else gathered
+    return make_share(value, moved(x.a, order), moved(x.b, order))
 
 
 def _restore(index: int, arguments: Sequence[Any], instruction: Instruction) -> Share:
     order, x = arguments
-    inverse = np.empty_like(order)
-    inverse[order] = np.arange(len(order), dtype=np.int64)
+    (value,) = instruction.results
+    if value.kind != "bits":
+        return make_share(value, scattered(x.a, order), scattered(x.b, order))
+    inverse = scattered(np.arange(len(order), dtype=np.uint64), order).view(np.int64)
     return _reorder(index, (inverse, x), instruction)
 
 

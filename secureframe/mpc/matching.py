@@ -8,6 +8,7 @@ selection by secret bits among the rows at these distances. Nothing else is sort
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -102,7 +103,8 @@ def match(
         ``max(width, ceil(log2 N)) + 1 + ceil(log2 s)`` where all are distinct (and 1 round more) + about
         ``ceil(log2(width + 1)) + 2 + ceil(log2 s)``, and ``ceil(log2 most)`` where the hub's keys repeat; arith payload takes 2
         rounds more a step, or 3 at the end and elements of the hub's rows alone, where these are unique and there is one place to
-        look. What is moved is moved twice: keys, flags and the widest payload of a side there, all payloads back.
+        look. What is moved is moved twice: keys, flags and payload there (of the widest side alone, where those of all would take
+        more words), all payloads back; in as few bytes an element as hold them.
     Source
         Sort-based joins: Hamada et al. 2012; Badrinarayanan et al., "Secret-shared joins with multiplicity from aggregation
         trees", CCS 2022.
@@ -146,6 +148,7 @@ class _Match:
             self.at[number] = start
             start += sides[number].key.n
         self._linked: dict[int, Value] = {}
+        self._first_plane: dict[int, int] = {}
 
     # -- before the sort ---------------------------------------------------------------------------------------------
 
@@ -216,12 +219,12 @@ class _Match:
         b = self.b
         planes, ties, width = self._keys()
         payload = {each.right: each.planes for each in self.lookups if each.planes is not None}
-        deep = max((value.rows for value in payload.values()), default=0)
         # Flags of present rows, one plane a side; partners that count where fewer than present; then the payload.
         flags = [self._spread({number: side.present}, "bits", 1) for number, side in enumerate(self.sides)]
         fewer = {id(v): v for v in self.asked.values() if v is not None}
         flags += [self._spread({self.hub: value}, "bits", 1) for value in fewer.values()]
-        block = [self._spread(payload, "bits", deep)] if deep else []
+        block = self._block(payload, width + len(flags))
+        deep = sum(value.rows for value in block)
         record = b.pack(b.rows([planes, *flags, *block]))
         slots, stacked = self._arith_blocks()
         handle, moved = b.shuffle([record, *stacked.values()])
@@ -246,6 +249,19 @@ class _Match:
             for lookup, (matched, planes, ariths), told in zip(self.lookups, answers, violated, strict=True)
         ]
         return found, asked
+
+    def _block(self, payload: Mapping[int, Value], before: int) -> list[Value]:
+        """The payload of all sides beside ``before`` other planes, and where that of each begins.
+
+        Sides have planes of their own where a row takes no more words for it, so that what one of them moves has no part in what
+        a later program finds of another one; else they share planes, since a row is of one side.
+        """
+        widths = [value.rows for value in payload.values()]
+        if -(-(before + sum(widths)) // 64) > -(-(before + max(widths, default=0)) // 64):
+            self._first_plane = dict.fromkeys(payload, 0)
+            return [self._spread(payload, "bits", max(widths))]
+        self._first_plane = dict(zip(payload, itertools.accumulate([0, *widths]), strict=False))
+        return [self._spread({number: value}, "bits", value.rows) for number, value in payload.items()]
 
     def _arith_blocks(self) -> tuple[dict[int, dict[int, tuple[int, ...]]], dict[int, Value]]:
         """Arith payloads of all sides in common rows, by limbs; and for every lookup which rows are its own."""
@@ -327,7 +343,8 @@ class _Match:
         matched = self._any(masks, exclusive=self.sides[number].most == 1)
         planes = None
         if lookup.planes is not None and block is not None:
-            own = b.pick_rows(block, range(lookup.planes.rows))
+            first = self._first_plane[number]
+            own = b.pick_rows(block, range(first, first + lookup.planes.rows))
             planes = self._any([b.and_(self._at(own, o), mask) for o, mask in zip(offsets, masks, strict=True)], exclusive=True)
         moved = []
         for limbs, rows in slots[number].items():

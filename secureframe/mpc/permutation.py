@@ -10,7 +10,7 @@ Source
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,26 +43,49 @@ def _taken(x: Movable, first: Words, second: Words) -> Words:
     return ring.subtract(first, second) if isinstance(x, ArithShare) else first ^ second
 
 
-def _permuted(words: Words, permutation: Index) -> Words:
-    return np.take(words, permutation, axis=-1)
+def gathered(words: Words, places: Index) -> Words:
+    """Elements at ``places`` along the last axis."""
+    return np.take(words, places, axis=-1)
 
 
-def _step(party: Party, step: int, permutation: Index | None, values: Sequence[Movable]) -> Steps[list[Movable]]:
-    """Permute all values by the permutation of the pair (step - 1, step) and share them anew.
+def scattered(words: Words, places: Index) -> Words:
+    """Every element at its place along the last axis: the inverse of ``gathered``, without the inverse permutation."""
+    out = np.empty_like(words)
+    for to, row in zip(out.reshape(-1, out.shape[-1]), words.reshape(-1, out.shape[-1]), strict=True):
+        to[places] = row
+    return out
+
+
+Permute = Callable[[Words, Index], Words]
+
+
+def _step(
+    party: Party, step: int, permute: Permute, permutation: Index | None, values: Sequence[Movable]
+) -> Steps[list[Movable]]:
+    """Permute all values by the permutation of the pair (step - 1, step), or its inverse, and share them anew.
 
     Leakage
         None: each of the pair receives the other's permuted summand minus a component that it does not know; the third
         party draws two components and sees nothing else.
     Rounds and bytes
-        1 round; both of the pair send one element (of all words) to each other.
+        1 round; both of the pair send one element (of all words) to each other, each value in whole words of 64 bits.
     """
-    count = sum(value.a.size for value in values)
+    # Narrow words travel side by side, each value in whole words of a message.
+    ends = np.cumsum([-(-value.a.nbytes // 8) for value in values])
+    count = int(ends[-1])
     randomness = party.randomness
-    shapes = [value.a.shape for value in values]
 
     def drawn(words: Words) -> list[Words]:
-        ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
-        return [part.reshape(shape) for part, shape in zip(np.split(words, ends[:-1]), shapes, strict=True)]
+        parts = np.split(words, ends[:-1])
+        return [p.view(v.a.dtype)[: v.a.size].reshape(v.a.shape) for p, v in zip(parts, values, strict=True)]
+
+    def masked(permutation: Index, summands: Iterable[Words], masks: Words) -> tuple[Words, list[Words]]:
+        """The message, and its parts; what fills up a value's last word is a mask of nothing, so that all of it is uniform."""
+        sent = masks.copy()
+        parts = drawn(sent)
+        for value, summand, part in zip(values, summands, parts, strict=True):
+            part[...] = _taken(value, permute(summand, permutation), part)
+        return sent, parts
 
     position = (party.index - step) % 3
     if position == 1:
@@ -74,24 +97,19 @@ def _step(party: Party, step: int, permutation: Index | None, values: Sequence[M
         raise ValueError("a party of the pair knows its permutation")
     elif position == 2:
         # Party step - 1 adds its components step - 1 and step; it draws component step - 1 with the third party.
-        first = drawn(randomness.previous.common.words(count))
-        parts = [
-            _taken(value, _permuted(_added(value, value.a, value.b), permutation), mask)
-            for value, mask in zip(values, first, strict=True)
-        ]
-        received = yield Message(to_next=_flat(parts), from_next=count)
+        masks = randomness.previous.common.words(count)
+        sent, parts = masked(permutation, (_added(value, value.a, value.b) for value in values), masks)
+        received = yield Message(to_next=sent, from_next=count)
+        first = drawn(masks)
         second = [_added(v, x, y) for v, x, y in zip(values, parts, drawn(received.from_next), strict=True)]
     else:
         # Party step has component step + 1, which it draws anew with the third party.
-        second = drawn(randomness.next.common.words(count))
-        parts = [_taken(value, _permuted(value.b, permutation), mask) for value, mask in zip(values, second, strict=True)]
-        received = yield Message(to_previous=_flat(parts), from_previous=count)
+        masks = randomness.next.common.words(count)
+        sent, parts = masked(permutation, (value.b for value in values), masks)
+        received = yield Message(to_previous=sent, from_previous=count)
+        second = drawn(masks)
         first = [_added(v, x, y) for v, x, y in zip(values, parts, drawn(received.from_previous), strict=True)]
     return [type(value)(a, b) for value, a, b in zip(values, first, second, strict=True)]
-
-
-def _flat(parts: Sequence[Words]) -> Words:
-    return np.concatenate([part.reshape(-1) for part in parts])
 
 
 def _known(party: Party, step: int, previous: Index, following: Index) -> Index | None:
@@ -115,7 +133,7 @@ def shuffle(party: Party, values: Sequence[Movable]) -> Steps[tuple[ShuffleHandl
     following = party.randomness.next.permutations.permutation(n)
     moved = list(values)
     for step in range(3):
-        moved = yield from _step(party, step, _known(party, step, previous, following), moved)
+        moved = yield from _step(party, step, gathered, _known(party, step, previous, following), moved)
     return ShuffleHandle(previous, following), moved
 
 
@@ -133,14 +151,8 @@ def shuffle_again(party: Party, handle: ShuffleHandle, values: Sequence[Movable]
     """
     moved = list(values)
     for step in range(3):
-        moved = yield from _step(party, step, _known(party, step, handle.previous, handle.next), moved)
+        moved = yield from _step(party, step, gathered, _known(party, step, handle.previous, handle.next), moved)
     return moved
-
-
-def _inverse(permutation: Index) -> Index:
-    out = np.empty_like(permutation)
-    out[permutation] = np.arange(len(permutation), dtype=np.int64)
-    return out
 
 
 def unshuffle(party: Party, handle: ShuffleHandle, values: Sequence[Movable]) -> Steps[list[Movable]]:
@@ -156,10 +168,9 @@ def unshuffle(party: Party, handle: ShuffleHandle, values: Sequence[Movable]) ->
     if handle.used:
         raise RuntimeError("a shuffle is undone once; a second use would link what was permuted")
     handle.used = True
-    previous, following = _inverse(handle.previous), _inverse(handle.next)
     moved = list(values)
     for step in (2, 1, 0):
-        moved = yield from _step(party, step, _known(party, step, previous, following), moved)
+        moved = yield from _step(party, step, scattered, _known(party, step, handle.previous, handle.next), moved)
     return moved
 
 

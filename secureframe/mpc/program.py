@@ -11,7 +11,8 @@ Three layouts of a secret value:
 ``bits``
     ``rows`` bit planes of ``n`` elements each; plane b holds bit b (little endian) of 64 consecutive elements a word.
 ``words``
-    ``n`` elements of ``rows`` 64-bit words each, shared by exclusive or: what moves through a shuffle.
+    ``n`` elements of ``rows`` 64-bit words each, shared by exclusive or: what moves through a shuffle. An element of one word of
+    which only the low ``bits`` carry anything takes one, two or four bytes where these are enough.
 
 Three further kinds exist only inside the engine: ``shuffle`` (a secret permutation, each third of it known to two
 parties), ``order`` (a permutation of already shuffled elements, public among the parties) and ``groups`` (for each of already
@@ -34,13 +35,17 @@ TAG_BITS = 96
 
 
 class Value(NamedTuple):
-    """A secret value of a program: its number and its public shape. A tuple, because a program has thousands."""
+    """A secret value of a program: its number and its public shape; ``bits`` says something of words alone.
+
+    A tuple, because a program has thousands.
+    """
 
     number: int
     kind: Kind
     rows: int
     n: int
     limbs: int = 1
+    bits: int = 64
 
     @property
     def elements(self) -> int:
@@ -97,7 +102,7 @@ class Program:
         """Travel inside an institution as flat tuples: several times faster than object by object."""
         made = [r for i in self.instructions for r in i.results]
         given = (*(spec.value for spec in self.inputs), *(k.value for k in self.recalled))
-        values = [(v.number, v.kind, v.rows, v.n, v.limbs) for v in (*given, *made)]
+        values = [tuple(v) for v in (*given, *made)]
         return _unpacked, (
             values,
             [(spec.owner, spec.label, spec.value.number) for spec in self.inputs],
@@ -113,7 +118,7 @@ class Program:
 
 
 def _unpacked(
-    values: list[tuple[int, Kind, int, int, int]],
+    values: list[tuple[int, Kind, int, int, int, int]],
     inputs: list[tuple[str, str, int]],
     instructions: list[tuple[str, list[int], list[int], dict[str, Any], str]],
     outputs: list[int],
@@ -198,10 +203,10 @@ class Builder:
             stages=tuple(s for s in self._stages if s == "share" or s in {i.stage for i in self._instructions}),
         )
 
-    def _value(self, kind: Kind, rows: int, n: int, limbs: int = 1) -> Value:
+    def _value(self, kind: Kind, rows: int, n: int, limbs: int = 1, bits: int = 64) -> Value:
         if rows < 1 or n < 1 or limbs < 1:
             raise ProgramError(f"empty {kind} value")
-        value = Value(self._next, kind, rows, n, limbs)
+        value = Value(self._next, kind, rows, n, limbs, bits)
         self._next += 1
         return value
 
@@ -325,7 +330,8 @@ class Builder:
         """*Local.* Arith values of one row each, or words of one width, or bits of one width: joined along n."""
         first = values[0]
         _require(all((v.kind, v.rows, v.limbs) == (first.kind, first.rows, first.limbs) for v in values), "unlike values")
-        return self._emit("concat", values, self._value(first.kind, first.rows, sum(v.n for v in values), first.limbs))
+        total, bits = sum(v.n for v in values), max(v.bits for v in values)
+        return self._emit("concat", values, self._value(first.kind, first.rows, total, first.limbs, bits))
 
     def rows(self, values: Sequence[Value]) -> Value:
         """*Local.* Values of one n stacked: rows of arith, planes of bits or words an element."""
@@ -342,7 +348,7 @@ class Builder:
     def cut(self, x: Value, start: int, stop: int) -> Value:
         """*Local.* Elements ``start .. stop - 1`` along n of every row."""
         _require(0 <= start < stop <= x.n, "slice out of range")
-        return self._emit("cut", (x,), self._value(x.kind, x.rows, stop - start, x.limbs), start=start, stop=stop)
+        return self._emit("cut", (x,), self._value(x.kind, x.rows, stop - start, x.limbs, x.bits), start=start, stop=stop)
 
     def narrow(self, x: Value, limbs: int) -> Value:
         """*Local.* The low limbs of a ring element: its value modulo ``2**(64 * limbs)``."""
@@ -355,7 +361,7 @@ class Builder:
         """*Local.* Exclusive or of bits or of words; a side of one plane (or word) is repeated for every one of the other."""
         _require(x.kind in ("bits", "words"), "bits or words expected")
         rows, n = self._same(x, y, x.kind)
-        return self._emit("xor", (x, y), self._value(x.kind, rows, n))
+        return self._emit("xor", (x, y), self._value(x.kind, rows, n, bits=max(x.bits, y.bits)))
 
     def invert(self, x: Value) -> Value:
         """*Local.* Complement of every bit."""
@@ -380,7 +386,7 @@ class Builder:
     def pack(self, x: Value) -> Value:
         """*Local.* Bit planes to words of ``ceil(rows / 64)`` words an element (missing bits zero)."""
         _require(x.kind == "bits", "bits expected")
-        return self._emit("pack", (x,), self._value("words", math.ceil(x.rows / 64), x.n))
+        return self._emit("pack", (x,), self._value("words", math.ceil(x.rows / 64), x.n, bits=min(x.rows, 64)))
 
     def unpack(self, x: Value, width: int) -> Value:
         """*Local.* The low ``width`` bits of the words as bit planes."""
@@ -390,7 +396,7 @@ class Builder:
     def shift(self, x: Value, by: int) -> Value:
         """*Local.* Elements moved ``by`` positions towards the end along n; zeros enter at the front."""
         _require(x.kind in ("arith", "words", "bits") and 1 <= by < x.n, "shift out of range")
-        return self._emit("shift", (x,), self._value(x.kind, x.rows, x.n, x.limbs), by=by)
+        return self._emit("shift", (x,), self._value(x.kind, x.rows, x.n, x.limbs, x.bits), by=by)
 
     # -- interactive -----------------------------------------------------------------------------------------------
 
@@ -472,7 +478,7 @@ class Builder:
         n = values[0].n
         _require(all(v.kind in ("arith", "words") and v.n == n for v in values), "words and arith of one n")
         handle = self._value("shuffle", 1, n)
-        results = tuple(self._value(v.kind, v.rows, v.n, v.limbs) for v in values)
+        results = tuple(self._value(v.kind, v.rows, v.n, v.limbs, v.bits) for v in values)
         self._instructions.append(
             Instruction(operation="shuffle", arguments=tuple(values), results=(handle, *results), stage=self._stage)
         )
@@ -484,7 +490,7 @@ class Builder:
         _require(handle.kind == "shuffle" and handle.number not in self._undone, "a shuffle that was not undone yet expected")
         _require(all(v.kind in ("arith", "words") and v.n == handle.n for v in values), "words and arith of one n")
         self._undone.add(handle.number)
-        results = tuple(self._value(v.kind, v.rows, v.n, v.limbs) for v in values)
+        results = tuple(self._value(v.kind, v.rows, v.n, v.limbs, v.bits) for v in values)
         self._instructions.append(
             Instruction(operation="unshuffle", arguments=(handle, *values), results=results, stage=self._stage)
         )
@@ -520,14 +526,14 @@ class Builder:
     def group_totals(self, groups: Value, x: Value) -> Value:
         """*Local.* In every element the exclusive or (words) or the sum (arith) of all elements of its group."""
         _require(groups.kind == "groups" and x.kind in ("words", "arith") and groups.n == x.n, "groups of the same n expected")
-        return self._emit("group_totals", (groups, x), self._value(x.kind, x.rows, x.n, x.limbs))
+        return self._emit("group_totals", (groups, x), self._value(x.kind, x.rows, x.n, x.limbs, x.bits))
 
     def reorder(self, order: Value, x: Value) -> Value:
         """*Local.* ``x`` with its elements (along n) brought into ``order``."""
         _require(order.kind == "order" and order.n == x.n, "an order of the same n expected")
-        return self._emit("reorder", (order, x), self._value(x.kind, x.rows, x.n, x.limbs))
+        return self._emit("reorder", (order, x), self._value(x.kind, x.rows, x.n, x.limbs, x.bits))
 
     def restore(self, order: Value, x: Value) -> Value:
         """*Local.* The inverse of ``reorder``."""
         _require(order.kind == "order" and order.n == x.n, "an order of the same n expected")
-        return self._emit("restore", (order, x), self._value(x.kind, x.rows, x.n, x.limbs))
+        return self._emit("restore", (order, x), self._value(x.kind, x.rows, x.n, x.limbs, x.bits))

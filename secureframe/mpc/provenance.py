@@ -171,7 +171,13 @@ class Provenance:
     def _along(self, item: Instruction, result: Value) -> list[Trace] | None:
         """The traces where planes stay apart; None for an operation that mixes them."""
         arguments = item.arguments
-        if result.kind not in ("bits", "words") or not arguments:
+        if result.kind not in ("bits", "words"):
+            return None
+        nothing = Trace(hashed("zero", str(result.n)), 0, CONSTANT)
+        if item.operation == "zeros":
+            # One is like another, so that a column is the same among whatever other ones.
+            return [nothing] * planes(result)
+        if not arguments:
             return None
         match item.operation:
             case "rows":
@@ -181,7 +187,6 @@ class Provenance:
                 own = self.of(arguments[0])
                 return [own[index * per + p] for index in item.attributes["index"] for p in range(per)]
             case "pack":
-                nothing = Trace(hashed("zero", str(result.n)), 0, CONSTANT)
                 return (self.of(arguments[0]) + [nothing] * planes(result))[: planes(result)]
             case "unpack":
                 return self.of(arguments[0])[: result.rows]

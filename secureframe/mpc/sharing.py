@@ -52,7 +52,7 @@ class BitShare:
 
 @dataclass(frozen=True, slots=True)
 class WordShare:
-    """Party i's components i (``a``) and i+1 (``b``), each ``(rows, n)`` words shared by exclusive or."""
+    """Party i's components i (``a``) and i+1 (``b``), each ``(rows, n)`` words of ``word_type``, shared by exclusive or."""
 
     a: Words
     b: Words
@@ -74,12 +74,19 @@ def array_shape(value: Value) -> tuple[int, ...]:
             raise SharingError(f"a value of kind {value.kind} has no components")
 
 
+def word_type(value: Value) -> np.dtype[Any]:
+    """Return the unsigned type in which the words of a value lie: the narrowest that holds its bits."""
+    if value.kind != "words":
+        return np.dtype(np.uint64)
+    return np.dtype(f"u{next(size for size in (1, 2, 4, 8) if value.bits <= 8 * size)}")
+
+
 def word_count(value: Value) -> int:
     """Return how many 64-bit words one component of a value takes."""
     count = 1
     for extent in array_shape(value):
         count *= extent
-    return count
+    return -(-count * word_type(value).itemsize // 8)
 
 
 def make_share(value: Value, a: Words, b: Words) -> Share:
@@ -91,7 +98,8 @@ def make_share(value: Value, a: Words, b: Words) -> Share:
         case "bits":
             return BitShare(a.reshape(shape), b.reshape(shape), value.n)
         case _:
-            return WordShare(a.reshape(shape), b.reshape(shape))
+            of = word_type(value)
+            return WordShare(a.reshape(shape).astype(of, copy=False), b.reshape(shape).astype(of, copy=False))
 
 
 def encode(value: Value, plain: NDArray[Any]) -> Words:

@@ -72,6 +72,7 @@ def sum_totals_kernel(x: Words, groups: Index, out: Words) -> None:
 
 def totals(x: Words, groups: Index) -> Words:
     """In every element the sum (ring elements ``(limbs, rows, n)``) or the exclusive or (words ``(rows, n)``) of its group."""
+    x = x.astype(np.uint64, copy=False)
     out = np.empty_like(x)
     (sum_totals_kernel if x.ndim == 3 else xor_totals_kernel)(x, groups, out)
     return out

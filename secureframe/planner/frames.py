@@ -173,6 +173,25 @@ class FrameCompiler:
             case _:
                 raise TypeError(f"{type(node).__name__} never spans institutions")
 
+    def unmixed(self, node: Node, expr: Expr) -> bool:
+        """Whether owners deal an expression in any form that is asked for, so that nothing of it is computed on shares."""
+        if self.placement.values(node, expr, PLANES):
+            return True
+        match node:
+            case Project(frame=frame):
+                return self.unmixed(frame, substitute(expr, node.definitions))
+            case Filter(frame=frame) | SortRows(frame=frame) | Among(frame=frame) | Distinct(frame=frame):
+                return self.unmixed(frame, expr)
+            case Concat(frames=frames):
+                return all(self.unmixed(frame, expr) for frame in frames)
+            case Merge(left=left, right=right):
+                origins = {name: node.origins[name] for name in column_names(expr)}
+                beneath = substitute(expr, {name: ColumnRef(origin) for name, (_, origin) in origins.items()})
+                sides = {side for side, _ in origins.values()}
+                return len(sides) == 1 and self.unmixed(left if sides == {"left"} else right, beneath)
+            case _:
+                return False
+
     def _of_columns(self, node: Table | GroupPersons, expr: Expr | None, encoding: Encoding) -> Value:
         """A value of one owner's frame that is made on shares, of columns that the owner deals as they are."""
         if isinstance(node, GroupPersons) and not reduces_many_rows(node):

@@ -159,6 +159,9 @@ def _same_grid(node: Project, new: str, old: str) -> bool:
 def together(merges: Sequence[Merge]) -> list[Group]:
     """Return the merges of a plan in groups that one sort serves, in an order in which they can be emitted.
 
+    Those of a chain stand in their order there, whichever a statement asks first: so a later statement on the same frames with
+    conditions of its own sorts the same rows, and starts from what was kept.
+
     A merge is of a level above all those that its right rows or its key are made of, and groups are of one level, so that no
     group waits for itself.
     """
@@ -173,7 +176,10 @@ def together(merges: Sequence[Merge]) -> list[Group]:
         return levels[merge]
 
     groups: list[Group] = []
-    for merge in sorted(merges, key=lambda m: m.how == "left_anti"):
+    def place(merge: Merge) -> tuple[bool, int]:
+        return merge.how == "left_anti", sum(isinstance(node, Merge) for node in set(walk_nodes(merge)))
+
+    for merge in sorted(merges, key=place):
         if merge.how == "left_anti" and _asks(groups, merge, level(merge)):
             continue
         hub = origin(merge.left, merge.left_on)

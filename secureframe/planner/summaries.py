@@ -7,6 +7,7 @@ are.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
@@ -33,6 +34,9 @@ MAX_BITS = 512
 """Widest aggregate; wider ones are refused before anything runs."""
 FEW_CELLS = 64
 """Up to so many cells are counted plane by plane, more through ``Cells``."""
+IN_BITS, SQUARED_IN_BITS = 16, 128
+"""A column of up to so many bits is added up plane by plane, where sums are all that is asked of it; its squares by pairs of
+planes, where these are so few over all cells. So it is dealt, and moved by joins, as these bits and not as ring elements."""
 MAX_HISTOGRAM = 1 << 18
 """Most grid points, over all cells and quantiles, that are searched in a histogram; beyond that the rows are shared."""
 
@@ -406,9 +410,8 @@ def _steps_of(part: Moment) -> list[Step]:
     return [(needed, factors[:count]) for count in range(len(factors) + 1)]
 
 
-def _work(breakdown: Breakdown, shared: set[Step]) -> Work:
+def _work(breakdown: Breakdown, moments: Sequence[Moment], shared: set[Step]) -> Work:
     """What the sums of a release need; ``shared`` are the steps that another one builds on."""
-    moments = [p for p in breakdown.parts if isinstance(p, Moment)]
     steps = {step for p in moments for step in _steps_of(p)}
     masks = {(p.columns, p.where) for p in breakdown.parts if isinstance(p, Count) and p.scope == "cell"}
     masks |= {(needed, None) for needed, factors in steps if not factors}
@@ -425,12 +428,16 @@ class _SharedParts:
         self.breakdown = breakdown
         self.frame = breakdown.frame
         self.node: Summarise = breakdown.node
-        self._steps = {step for p in breakdown.parts if isinstance(p, Moment) for step in _steps_of(p)[:-1]}
-        self.cells = Cells(c, self.frame, self.node.by, _work(breakdown, self._steps))
+        moments = [p for p in breakdown.parts if isinstance(p, Moment)]
+        self._in_bits = self._summed_in_bits(moments)
+        moments = [p for p in moments if not self._in_bits.issuperset(p.columns)]
+        self._steps = {step for p in moments for step in _steps_of(p)[:-1]}
+        self.cells = Cells(c, self.frame, self.node.by, _work(breakdown, moments, self._steps))
         self._masks: dict[tuple[tuple[str, ...], Expr | None], Value] = {}
         self._weights: dict[tuple[tuple[str, ...], Expr | None, int], Value] = {}
         self._products: dict[tuple[tuple[str, ...], tuple[str, ...], int], Value] = {}
         self._emitted: dict[Part, Value] = {}
+        self._bits: dict[str, tuple[Value, Value, Value]] = {}
         self._quantiles: dict[str, Value] = {}
         self._sides: dict[str, tuple[Value, ...]] = {}
         self._limbs: dict[str, int] = {}
@@ -441,12 +448,24 @@ class _SharedParts:
         self._tabled: set[tuple[tuple[str, ...], Expr | None]] = set()
         """Masks that are counted in every cell."""
 
+    def _summed_in_bits(self, moments: Sequence[Moment]) -> set[str]:
+        """Columns of few bits of which nothing but sums is asked, or of squares, and that nothing was computed of on shares."""
+
+        def fits(part: Moment) -> bool:
+            width = self.frame.schema[part.columns[0]].type.width
+            few = width <= IN_BITS and (part.powers == (1,) or self.node.cells * width * (width + 1) // 2 <= SQUARED_IN_BITS)
+            return part.powers in ((1,), (2,)) and few and part_limbs(self.breakdown, part) == 1
+
+        sums = {p.columns[0] for p in moments if fits(p)} - {name for p in moments if not fits(p) for name in p.columns}
+        return {name for name in sums if self.c.unmixed(self.frame, ColumnRef(name))}
+
     def prepare(self, moments: list[Moment]) -> None:
         """Choose one ring for all moments of a column, so that its rows are dealt and moved once."""
         for moment in moments:
             for column in moment.columns:
                 self._limbs[column] = max(part_limbs(self.breakdown, moment), self._limbs.get(column, 1))
-        self._weighted = {(_steps_of(m)[0][0], None) for m in moments if max(self._limbs[c] for c in m.columns) == 1}
+        weighted = (m for m in moments if not self._in_bits.issuperset(m.columns))
+        self._weighted = {(_steps_of(m)[0][0], None) for m in weighted if max(self._limbs[c] for c in m.columns) == 1}
         if self.node.by:
             counts = (p for p in self.breakdown.parts if isinstance(p, Count) and p.scope == "cell" and not p.keys)
             self._tabled = {(p.columns, p.where) for p in counts}
@@ -542,6 +561,8 @@ class _SharedParts:
 
     def _moment(self, part: Moment) -> Value:
         """Weights times values, one product a factor; a row's square is its value times the weighted value."""
+        if self._in_bits.issuperset(part.columns):
+            return self._moment_in_bits(part.columns[0], part.powers[0])
         limbs = max(self._limbs[name] for name in part.columns)
         needed, factors = step = _steps_of(part)[-1]
         if factors and step not in self._steps and self.cells.undivided:
@@ -549,6 +570,37 @@ class _SharedParts:
             last = self.c.value(self.frame, ColumnRef(factors[-1]), arith(limbs))
             return self.cells.inner(self._product(needed, factors[:-1], limbs), last)
         return self.cells.sums(self._product(needed, factors, limbs))
+
+    def _bit_counts(self, column: str) -> tuple[Value, Value, Value]:
+        """The planes of a column where it is not missing, how often each is set in every cell, and how many values there are."""
+        if column not in self._bits:
+            columns = nullable_columns(self.frame, (column,))
+            planes = self.b.and_(self.c.value(self.frame, ColumnRef(column), PLANES), self._mask(columns, None))
+            there = self._table(columns, None) if self.node.by else self._counted(columns, None)
+            self._bits[column] = planes, self._counts_of(planes), there
+        return self._bits[column]
+
+    def _counts_of(self, planes: Value) -> Value:
+        """How often each plane is set in every cell: arith ``(planes, cells)``."""
+        index = [g * planes.rows + plane for plane in range(planes.rows) for g in range(self.node.cells)]
+        return self.b.take(self.cells.counts(planes), index, rows=planes.rows)
+
+    def _moment_in_bits(self, column: str, power: int) -> Value:
+        """The sum of a column, or of its squares, in every cell, from how often its bits are set, two of them at once."""
+        b = self.b
+        planes, bits, there = self._bit_counts(column)
+        _, type_ = self._column(column)
+        low, places = type_.low - type_.centre, range(planes.rows)
+        if power == 1:
+            return b.combine(b.rows([bits, there]), [*(1 << k for k in places), low])
+        # (low + sum of 2**k bit_k) ** 2, where the square of a bit is the bit.
+        weights = [low * low, *((1 << 2 * k) + 2 * low * (1 << k) for k in places)]
+        counts = [there, bits]
+        if pairs := list(itertools.combinations(places, 2)):
+            both = b.and_(b.pick_rows(planes, [i for i, _ in pairs]), b.pick_rows(planes, [j for _, j in pairs]))
+            counts.append(self._counts_of(both))
+            weights += [2 << (i + j) for i, j in pairs]
+        return b.combine(b.rows(counts), weights)
 
     def _product(self, needed: tuple[str, ...], factors: tuple[str, ...], limbs: int) -> Value:
         """Weights times the values of some columns; shorter products are shared by longer ones."""

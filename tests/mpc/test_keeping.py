@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from secureframe.mpc.channel import Recorder
 from secureframe.mpc.cost import cost
 from secureframe.mpc.joining import join_unique
 from secureframe.mpc.keeping import Keeping
-from secureframe.mpc.matching import Lookup, Side
+from secureframe.mpc.matching import Lookup, Side, match
 from secureframe.mpc.party import Party
 from secureframe.mpc.permutation import ShuffleHandle
 from secureframe.mpc.program import Builder, Kept, Program, Value
@@ -22,7 +23,7 @@ from secureframe.mpc.randomness import PartyKeys
 from secureframe.mpc.sharing import BitShare, deal, receive, reconstruct
 from secureframe.mpc.tagged_join import match_tagged
 from tests.leakage import assert_no_repeats, assert_uniform, shape_of
-from tests.mpc.harness import run_parties
+from tests.mpc.harness import low_bits, run_parties
 
 LEFT, RIGHT, WIDTH = 90, 120, 8
 
@@ -148,6 +149,87 @@ def test_further_columns_are_moved_without_a_sort(unique: bool, tagged: bool) ->
     assert not {spec.label for spec in program.inputs} & {"left key", "right key"}
     check(parties, second, program)
     assert parties.opened == 0
+
+
+class Columns:
+    """Columns of two tables at the rows of a third one, each of so many bits."""
+
+    def __init__(self, widths: Mapping[str, int]) -> None:
+        rng = np.random.default_rng(9)
+        b = self.builder = Builder(["join", "rest"])
+        self.data: list[tuple[Value, NDArray[Any]]] = []
+        self.identities: dict[int, str] = {}
+        self.wanted: list[NDArray[Any]] = []
+
+        def given(name: str, plain: NDArray[Any]) -> Value:
+            value = b.input("owner", name, "bits", *plain.shape)
+            self.data.append((value, plain))
+            self.identities[value.number] = name
+            return value
+
+        def side(name: str) -> tuple[Side, NDArray[Any]]:
+            ids = rng.choice(200, LEFT, replace=False)
+            return Side(given(name, low_bits(ids, WIDTH)), given(f"{name} there", np.ones((1, LEFT), bool)), 1, True), ids
+
+        (hub, here), *others = [side(name) for name in "hab"]
+        lookups, parts = [], []
+        for number, (_, ids) in enumerate(others, 1):
+            own = {name: width for name, width in widths.items() if name[0] == "hab"[number]}
+            at = {int(k): n for n, k in enumerate(ids)}
+            columns = []
+            for name, width in own.items():
+                plain = np.random.default_rng([ord(c) for c in name]).random((width, LEFT)) < 0.5
+                columns.append(given(name, plain))
+                rows = [plain[:, at[k]] if k in at else np.zeros(width, bool) for k in map(int, here)]
+                self.wanted.append(np.array(rows).T)
+            parts.append(list(own.values()))
+            lookups.append(Lookup(number, b.rows(columns) if columns else None))
+        with b.stage("join"):
+            found, _ = match(b, [hub, *(each for each, _ in others)], 0, lookups)
+            taken = []
+            for each, own_widths in zip(found, parts, strict=True):
+                assert each.planes is not None
+                ends = np.cumsum(own_widths)
+                taken += [b.pick_rows(each.planes, range(e - w, e)) for e, w in zip(ends.tolist(), own_widths, strict=True)]
+        with b.stage("rest"):
+            for value in taken:
+                b.output(b.refresh(value))
+
+    def check(self, parties: Parties) -> Program:
+        program = Keeping(self.builder.program(), self.identities).program(parties.held)
+        for found, wanted in zip(parties.run(program, self.data), self.wanted, strict=True):
+            assert np.array_equal(found, wanted)
+        assert not cost(program).estimated or "sort" in operations(program)
+        return program
+
+
+def moved(program: Program) -> list[tuple[str, list[int]]]:
+    """What goes through the shuffles of a program, and of how many bits."""
+    items = (i for i in program.instructions if i.operation in ("shuffle", "shuffle_again", "unshuffle"))
+    return [(i.operation, [v.bits for v in i.arguments if v.kind == "words"]) for i in items]
+
+
+def test_what_is_moved_later_is_as_narrow_as_what_is_asked() -> None:
+    """Neither keys and flags nor what was moved before."""
+    parties = Parties()
+    first = Columns({"a1": 3, "b1": 7}).check(parties)
+    # Sides, keys as wide as positions, absent, flags, the payload; and back what each side has found.
+    assert [bits[0] for _, bits in moved(first)] == [2 + 9 + 1 + 3 + 3 + 7, 1 + 3 + 1 + 7]
+    later = Columns({"a1": 3, "a2": 5, "b1": 7, "b2": 9}).check(parties)
+    assert moved(later) == [("shuffle_again", [14]), ("unshuffle", [14])]
+    assert [spec.label for spec in later.inputs] == ["a2", "b2"]
+    again = Columns({"b2": 9, "a2": 5, "a1": 3, "b1": 7}).check(parties)
+    assert moved(again) == [] and again.inputs == ()
+    wide = Columns({"a1": 3, "b1": 7, "b3": 70}).check(parties)
+    assert moved(wide) == [("shuffle_again", [64]), ("unshuffle", [64])]
+
+
+def test_what_is_kept_is_whole() -> None:
+    """Of a value of which only a part was needed, the rest is not taken for what it would have been."""
+    parties = Parties()
+    Columns({"a1": 3, "b1": 7}).check(parties)
+    for names in (("a1", "b1", "b3"), ("a1", "a3", "b3"), ("a3", "a4", "b1", "b4"), ("a4", "a1", "b4", "b3")):
+        Columns({name: 2 + int(name[1]) for name in names} | {"a1": 3, "b1": 7}).check(parties)
 
 
 def test_a_join_that_moves_nothing_new_costs_one_round() -> None:

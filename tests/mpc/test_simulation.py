@@ -150,6 +150,8 @@ def bits(rows: int) -> Value:
 ARITH = Value(0, "arith", 1, 1)
 WIDE = Value(0, "arith", 1, 1, 2)
 WORDS = Value(0, "words", 1, 2)
+NARROW = Value(0, "words", 1, 2, bits=8)
+"""Elements of a byte, side by side in a message: its one coin masks the first of them, and so does its one bit show that one."""
 
 
 def _refreshed_product(party: Party, x: list[Any]) -> Steps[Any]:
@@ -213,7 +215,9 @@ PROTOCOLS: dict[str, tuple[Protocol, list[Value]]] = {
     "full adders": (lambda p, x: counting._add_layer(p, (x[0].a, x[0].b), (3,)), [Value(0, "bits", 2, 3 * 64)]),
     "equal_keys, a small cipher": (_encrypt, [bits(3)]),
     "shuffle": (_shuffle, [WORDS]),
+    "shuffle, narrow words": (_shuffle, [NARROW]),
     "shuffle_again": (_shuffle_again, [WORDS]),
+    "shuffle_again, narrow words": (_shuffle_again, [NARROW]),
     "refreshed product": (_refreshed_product, [ARITH, ARITH]),
     "refreshed and": (_refreshed_and, [bits(1), bits(1)]),
 }
@@ -289,13 +293,14 @@ def test_what_a_party_receives_is_uniform_whatever_the_secrets(name: str, watche
 
 
 @pytest.mark.parametrize("watcher", range(3))
-def test_a_way_there_and_back_is_uniform_too(watcher: int) -> None:
+@pytest.mark.parametrize("value", [WORDS, NARROW], ids=["words", "narrow words"])
+def test_a_way_there_and_back_is_uniform_too(watcher: int, value: Value) -> None:
     generator = np.random.default_rng(watcher)
-    drawn = need(_there_and_back, [WORDS])
+    drawn = need(_there_and_back, [value])
     own = _own(generator, drawn, 2)
-    for components in _worlds(generator, [WORDS], watcher, 2):
+    for components in _worlds(generator, [value], watcher, 2):
         views = _views(
-            _there_and_back, [WORDS], watcher, components, own, drawn[(watcher + 2) % 3], 2, lambda _, words: low(words)
+            _there_and_back, [value], watcher, components, own, drawn[(watcher + 2) % 3], 2, lambda _, words: low(words)
         )
         assert len(set(views.values())) == 1 and len(views) == 2 ** len(next(iter(views)))
 

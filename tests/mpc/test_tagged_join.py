@@ -69,7 +69,7 @@ def pattern(opened: Sequence[tuple[bool, ...]], rows: int) -> tuple[int, ...]:
 
 def test_tags_are_lowmc_of_the_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of keys, and of one number more a row without one; under a key that is another one in every run."""
-    left, right, width = [5, None, 17, 63], [17, 5, 40], 6
+    left, right, width = [5, None, 17, 63, 2], [17, 5, 40, 1], 6
     seen, secrets = watch_openings(monkeypatch), set()
     for run in range(2):
         seen.clear()
@@ -85,7 +85,7 @@ def test_tags_are_lowmc_of_the_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         cipher = plain(96, 32, 13, 128)
         known = [k if k is not None else 1 << width | place for place, k in enumerate([*left, *right])]
         expected = Counter(cipher.encrypt(key, block) for block in known)
-        found = Counter(sum(int(bit) << i for i, bit in enumerate(tag)) for tag in tags(seen, 7))
+        found = Counter(sum(int(bit) << i for i, bit in enumerate(tag)) for tag in tags(seen, 9))
         assert found == expected, run
     assert len(secrets) == 2
 
@@ -163,8 +163,8 @@ def test_rounds_do_not_grow_and_bytes_are_those_that_are_said() -> None:
         report = cost(b.program())
         assert report.rounds == report.most_rounds == 22
         plane = 8 * -(-2 * n // 64)
-        # Keys; 13 layers and their opening with digest and verdicts; two words there and one back, each sent twice.
-        sent = 2 * 34 * 8 * -(-n // 64) + (13 + 1) * 96 * plane + 32 + 16 + 2 * (1 + 1) * 2 * n * 8
+        # Keys; 13 layers and their opening with digest and verdicts; a word there and half of one back, each sent twice.
+        sent = 2 * 34 * 8 * -(-n // 64) + (13 + 1) * 96 * plane + 32 + 16 + 2 * 2 * n * (8 + 4)
         assert report.bytes_sent == (sent, sent, sent)
 
 

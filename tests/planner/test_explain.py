@@ -56,7 +56,7 @@ COSTS = """\
   labor: N bytes
     ~v.isna(): one bit a row, 16 rows
     v: one bit a row: not missing, 16 rows
-    v: ring elements, 16 rows
+    v: bit planes, 16 rows
     id: key bits, 16 rows
     id: one bit a row: not missing, 16 rows
     validity: one bit a row: still in the cohort, 16 rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,6 +57,13 @@ def chain(count: int, seed: int = 0, how: str = "left") -> n.Node:
         frame = n.Project(frame, (("id", e.ColumnRef("id")), *((name, e.ColumnRef(name)) for name in names)))
         frame = merge(frame, reduced(seed), how)
     return frame
+
+
+def test_a_chain_is_sorted_in_one_order_whatever_asks_first() -> None:
+    """So that a later statement with conditions on other frames starts from the order that an earlier one has kept."""
+    merges = [node for node in n.walk_nodes(chain(3)) if isinstance(node, Merge)]
+    found = [tuple(group.lookups) for asked in itertools.permutations(merges) for group in merging.together(asked)]
+    assert len(set(found)) == 1 and len(found) == 6 and len(found[0]) == 3
 
 
 def sorts(*nodes: n.Summarise) -> list[int]:

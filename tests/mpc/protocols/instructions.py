@@ -167,7 +167,13 @@ def _planes(job: Job, case: Case) -> Pairs:
     yield b.transpose_bits(p), x.T
     for width in (1, 63, 64, 65, n):
         yield b.spread(job.bits(x[:, :1]), width), np.repeat(x[:, :1], width, axis=1)
-    yield b.pack(p), words
+    packed = b.pack(p)
+    yield packed, words
+    # Words of few bits lie in narrower numbers, also beside wider ones.
+    yield b.xor(packed, u), np.zeros_like(words)
+    yield b.concat([packed, u]), np.concatenate([words, words], axis=1)
+    yield b.rows([packed, u]), np.concatenate([words, words])
+    yield b.cut(packed, n // 2, n), words[:, n // 2 :]
     yield b.pack(b.invert(p)), words ^ _words(Case(n, w, "ones"))[0]
     for width in {1, max(1, w - 1), w, 64 * len(words)}:
         yield b.unpack(u, width), low_bits(case.unsigned(), width)
@@ -224,6 +230,8 @@ def _mask_words(job: Job, case: Case) -> Pairs:
     words, mask = _words(case)[0], case.bits(which=1)
     yield job.builder.mask_words(job.words(words), job.bits(mask)), np.where(mask, words, np.uint64(0))
     yield job.builder.mask_words(job.words(words), job.builder.invert(job.bits(mask))), np.where(mask, np.uint64(0), words)
+    planes = low_bits(case.unsigned(2), 5)
+    yield job.builder.unpack(job.builder.mask_words(job.builder.pack(job.bits(planes)), job.bits(mask)), 5), planes & mask
 
 
 @row(Builder.to_bits, widths=WIDTHS)
@@ -290,7 +298,7 @@ def _all_planes(job: Job, case: Case) -> Pairs:
 
 def _again(b: Builder, handle: Value, values: list[Value]) -> list[Value]:
     """What a program that starts from what was kept says, which no method of the builder emits."""
-    results = [b._value(v.kind, v.rows, v.n, v.limbs) for v in values]
+    results = [b._value(v.kind, v.rows, v.n, v.limbs, v.bits) for v in values]
     b._instructions.append(
         Instruction(operation="shuffle_again", arguments=(handle, *values), results=tuple(results), stage=b._stage)
     )
@@ -299,18 +307,25 @@ def _again(b: Builder, handle: Value, values: list[Value]) -> list[Value]:
 
 @row(Builder.shuffle, Builder.unshuffle, "shuffle_again", widths=WORDS)
 def _shuffle(job: Job, case: Case) -> Pairs:
-    """There and back; in between everything is in one order, whenever it was moved."""
+    """There and back; in between everything is in one order, whenever it was moved, and however narrow its words are."""
     b, k = job.builder, case.limbs
     words, x = _words(case)[0], case.signed(1, rows=2)
+    planes = [low_bits(case.unsigned(2), width) for width in (5, 16, 17, 33)]
     places = np.arange(case.n, dtype=np.uint64)[None]
-    handle, (moved_words, moved, moved_places) = b.shuffle([job.words(words), job.arith(x, k), job.words(places)])
-    later_words, later = _again(b, handle, [job.words(words), job.arith(x, k)])
+    packed = [b.pack(job.bits(part)) for part in planes]
+    handle, moved_all = b.shuffle([job.words(words), job.arith(x, k), job.words(places), *packed])
+    moved_words, moved, moved_places, *moved_planes = moved_all
+    later_words, *later_planes, later = _again(b, handle, [job.words(words), *packed, job.arith(x, k)])
     same = b.subtract(later, moved)
     yield same, np.zeros_like(x)
     yield b.xor(later_words, moved_words), np.zeros_like(words)
+    for first, second, part in zip(later_planes, moved_planes, planes, strict=True):
+        yield b.unpack(b.xor(first, second), len(part)), np.zeros_like(part)
     yield b.reshape(b.sum(moved), 1), ring(x.sum(axis=1)[None], k)
-    back = b.unshuffle(handle, [moved_words, later, moved_places])
-    yield from zip(back, (words, x, places), strict=True)
+    back = b.unshuffle(handle, [moved_words, later, moved_places, *later_planes])
+    yield from zip(back, (words, x, places), strict=False)
+    for narrow, part in zip(back[3:], planes, strict=True):
+        yield b.unpack(narrow, len(part)), part
 
 
 @row(Builder.sort, Builder.reorder, Builder.restore, widths=upto(130))
