@@ -1,6 +1,7 @@
-"""The Jupyter side of SecureFrame: a thin extension that shows, under a released table, the rules it was released by.
+"""The Jupyter side of SecureFrame: magics, completion, short errors, and the rules shown under a released table.
 
-``%load_ext kernel_ext`` loads it. Begin with ``extension.py``.
+``%load_ext kernel_ext`` loads it, and the kernelspec "SecureFrame (Python)" starts stock ipykernel with it. Loading connects to
+nothing and imports nothing heavy. May import cohort and secureframe. Begin with ``extension.py``.
 """
 
 from __future__ import annotations

@@ -14,11 +14,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from html import escape
 from typing import Any, Literal
 
 from secureframe import tickets
-from secureframe.display import table_text
+from secureframe.display import styled, table_text
+from secureframe.display.page import element, scrolling, table
 from secureframe.errors import DisclosureError, PlanError, PolicyError, RangeError
 from secureframe.jobs import JobReport, megabytes
 from secureframe.pending import About
@@ -29,6 +29,8 @@ REMEMBERED = 200
 """So many of the latest jobs are remembered."""
 REFUSALS = (PlanError, PolicyError, DisclosureError, RangeError)
 HEAD = ("job", "status", "asked", "seconds", "rounds", "sent", "what", "purpose")
+NUMBERS = (3, 4, 5)
+"""Columns of numbers."""
 SHOWN = 60
 """Longest text in a table."""
 
@@ -84,15 +86,18 @@ class Jobs(tuple[JobEntry, ...]):
 
     __slots__ = ()
 
+    def latest(self, number: int) -> Jobs:
+        """Return so many of the latest."""
+        return Jobs(self[max(0, len(self) - number) :])
+
     def __repr__(self) -> str:
         return table_text(HEAD, [entry.row() for entry in self], indent="") if self else "no job has been asked for yet"
 
     def _repr_html_(self) -> str:
         if not self:
-            return f'<div class="secureframe"><p>{escape(repr(self))}</p></div>'
-        head = "".join(f'<th scope="col">{escape(word)}</th>' for word in HEAD)
-        body = "".join("<tr>" + "".join(f"<td>{escape(word)}</td>" for word in entry.row()) + "</tr>" for entry in self)
-        return f'<div class="secureframe"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+            return styled(element("p", repr(self)), kind="jobs")
+        shown = table(HEAD, [entry.row() for entry in self], caption="Jobs, the newest last", numbers=NUMBERS)
+        return styled(scrolling(shown, "jobs"), kind="jobs")
 
 
 class Recording:

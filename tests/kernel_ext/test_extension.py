@@ -1,73 +1,70 @@
-"""The extension adds one line under released tables and leaves all others alone."""
+"""Loading adds everything, unloading leaves the shell as it was, and neither imports what a notebook may never need."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
-
-import pandas as pd
-import pytest
-from IPython.core.interactiveshell import InteractiveShell
 
 import kernel_ext
 
-NOTE = "Released under open-research (threshold 10 persons, not rounded), plan 01234567."
+ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def shell() -> Iterator[Any]:
-    shell = InteractiveShell.instance()
-    kernel_ext.load_ipython_extension(shell)
-    yield shell
-    kernel_ext.unload_ipython_extension(shell)
-    InteractiveShell.clear_instance()
-
-
-@pytest.fixture
-def table() -> pd.DataFrame:
-    found = pd.DataFrame({"<n>": pd.array([12, None], dtype="Int64")})
-    found.attrs["release"] = {
-        "plan": "0123456789",
-        "policy": "open-research",
-        "threshold": 10,
-        "rounding": "none",
-        "suppressed": [],
+def state(shell: Any) -> dict[str, Any]:
+    """Everything of a shell that the extension touches."""
+    formatters = shell.display_formatter.formatters
+    return {
+        "formatters": {m: (dict(f.type_printers), dict(f.deferred_printers)) for m, f in formatters.items()},
+        "magics": {kind: dict(found) for kind, found in shell.magics_manager.magics.items()},
+        "matchers": list(shell.Completer.custom_matchers),
+        "errors": (shell.custom_exceptions, shell.CustomTB),
     }
-    return found
 
 
-def shown(shell: Any, thing: object) -> dict[str, str]:
-    bundle, _ = shell.display_formatter.format(thing)
-    return dict(bundle)
-
-
-def test_a_released_table_has_a_footnote(shell: Any, table: pd.DataFrame) -> None:
-    bundle = shown(shell, table)
-    assert bundle["text/plain"] == f"{table!r}\n{NOTE}"
-    assert bundle["text/html"].endswith(f'<p class="secureframe-footnote"><small>{NOTE}</small></p>')
-    assert bundle["text/html"].startswith(table._repr_html_())
-
-
-def test_a_released_series_has_a_footnote(shell: Any, table: pd.DataFrame) -> None:
-    series = table["<n>"]
-    series.attrs = dict(table.attrs)
-    bundle = shown(shell, series)
-    assert bundle["text/plain"].endswith(NOTE) and NOTE in bundle["text/html"]
-    assert "&lt;n&gt;" in bundle["text/html"] and "<n>" not in bundle["text/html"]
-
-
-def test_other_tables_are_left_alone(shell: Any) -> None:
-    other = pd.DataFrame({"a": [1, 2]})
-    assert shown(shell, other) == {"text/plain": repr(other), "text/html": other._repr_html_()}
-    assert shown(shell, other["a"]) == {"text/plain": repr(other["a"])}
-
-
-def test_footnotes_are_escaped(shell: Any, table: pd.DataFrame) -> None:
-    table.attrs["release"]["policy"] = "<script>alert(1)</script>"
-    assert "<script" not in shown(shell, table)["text/html"]
-
-
-def test_unloading_restores(shell: Any, table: pd.DataFrame) -> None:
+def test_unloading_leaves_nothing(shell: Any) -> None:
+    loaded = state(shell)
+    assert {"federation", "catalog", "explain", "jobs"} <= loaded["magics"]["line"].keys()
+    kernel_ext.unload_ipython_extension(shell)
+    before = state(shell)
+    assert before != loaded and "federation" not in before["magics"]["line"] and "study" not in before["magics"]["cell"]
+    for name in ("formatters", "errors"):
+        assert before[name] != loaded[name], name
     kernel_ext.load_ipython_extension(shell)
     kernel_ext.unload_ipython_extension(shell)
-    assert shown(shell, table)["text/plain"] == repr(table)
+    assert state(shell) == before
+    kernel_ext.unload_ipython_extension(shell)
+    assert state(shell) == before
+
+
+def test_loading_twice_is_loading_once(shell: Any) -> None:
+    loaded = state(shell)
+    kernel_ext.load_ipython_extension(shell)
+    assert state(shell) == loaded
+
+
+def test_a_magic_that_was_there_comes_back(shell: Any) -> None:
+    kernel_ext.unload_ipython_extension(shell)
+    shell.register_magic_function(lambda line: "mine", magic_name="jobs")
+    mine = shell.magics_manager.magics["line"]["jobs"]
+    try:
+        kernel_ext.load_ipython_extension(shell)
+        assert shell.magics_manager.magics["line"]["jobs"] is not mine
+        kernel_ext.unload_ipython_extension(shell)
+        assert shell.magics_manager.magics["line"]["jobs"] is mine
+    finally:
+        del shell.magics_manager.magics["line"]["jobs"]
+
+
+def test_loading_imports_nothing_heavy_and_starts_nothing() -> None:
+    text = (
+        "import sys, threading; from IPython.core.interactiveshell import InteractiveShell; shell = InteractiveShell.instance()\n"
+        "shell.run_cell('import math\\nmath.'); before = set(sys.modules); threads = threading.active_count()\n"
+        "shell.run_line_magic('load_ext', 'kernel_ext'); shell.run_cell('1 + 1'); shell.complete('', 'math.s', 6)\n"
+        "print(*{m.split('.')[0] for m in set(sys.modules) - before}, threading.active_count() - threads)\n"
+    )
+    ran = subprocess.run([sys.executable, "-W", "ignore", "-c", text], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(ran.stdout.split("\n")[-2].split())
+    assert {"kernel_ext", "secureframe", "0"} <= loaded
+    assert not loaded & {"numpy", "pandas", "polars", "pyarrow", "numba", "ray", "ray_cluster", "matplotlib", "ipywidgets"}
