@@ -21,9 +21,10 @@ from ray_cluster.failures import Cause
 from ray_cluster.federation import PARTIES, FederationDescription, FederationMember
 from ray_cluster.identities import ProcessIdentity
 from ray_cluster.job_report import job_report
-from secureframe.backend import Outcome, Progress, common
+from secureframe.backend import PROGRESS_SECONDS, Outcome, Progress, common
 from secureframe.errors import PartyUnavailable, ProtocolAborted, Restarting, SecureFrameError
 from secureframe.plan.envelope import job_id
+from secureframe.tracking import JobTracker
 
 SIGNATURE_HEADER = "x-secureframe-signature"
 READY_SECONDS = 60.0
@@ -280,20 +281,25 @@ class FederationClient:
             self._told = {}
 
     def _follow(self, job: _Job, progress: Progress) -> None:
-        """Take events until all institutions have answered or one has failed; tell of every stage that all parties ended."""
-        parties = sum(1 for member in self._description.members if member.party is not None)
-        ended: dict[str, int] = {}
+        """Take events until all institutions have answered or one has failed; tell of the job as they do."""
+        hosts = [member.name for member in self._description.members if member.party is not None]
+        tracker = JobTracker([member.name for member in self._description.members], hosts, progress)
         while not job.over():
-            event = job.next_event(timeout=1.0)
-            if event is None:
+            told = job.next_event(timeout=PROGRESS_SECONDS)
+            if told is None:
                 self._check()
-            elif event["event"] == "error":
-                return
-            elif event["event"] == "stage":
-                ended[event["name"]] = ended.get(event["name"], 0) + 1
-                if ended[event["name"]] == parties:
-                    names = list(ended)
-                    progress(event["name"], names.index(event["name"]) + 1, max(job.stage_count, len(names)))
+                tracker.tell()
+                continue
+            name, event = told
+            match event["event"]:
+                case "error":
+                    return
+                case "admitted":
+                    tracker.admitted(name, event["stages"])
+                case "progress":
+                    tracker.running(name, event["rounds"], event["bytes"])
+                case "stage":
+                    tracker.ended(name, int(event.get("rounds", 0)), int(event.get("bytes", 0)))
 
     def catalog(self) -> dict[str, dict[str, Any]]:
         """Return every institution's public catalog entry."""
@@ -349,7 +355,6 @@ class _Job:
         self._events: queue.SimpleQueue[tuple[str, Event]] = queue.SimpleQueue()
         self.job_id = job_id(request)
         self._cancelling = threading.Event()
-        self.stage_count = 0
         self.stages: dict[str, list[Event]] = {}
         self.results: dict[str, Event] = {}
         self.failures: dict[str, Event] = {}
@@ -362,21 +367,20 @@ class _Job:
     def over(self) -> bool:
         return len(self.results) + len(self.failures) == len(self._gateways)
 
-    def next_event(self, timeout: float) -> Event | None:
+    def next_event(self, timeout: float) -> tuple[str, Event] | None:
+        """Take the next event and the institution that it comes from; None where none comes in time."""
         try:
             name, event = self._events.get(timeout=timeout)
         except queue.Empty:
             return None
         match event["event"]:
-            case "admitted":
-                self.stage_count = len(event["stages"])
             case "stage":
                 self.stages.setdefault(name, []).append(event)
             case "result":
                 self.results[name] = event
             case "error":
                 self.failures[name] = event
-        return event
+        return name, event
 
     def cancel(self) -> None:
         """Cancel at every gateway until all have ended: one may still be about to admit the job."""
@@ -422,6 +426,7 @@ def _read_event(line: str) -> Event:
     match json.loads(line):
         case (
             {"event": "admitted", "stages": [*_]}
+            | {"event": "progress", "rounds": int(), "bytes": int()}
             | {"event": "stage", "name": str()}
             | {"event": "result", "package": str() | None, "report": {"sent_to_parties": {}}}
             | {"event": "error", "cause": str(), "error": {}}

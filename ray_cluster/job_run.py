@@ -119,10 +119,10 @@ class JobRun:
         sealed: dict[str, Any] = {}
         if answers is not None:
             # One call for the whole job: what it answers arrives as it comes.
-            self._ask(next(answers))
+            self._ask(answers, emit)
             for name in self._job.stages:
-                emit({"event": "stage", **self._ask(next(answers))["report"], "name": name})
-            sealed = self._ask(next(answers))
+                emit({"event": "stage", **self._ask(answers, emit)["report"], "name": name})
+            sealed = self._ask(answers, emit)
         dealt = dealing.result()
         if answers is not None:
             report = sealed["report"]
@@ -146,7 +146,10 @@ class JobRun:
                     raise _Failed(self._first)
 
     @staticmethod
-    def _ask(answered: dict[str, Any]) -> dict[str, Any]:
+    def _ask(answers: Iterator[dict[str, Any]], emit: Emit) -> dict[str, Any]:
+        """Return the next answer of the party; what it says of its progress meanwhile is passed on."""
+        while "progress" in (answered := next(answers)):
+            emit({"event": "progress", **answered["progress"]})
         if "error" in answered:
             raise _Failed(answered)
         return answered

@@ -27,6 +27,7 @@ from ray_cluster.links import Caller, Dialer, Link, LinkFailed, Listener, OpenSo
 from ray_cluster.memory import WhenIdle
 from ray_cluster.records import save_payloads
 from ray_cluster.tls_channel import TlsChannel
+from secureframe.backend import PROGRESS_SECONDS
 from secureframe.engine.kept import KeptShares
 from secureframe.engine.saved import SavedFrames, storage_key
 from secureframe.engine.shelf import restore_shares, save_shares
@@ -118,17 +119,22 @@ class PartyHost:
         """Run a job from its links to its sealed package: the answers of `open`, of every stage and of `seal`, in this order.
 
         An answer with an ``error`` is the last one. An answer waits a moment for the next one, so that a small job is told in one
-        go, and no longer.
+        go, and no longer. While none comes, ``progress`` says now and then how many rounds and bytes the job has taken here.
         """
         answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         threading.Thread(target=self._work, args=(job, answers.put), name=f"job {job.job_id[:8]}", daemon=True).start()
         waiting: list[dict[str, Any]] = []
+        told: dict[str, int] = {}
         ended = False
         while not ended:
             try:
-                answer = answers.get(timeout=TELL_SECONDS if waiting else None)
+                answer = answers.get(timeout=TELL_SECONDS if waiting else PROGRESS_SECONDS)
             except queue.Empty:
-                yield waiting
+                far = {} if waiting else self._progress(job.job_id)
+                if far and far != told:
+                    waiting, told = [{"progress": far}], far
+                if waiting:
+                    yield waiting
                 waiting = []
                 continue
             ended = answer is None
@@ -136,6 +142,15 @@ class PartyHost:
                 waiting.append(answer)
         if waiting:
             yield waiting
+
+    def _progress(self, job_id: str) -> dict[str, int]:
+        """Rounds and bytes that a job has taken here so far; nothing before its links are there."""
+        with self._lock:
+            running = self._jobs.get(job_id)
+        channel = None if running is None else running.channel
+        if channel is None:
+            return {}
+        return {"rounds": channel.rounds, "bytes": channel.bytes_sent_previous + channel.bytes_sent_next}
 
     def _work(self, job: AdmittedJob, put: Callable[[dict[str, Any] | None], None]) -> None:
         """Put every answer of a job, and then None, whatever becomes of it."""

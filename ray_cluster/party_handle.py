@@ -17,7 +17,8 @@ class PartyHandle(Protocol):
     """An institution's own compute party, in another process. All but ``lost`` raise `PartyLost` once that has exited.
 
     ``run`` begins at once. It answers once for the links of a job, once a stage, and once with the sealed package; after an
-    answer with an ``error`` there is none. A job that was sealed needs no ``finish``.
+    answer with an ``error`` there is none. Between them, while nothing ends, it may tell of its ``progress``. A job that was
+    sealed needs no ``finish``.
     """
 
     def ping(self) -> None: ...

@@ -14,8 +14,44 @@ from typing import Any
 
 from secureframe.errors import PlanError
 
-Progress = Callable[[str, int, int], None]
-"""Called with a stage's name, its number and the number of stages; never with anything that depends on data."""
+PROGRESS_SECONDS = 0.25
+"""How often a job is told of while nothing ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressEvent:
+    """How far a job is. Public numbers only: they follow from public shapes, or, in a sort, from coins that no data move.
+
+    Parameters
+    ----------
+    stage : str
+        The stage that runs; the last one where all have ended.
+    number, total : int
+        Stages that all parties have ended, and stages of the job.
+    party : str or None
+        The institution that the others wait for; None where several are still at work.
+    rounds : int
+        Rounds so far.
+    bytes : int
+        Bytes that the parties have sent each other so far.
+    seconds : float
+        Since the job was sent.
+    estimate : float, optional
+        Seconds that it is expected to take in all, by the cost of its plan; None where that is not known yet.
+    """
+
+    stage: str
+    number: int
+    total: int
+    party: str | None
+    rounds: int
+    bytes: int
+    seconds: float
+    estimate: float | None = None
+
+
+Progress = Callable[[ProgressEvent], None]
+"""Called now and then while a job runs, from the thread that waits for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ import threading
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +28,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from secureframe import tickets
-from secureframe.backend import NEUTRAL, PARTIES, Backend, Member, Outcome
+from secureframe.backend import NEUTRAL, PARTIES, Backend, Member, Outcome, ProgressEvent
+from secureframe.catalog import CatalogView
 from secureframe.combine import stacked
 from secureframe.disclosure.policy import ANALYST, Policy, preset, require_recipient
 from secureframe.engine.catalog import Catalog
@@ -38,6 +39,7 @@ from secureframe.governance.identity import AnalystIdentity
 from secureframe.history import History, Jobs, Recording
 from secureframe.jobs import JobReport
 from secureframe.mpc.program import Program
+from secureframe.pace import Pace
 from secureframe.pending import NOTHING, About
 from secureframe.plan.envelope import Plan, job_id, new_plan, parameters_of
 from secureframe.plan.keepsake import require_name
@@ -49,14 +51,13 @@ from secureframe.planner.compile import Compiled, compile_plan
 from secureframe.planner.explain import explain_frame, explain_plan
 from secureframe.planner.prediction import sealed_bytes
 from secureframe.planner.remembered import RememberedPrograms
-from secureframe.progress import ProgressLine
+from secureframe.progress import ProgressLine, summary
 from secureframe.released_store import Entry, release_key, store_of_report
 from secureframe.results.opening import open_released
 from secureframe.results.receipt import Receipt
 from secureframe.results.released import ReleasedTable
 from secureframe.saving import keepsake_of, kept_of, opened
 from secureframe.schema.declare import NAME, Table
-from secureframe.schema.table import TableSchema
 from secureframe.schema.types import Scalar
 from secureframe.tickets import Ticket
 
@@ -69,40 +70,6 @@ DEMO = "demo:"
 """How text that names a demonstration begins, where else the path of a federation's file would stand."""
 QUEUE_SECONDS = 300.0
 """How long a statement waits for its turn where institutions are busy with others."""
-
-
-class CatalogView:
-    """Which tables and columns there are, with type, range, owner, allowed use and policy; never data."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-
-    def __repr__(self) -> str:
-        lines = []
-        for (owner, name), table in self._catalog.tables.items():
-            many = "one row a person" if table.rows_per_person == 1 else f"up to {table.rows_per_person} rows a person"
-            lines.append(
-                f"{owner}.{name}: {many}, roster {table.roster_size:,}, persons of {table.person_domain!r} by {table.person_key}"
-                f"   [policy {self._catalog.policies[owner].name}]"
-            )
-            for column in table.columns:
-                flags = [w for w, on in (("sensitive", column.sensitive), ("magnitude", column.magnitude)) if on]
-                uses = "" if len(column.uses) == 4 else "; use: " + ", ".join(sorted(column.uses))
-                lines.append(f"    {column.name:<12} {column.type.describe()}{uses}" + (f"; {', '.join(flags)}" if flags else ""))
-        for owner, policy in self._catalog.policies.items():
-            if policy.recipients is not None:
-                lines.append(f"results about {owner}'s data may go to {', '.join(policy.recipients) or 'nobody'}")
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        return f"<pre>{escape(repr(self))}</pre>"
-
-    @property
-    def tables(self) -> Mapping[tuple[str, str], TableSchema]:
-        """The schemas by (owner, name)."""
-        return self._catalog.tables
 
 
 class MemberView:
@@ -160,6 +127,7 @@ class Federation:
         self._quiet = quiet
         self._lock = threading.Lock()
         self._programs = RememberedPrograms()
+        self._pace = Pace()
         self._history = History()
         self._demonstration: str | None = None
         self.purpose = purpose
@@ -239,7 +207,7 @@ class Federation:
     ) -> Plan:
         owners = frozenset().union(*(n.owners for n in nodes))
         identity = None if recipient is None else self._recipient(recipient)
-        policies = {owner: self._catalog.policies[owner] for owner in sorted(owners)}
+        policies = self.policies(owners)
         require_recipient(policies, ANALYST if recipient is None else recipient)
         return new_plan(
             nodes,
@@ -345,7 +313,7 @@ class Federation:
         while True:
             plan, compiled = self._prepared(nodes, parameters, recipient, results, purpose=about.purpose, anew=lost > 1)
             try:
-                job, outcome = self._send(plan, recording)
+                job, outcome = self._send(plan, compiled, recording)
             except KeptLost:
                 # A party has made room, or was restarted, since it told what it keeps: it is asked again, and then no more.
                 lost += 1
@@ -368,20 +336,26 @@ class Federation:
             else:
                 return plan, compiled, job, outcome
 
-    def _send(self, plan: Plan, recording: Recording) -> tuple[str, Outcome]:
+    def _send(self, plan: Plan, compiled: Compiled, recording: Recording) -> tuple[str, Outcome]:
         """Sign a plan, run it, and return the job's identifier and what came back."""
         request = plan.to_bytes()
         job, ticket = job_id(request), tickets.current.get()
-        line = ProgressLine(enabled=False if self._quiet else None)
         with self._lock:
             if ticket is not None:
                 ticket.take(job)
             recording.sent(job, plan.digest)
-            try:
-                outcome = self._backend.run(request, self._analyst.sign(request), line)
-            finally:
-                line.close()
+            with ProgressLine(enabled=False if self._quiet else None) as line:
+                started = time.perf_counter()
+                outcome = self._backend.run(request, self._analyst.sign(request), self._pace.following(compiled, line))
+                report = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started, sealed_bytes(compiled))
+                line.done(summary(report.seconds, report.rounds, report.bytes, self._hosts))
         return job, outcome
+
+    @property
+    def _hosts(self) -> list[str]:
+        """The institutions that host compute parties, in the parties' order."""
+        hosts = {m.party: m.name for m in self._backend.members if m.party is not None}
+        return [hosts[party] for party in sorted(hosts)]
 
     def deliver(
         self,
@@ -473,6 +447,10 @@ class Federation:
     def explain_frame(self, node: Node) -> str:
         """Say where a frame lies and what each of its columns is."""
         return explain_frame(node)
+
+    def policies(self, owners: Iterable[str]) -> dict[str, Policy]:
+        """Return the policies that releases about some institutions' data follow."""
+        return {owner: self._catalog.policies[owner] for owner in sorted(owners)}
 
     def save(self, name: str, node: Node, parameters: Mapping[str, Scalar]) -> None:
         """Save a frame under a name: its plan at every institution, and at the parties what is kept of its joins.
@@ -625,7 +603,8 @@ def simulate(
     policies = {name: preset(p).to_json() for name, p in chosen.items() if not isinstance(p, Mapping)}
     identity = AnalystIdentity.generate(analyst)
     directory = Path(tempfile.mkdtemp(prefix="sf-", dir=_short_directory()))
-    line = ProgressLine(enabled=False if quiet else None)
+    line = ProgressLine(enabled=False if quiet else None, quiet=0)
+    started = time.monotonic()
     try:
         declarations = {
             institution: {name: _as_table(source).declare(f"{institution}-{name}", directory) for name, source in owned.items()}
@@ -636,14 +615,14 @@ def simulate(
             policies=policies,
             directory=directory,
             analyst=identity,
-            progress=_steps(line),
+            progress=_steps(line, started),
             **({} if hosts is None else {"parties": hosts}),
         )
+        line.done(f"{time.monotonic() - started:.1f} s to start {', '.join(m.name for m in backend.members)}")
     except BaseException:
+        line.close()
         shutil.rmtree(directory, ignore_errors=True)
         raise
-    finally:
-        line.close()
     federation = Federation(backend, purpose=purpose, analyst=identity, quiet=quiet)
     for texts in federation._catalog.warnings.values():
         for text in texts:
@@ -667,10 +646,15 @@ START_STEPS = 6
 """Steps that a backend tells of while it starts; only the progress line depends on it."""
 
 
-def _steps(line: ProgressLine) -> Callable[[str], None]:
+def _steps(line: ProgressLine, started: float) -> Callable[[str], None]:
     """A callable that shows the steps of a start on one line."""
     taken = itertools.count(1)
-    return lambda text: line(text, min(next(taken), START_STEPS - 1), START_STEPS)
+
+    def show(text: str) -> None:
+        number = min(next(taken), START_STEPS - 1)
+        line(ProgressEvent(text, number, START_STEPS, None, 0, 0, time.monotonic() - started))
+
+    return show
 
 
 def connect(

@@ -100,12 +100,12 @@ class SecureFrame(FrameStatistics, FrameMethods):
     def __repr__(self) -> str:
         from secureframe.display.frames import frame_text
 
-        return frame_text(self.node)
+        return frame_text(self.node, self._source.session.policies(self.node.owners))
 
     def _repr_html_(self) -> str:
         from secureframe.display.frames import frame_html
 
-        return frame_html(self.node)
+        return frame_html(self.node, self._source.session.policies(self.node.owners))
 
     def __dir__(self) -> list[str]:
         from secureframe.display.frames import public_names

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar, cast, overload
 
+from secureframe.disclosure.policy import Policy
 from secureframe.errors import PlanError
 from secureframe.plan.envelope import parameters_of
 from secureframe.plan.nodes import Node, Summarise
@@ -78,6 +79,10 @@ class Session(Protocol):
         self, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar] | None = None, recipient: str | None = None
     ) -> str:
         """Say where releases would be computed, what would be sent and what each role would learn."""
+        ...
+
+    def policies(self, owners: Iterable[str]) -> Mapping[str, Policy]:
+        """Return the policies that releases about some institutions' data follow."""
         ...
 
     def save(self, name: str, node: Node, parameters: Mapping[str, Scalar]) -> None:

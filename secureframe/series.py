@@ -127,7 +127,8 @@ class SecureSeries(SeriesStatistics, SeriesMethods):
     def _repr_html_(self) -> str:
         from secureframe.display.frames import series_html
 
-        return series_html(self._source.node, self._expr, self.name)
+        policies = self._source.session.policies(self._field.owners)
+        return series_html(self._source.node, self._expr, self.name, policies)
 
     def __dir__(self) -> list[str]:
         from secureframe.display.frames import public_names

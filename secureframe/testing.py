@@ -7,6 +7,7 @@ protects anybody: everything is in one memory.
 from __future__ import annotations
 
 import copy
+import queue
 import secrets
 import shutil
 import tempfile
@@ -14,14 +15,14 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from secureframe.backend import Backend, Outcome, Progress, common, members_for
+from secureframe.backend import PROGRESS_SECONDS, Backend, Outcome, Progress, common, members_for
 from secureframe.disclosure.policy import preset
 from secureframe.engine.catalog import Catalog
 from secureframe.engine.institution import Institution
@@ -34,6 +35,7 @@ from secureframe.errors import KeptLost, ProtocolAborted
 from secureframe.governance.identity import AnalystIdentity, InstitutionIdentity
 from secureframe.mpc.channel import Channel, LinkClosed, MemoryChannel, Recorder
 from secureframe.mpc.randomness import SECRET_BYTES, PartyKeys
+from secureframe.tracking import JobTracker
 
 WrapChannel = Callable[[MemoryChannel], Channel]
 
@@ -171,6 +173,9 @@ class InMemoryBackend(Backend):
         wrapped: list[Channel] = [self.wrap(c) if self.wrap else c for c in channels]
 
         computations: list[PartyJob | None] = [None] * 3
+        hosts = {m.party: m.name for m in self.members if m.party is not None}
+        tracker = JobTracker(list(self.institutions), [hosts[index] for index in range(3)], progress)
+        told: queue.SimpleQueue[tuple[str, dict[str, Any]] | None] = queue.SimpleQueue()
 
         def party(index: int) -> tuple[list[dict[str, Any]], bytes]:
             keys = PartyKeys(previous=pairwise[index], next=pairwise[(index + 1) % 3])
@@ -178,7 +183,7 @@ class InMemoryBackend(Backend):
                 messages = {n: m[index] for n, m in dealt.items()}
                 computation = PartyJob(job, index, wrapped[index], keys, messages, self.stores[index])
                 computations[index] = computation
-                return _run_party(job, index, computation, progress)
+                return _run_party(job, computation, lambda report: told.put((hosts[index], report)))
             except BaseException:
                 wrapped[index].close()
                 raise
@@ -187,7 +192,11 @@ class InMemoryBackend(Backend):
             self._running = (job.job_id, wrapped)
             try:
                 futures = [pool.submit(party, index) for index in range(3)]
-                wait(futures)
+                for future in futures:
+                    future.add_done_callback(lambda _: told.put(None))
+                for name in self.institutions:
+                    tracker.admitted(name, job.stages)
+                _follow(told, tracker, {hosts[index]: channel for index, channel in enumerate(wrapped)})
             except BaseException:
                 # An interrupted cell: whoever waits for a message hears of it.
                 self.cancel(job.job_id)
@@ -238,13 +247,33 @@ class InMemoryBackend(Backend):
             shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def _run_party(job: AdmittedJob, index: int, computation: PartyJob, progress: Progress) -> tuple[list[dict[str, Any]], bytes]:
+def _run_party(
+    job: AdmittedJob, computation: PartyJob, tell: Callable[[dict[str, Any]], None]
+) -> tuple[list[dict[str, Any]], bytes]:
     reports = []
-    for number, stage in enumerate(job.stages):
+    for stage in job.stages:
         reports.append(computation.run_stage(stage))
-        if index == 0:
-            progress(stage, number + 1, len(job.stages))
+        tell(reports[-1])
     return reports, computation.seal()
+
+
+def _follow(
+    told: queue.SimpleQueue[tuple[str, dict[str, Any]] | None], tracker: JobTracker, channels: Mapping[str, Channel]
+) -> None:
+    """Tell of the stages that parties end, and now and then of what they have sent, until all three are through."""
+    left = len(channels)
+    while left:
+        try:
+            item = told.get(timeout=PROGRESS_SECONDS)
+        except queue.Empty:
+            for name, channel in channels.items():
+                tracker.running(name, channel.rounds, channel.bytes_sent_previous + channel.bytes_sent_next)
+            tracker.tell()
+            continue
+        if item is None:
+            left -= 1
+        else:
+            tracker.ended(item[0], item[1]["rounds"], item[1]["bytes"])
 
 
 def start_in_memory(

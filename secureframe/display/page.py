@@ -81,8 +81,8 @@ white-space:pre-wrap;overflow-wrap:anywhere}
 font-variant-numeric:tabular-nums}
 & caption{caption-side:top;text-align:left;font-weight:600;padding:2px 0 4px;white-space:nowrap}
 & thead th{border-bottom:1px solid var(--sf-strong-line);font-weight:600;white-space:nowrap;vertical-align:bottom}
-& th,& td{text-align:left;padding:3px 14px 3px 8px;border:0;vertical-align:top;max-width:44em;overflow-wrap:anywhere;
-white-space:normal}
+& th,& td{text-align:left;padding:3px 14px 3px 8px;border:0;vertical-align:top;max-width:44em;
+overflow-wrap:break-word;white-space:normal}
 & tbody tr{background:none;border:0;border-bottom:1px solid var(--sf-line)}
 & tbody tr:nth-child(even){background:var(--sf-raised)}
 & tbody tr:hover{background:none;box-shadow:inset 3px 0 0 var(--sf-accent)}
@@ -102,8 +102,8 @@ background:var(--sf-raised);color:var(--sf-text);border:1px solid var(--sf-line)
 & .sf-withheld{background:var(--sf-withheld-surface);color:var(--sf-withheld-text);border-color:currentcolor}
 & td.sf-withheld{font-style:italic;text-align:right;outline:1px dashed;outline-offset:-3px;white-space:nowrap}
 & dl.sf-facts{display:grid;grid-template-columns:max-content 1fr;gap:1px 14px;padding:3px 0;max-width:72em}
-& dl.sf-facts dt{color:var(--sf-muted);font-weight:400;grid-column:1}
-& dl.sf-facts dd{grid-column:2;overflow-wrap:anywhere}
+& dl.sf-facts dt{color:var(--sf-muted);font-weight:400;grid-column:1;float:none;width:auto;padding:0}
+& dl.sf-facts dd{grid-column:2;overflow-wrap:break-word;min-width:0}
 & details{margin:2px 0;padding:0;border:0;background:none}
 & details>:not(summary){margin-left:1.15em}
 & summary{cursor:pointer;padding:2px 4px 2px 0;display:list-item;list-style-position:inside}

@@ -14,6 +14,7 @@ import pytest
 
 import secureframe as sf
 from secureframe import federation
+from secureframe.backend import ProgressEvent
 from secureframe.errors import Busy, PartyUnavailable
 from secureframe.federation import Federation
 from secureframe.governance.identity import AnalystIdentity
@@ -128,7 +129,7 @@ def test_naming_what_another_analyst_left_ends_the_job(warm: Federation, monkeyp
     fed = Federation(backend, purpose=PURPOSE, analyst=other, quiet=True)
     monkeypatch.setattr(backend, "kept", in_memory(warm).kept)
     with pytest.raises(sf.SecureFrameError, match="not kept any more"):
-        fed._send(fed._prepared(_nodes(fed), {})[0])
+        fed._send(*fed._prepared(_nodes(fed), {}))
     joined(fed)["w"].mean()
     assert sorts(fed), "the notebook asks anew, and nothing of the other analyst's is used"
 
@@ -219,8 +220,8 @@ def test_a_stopped_statement_leaves_nothing_and_the_next_one_runs() -> None:
     waiting, first = threading.main_thread().ident, threading.Lock()
     assert waiting is not None
 
-    def interrupt(*stage: Any) -> None:
-        if first.acquire(blocking=False):
+    def interrupt(event: ProgressEvent) -> None:
+        if event.number and first.acquire(blocking=False):
             signal.pthread_kill(waiting, signal.SIGINT)
 
     def stopped(request: bytes, signature: bytes, progress: Any) -> Any:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
 from typing import Any
 
 import pandas as pd
 
+from secureframe.disclosure.policy import Policy, preset
 from secureframe.pending import NOTHING, About
 from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
@@ -62,6 +63,9 @@ class PooledSession:
     def explain(self, nodes: Sequence[n.Summarise], parameters: Mapping[str, Scalar] | None = None) -> str:
         check_parameters(nodes, parameters or {})
         return f"{len(nodes)} releases"
+
+    def policies(self, owners: Iterable[str]) -> dict[str, Policy]:
+        return {owner: preset("open-research") for owner in sorted(owners)}
 
     def explain_frame(self, node: n.Node) -> str:
         return f"frame of {', '.join(sorted(node.owners))}"

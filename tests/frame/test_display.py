@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import re
-import sys
-import types
-from typing import Any
 
 import pandas as pd
 import pytest
 
 import secureframe as sf
-from secureframe.display import ProgressLine, footnote
+from secureframe.display import footnote
 from secureframe.plan.nodes import Table
+from tests.display.looks import body_of
 from tests.frame.conftest import Study
 from tests.frame.pooled import PooledSession
 from tests.frame.study import PATIENTS, SECRET
@@ -27,7 +24,8 @@ SecureFrame with 4 columns
   sbp     float 0.0 to 300.0 by 0.0078125, nullable          laboratory
 rows of hospital.patients, never shown; at most 240 (public), their number is hidden
 person key: id in study
-place: shared(hospital, laboratory)"""
+place: shared(hospital, laboratory)
+release: open-research: 0 or at least 10 persons in every cell, not rounded"""
 
 LINEAGE = """\
 inner merge on id
@@ -46,8 +44,14 @@ SecureSeries bmi: decimal 20.0 to 140.0 by 0.1, nullable
   owner: hospital; place: local(hospital); values are never shown"""
 
 SERIES_HTML = (
-    '<div class="secureframe"><p>SecureSeries age: bool<br>= (age &gt; 50)'
-    "<br>owner: hospital; place: local(hospital); values are never shown</p></div>"
+    '<p class="sf-title">SecureSeries <code>age</code></p><dl class="sf-facts"><dt>type</dt><dd>bool</dd>'
+    "<dt>defined as</dt><dd><code>(age &gt; 50)</code></dd><dt>owner</dt><dd>hospital</dd>"
+    '<dt>place</dt><dd><span class="sf-chip sf-local">local(hospital)</span></dd><dt>values</dt><dd>never shown</dd>'
+    "<dt>a release may give</dt><dd>groups (2), counts, means, quantiles</dd></dl>"
+    "<details><summary>release: open-research: 0 or at least 10 persons in every cell, not rounded</summary><ul>"
+    "<li>every count is 0 or at least 10 persons, every other statistic is about at least 10</li>"
+    "<li>numbers are not rounded</li><li>quantiles over several institutions leave at least 3 values on either side</li>"
+    "</ul></details>"
 )
 
 
@@ -97,20 +101,38 @@ def test_lineage_in_a_notebook(study: Study) -> None:
 
 
 def test_html_of_a_frame(study: Study) -> None:
-    html = cohort(study)[["stage"]]._repr_html_()
-    assert html == (
-        '<div class="secureframe"><table><caption>SecureFrame with 1 columns</caption>'
-        "<thead><tr><th>column</th><th>type</th><th>owner</th></tr></thead>"
-        "<tbody><tr><td>stage</td><td>category {none, mild, moderate, severe}, nullable</td><td>hospital</td></tr></tbody>"
-        "</table>"
-        "<p>rows of hospital.patients, never shown; at most 240 (public), their number is hidden<br>"
-        "persons of study; the key is not a column<br>place: shared(hospital, laboratory)</p></div>"
+    html = body_of(cohort(study)[["stage", "sbp"]]._repr_html_(), "frame")
+    table, facts = html.split("<dl", 1)
+    assert table == (
+        '<div class="sf-scroll" role="region" tabindex="0" aria-label="SecureFrame with 2 columns"><table>'
+        "<caption>SecureFrame with 2 columns</caption><thead><tr>"
+        '<th scope="col">column</th><th scope="col">type</th><th scope="col">owner</th><th scope="col">place</th>'
+        '<th scope="col">a release may give</th></tr></thead><tbody>'
+        '<tr><th scope="row"><code>stage</code></th><td>category {none, mild, moderate, severe}, nullable</td><td>hospital</td>'
+        '<td><span class="sf-chip sf-local">local(hospital)</span></td><td>groups (4), counts</td></tr>'
+        '<tr><th scope="row"><code>sbp</code></th><td>float 0.0 to 300.0 by 0.0078125, nullable</td><td>laboratory</td>'
+        '<td><span class="sf-chip sf-local">local(laboratory)</span></td><td>counts, means, quantiles</td></tr>'
+        "</tbody></table></div>"
     )
+    assert facts.startswith(
+        ' class="sf-facts"><dt>rows</dt><dd>of hospital.patients, never shown; at most 240 (public), their number is hidden</dd>'
+        "<dt>persons</dt><dd>of study; the key is not a column</dd><dt>place</dt><dd>shared(hospital, laboratory)</dd></dl>"
+    )
+    assert "<li>hospital follows open-research</li><li>laboratory follows open-research</li>" in facts
+
+
+def test_html_of_a_frame_says_what_may_be_asked_of_its_columns(study: Study) -> None:
+    rows = dict(re.findall(r"<code>(\w+)</code></th>(.*?)</tr>", study.patients._repr_html_()))
+    said = {name: re.findall(r"<td>(.*?)</td>", row)[3:] for name, row in rows.items()}
+    assert said["id"] == ["nothing: it links rows", "everything"] and said["stage"] == ["groups (4), counts", "everything"]
+    assert said["age"] == ["counts, means, quantiles", "everything"] and said["cost"] == ["counts, quantiles", "everything"]
+    assert "magnitude</span>" in rows["cost"]
+    assert said["note"] == ["nothing", "filter"]
 
 
 def test_text_and_html_of_a_column(study: Study) -> None:
     assert repr(study.patients["bmi"] * 2) == SERIES
-    assert (study.patients["age"] > 50)._repr_html_() == SERIES_HTML
+    assert body_of((study.patients["age"] > 50)._repr_html_(), "series") == SERIES_HTML
     assert study.patients["age"].explain().endswith("frame of hospital")
     assert study.patients.explain() == "frame of hospital"
 
@@ -155,68 +177,3 @@ def test_a_withheld_cell_explains_itself(study: Study) -> None:
     assert line is not None and words in line and line.endswith("missing where one of theirs is withheld.")
     assert str(caught[0].message) == f"{words} (withheld: 0 / moderate)"
     assert caught[0].filename == __file__
-
-
-# -- progress --------------------------------------------------------------------------------------------------------------
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_progress_on_a_terminal_is_one_line() -> None:
-    terminal = Terminal()
-    line = ProgressLine(stream=terminal)
-    for number, stage in enumerate(["deal", "join on shares", "release", "open"], 1):
-        line(stage, number, 4)
-    assert terminal.getvalue() == (
-        "\r[#####...............] 1/4 deal"
-        "\r[##########..........] 2/4 join on shares"
-        "\r[###############.....] 3/4 release       "
-        "\r[####################] 4/4 open   \n"
-    )
-    line.close()
-    assert terminal.getvalue().count("\n") == 1
-
-
-def test_progress_is_silent_where_nobody_looks() -> None:
-    stream = io.StringIO()
-    ProgressLine(stream=stream)("deal", 1, 2)
-    assert stream.getvalue() == ""
-    ProgressLine(enabled=True, stream=stream)("deal", 1, 2)
-    assert "deal" in stream.getvalue()
-    terminal = Terminal()
-    ProgressLine(enabled=False, stream=terminal)("deal", 1, 2)
-    assert terminal.getvalue() == ""
-
-
-def test_an_interrupted_line_is_ended() -> None:
-    terminal = Terminal()
-    line = ProgressLine(stream=terminal)
-    line("deal", 1, 2)
-    line.close()
-    line.close()
-    assert terminal.getvalue().count("\n") == 1
-
-
-def test_progress_in_a_notebook_is_one_updated_display(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown: list[tuple[str, dict[str, str]]] = []
-
-    class Handle:
-        def update(self, bundle: dict[str, str], **_: Any) -> None:
-            shown.append(("update", bundle))
-
-    def display(bundle: dict[str, str], **options: Any) -> Handle:
-        assert options == {"raw": True, "display_id": True}
-        shown.append(("display", bundle))
-        return Handle()
-
-    shell = types.SimpleNamespace(kernel=object())
-    fake = types.SimpleNamespace(get_ipython=lambda: shell, display=types.SimpleNamespace(display=display))
-    monkeypatch.setitem(sys.modules, "IPython", fake)
-    line = ProgressLine()
-    line("deal <b>", 1, 2)
-    line("open", 2, 2)
-    assert [kind for kind, _ in shown] == ["display", "update"]
-    assert shown[0][1]["text/html"] == '<progress value="1" max="2"></progress> 1/2 deal &lt;b&gt;'

@@ -13,7 +13,7 @@ from typing import Any
 
 from ray_cluster.processes import members_of_session
 from ray_cluster.simulate import SimulationBackend, start
-from secureframe.backend import Outcome, Progress
+from secureframe.backend import Outcome, Progress, ProgressEvent
 from secureframe.errors import Restarting
 from secureframe.governance.identity import AnalystIdentity
 
@@ -22,7 +22,7 @@ INSTITUTIONS = ("hospital", "laboratory", "registry")
 ROOT = str(Path(__file__).resolve().parents[2])
 
 
-def silent(name: str, number: int, count: int) -> None:
+def silent(event: ProgressEvent) -> None:
     """Takes no notice of progress."""
 
 

@@ -22,7 +22,7 @@ def test_the_client_raises_what_the_institution_raised(served: Served) -> None:
     client = FederationClient(alone, served.certificates["ana"])
     body = plan(refused_by="hospital")
     with pytest.raises(PolicyError, match="the policy forbids it") as caught:
-        client.run(body, served.ana.sign(body), lambda name, number, count: None)
+        client.run(body, served.ana.sign(body), lambda event: None)
     assert caught.value.institution == "hospital"
     client.close()
 
@@ -46,7 +46,7 @@ def test_an_interrupt_at_the_start_cancels(served: Served, monkeypatch: pytest.M
     alone = FederationDescription(members=served.description.members[:1], catalog={})
     client = FederationClient(alone, served.certificates["ana"])
     with pytest.raises(KeyboardInterrupt):
-        client.run(plan(), served.ana.sign(plan()), lambda name, number, count: None)
+        client.run(plan(), served.ana.sign(plan()), lambda event: None)
     assert cancelled.wait(20)
     client.close()
 
@@ -100,7 +100,7 @@ def test_who_is_not_there_is_waited_for(served: Served, monkeypatch: pytest.Monk
     monkeypatch.setattr(GatewayClient, "ready", ready)
     client = FederationClient(FederationDescription(members=(member,), catalog={}), served.certificates["ana"])
     with pytest.raises(Restarting) as caught:
-        client.run(plan(), served.ana.sign(plan()), lambda name, number, count: None)
+        client.run(plan(), served.ana.sign(plan()), lambda event: None)
     assert caught.value.institution == "hospital"
     assert asked == ["hospital", "hospital"]
     assert "open" not in served.party.calls
@@ -117,7 +117,7 @@ def test_nobody_is_asked_beforehand(served: Served, monkeypatch: pytest.MonkeyPa
     client = FederationClient(description, served.certificates["ana"])
     with pytest.raises(KeyError):
         # One institution alone makes no result; it has run its part.
-        client.run(plan(), served.ana.sign(plan()), lambda name, number, count: None)
+        client.run(plan(), served.ana.sign(plan()), lambda event: None)
     assert served.party.calls == ["open", "share", "release", "seal"]
     client.close()
 
@@ -131,7 +131,7 @@ def test_what_is_kept_is_asked_for_once_a_job_has_failed(served: Served) -> None
     assert "kept" not in served.party.calls
     body = plan(refused_by="hospital")
     with pytest.raises(PolicyError):
-        client.run(body, served.ana.sign(body), lambda name, number, count: None)
+        client.run(body, served.ana.sign(body), lambda event: None)
     client._description = served.description
     assert client.last_kept() == {"digest": f"job of {key}"}
     assert "kept" in served.party.calls

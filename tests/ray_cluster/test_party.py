@@ -7,11 +7,13 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from ray_cluster import party as party_module
 from ray_cluster.failures import Cause
 from ray_cluster.federation import FederationDescription
 from ray_cluster.job_run import JobRun
@@ -64,6 +66,38 @@ def test_a_link_that_cannot_be_made_ends_the_opening() -> None:
             finally:
                 party.cancel(job.job_id)
         party.cancel(secrets.token_hex(16))
+        party._listener.close()
+
+
+def test_a_step_that_lasts_is_told_of_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(party_module, "PROGRESS_SECONDS", 0.01)
+    go_on = threading.Event()
+    with wiring() as wires:
+        party = PartyHost(wires.identities[0], 0, lambda *arguments: None, 0)  # type: ignore[arg-type,return-value]
+
+        def opened(job: Any) -> dict[str, Any]:
+            party._jobs[job.job_id] = running = party_module._Running(job)
+            running.channel = SimpleNamespace(rounds=3, bytes_sent_previous=10, bytes_sent_next=20)  # type: ignore[assignment]
+            return {"seconds": 0.0}
+
+        def stage(job_id: str, name: str) -> dict[str, Any]:
+            assert go_on.wait(10)
+            return {"report": {"name": name}}
+
+        monkeypatch.setattr(party, "open", opened)
+        monkeypatch.setattr(party, "run_stage", stage)
+        monkeypatch.setattr(party, "seal", lambda job_id: {"package": party.finish(job_id)})
+        monkeypatch.setattr(party_module, "TELL_SECONDS", 0.01)
+        job: Any = AdmittedJob(job_id=new_job(), owners=(), stages=("a",), words=1, rounds=1, marks=None)
+        answers = party.run(job)
+        assert next(answers) == [{"seconds": 0.0}]
+        assert next(answers) == [{"progress": {"rounds": 3, "bytes": 30}}]
+        channel: Any = party._jobs[job.job_id].channel
+        channel.rounds = 4
+        assert next(answers) == [{"progress": {"rounds": 4, "bytes": 30}}], "what is no news is not told"
+        channel.release = lambda: None
+        go_on.set()
+        assert [each for told in answers for each in told] == [{"report": {"name": "a"}}, {"package": None}]
         party._listener.close()
 
 

@@ -18,7 +18,7 @@ import pytest
 from ray_cluster.cluster import prepare_environment
 from ray_cluster.records import load_payloads
 from ray_cluster.simulate import read_events, start
-from secureframe.backend import Member, Progress, members_for
+from secureframe.backend import Member, Progress, ProgressEvent, members_for
 from secureframe.errors import PartyUnavailable, PolicyError, RegistrationError, SecureFrameError
 from secureframe.governance.identity import AnalystIdentity
 from tests.ray_cluster.engine_double import SECRET
@@ -99,9 +99,11 @@ class TestJobs:
         assert len(seen) == 6
 
     def test_the_report_counts_what_travelled(self, federation: Federation) -> None:
-        told: list[tuple[str, int, int]] = []
-        report = federation.run(lambda *stage: told.append(stage), owners=["pharmacy", "registry"], words=10).report
-        assert told == [("share", 1, 3), ("count", 2, 3), ("release", 3, 3)]
+        told: list[ProgressEvent] = []
+        report = federation.run(told.append, owners=["pharmacy", "registry"], words=10).report
+        stages = [("share", 0), ("count", 1), ("release", 2), ("release", 3)]
+        assert list(dict.fromkeys((each.stage, each.number) for each in told)) == stages
+        assert (told[-1].total, told[-1].rounds, told[-1].bytes) == (3, 9, 3 * 3 * 3 * 160)
         assert [(each["name"], each["rounds"], each["bytes"]) for each in report["stages"]] == [
             (name, 3, 3 * 3 * 160) for name in ("share", "count", "release")
         ]
@@ -148,13 +150,19 @@ class TestJobs:
             assert {each.result(timeout=60).report["rounds"] for each in running} == {150}
 
     def test_an_interrupt_cancels_at_all_parties(self, federation: Federation, tmp_path: Path) -> None:
-        def interrupt(name: str, number: int, count: int) -> None:
-            raise KeyboardInterrupt
+        seen: list[ProgressEvent] = []
+
+        def interrupt(event: ProgressEvent) -> None:
+            seen.append(event)
+            if event.stage == "hold" and event.rounds > 3:
+                raise KeyboardInterrupt
 
         started = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
             federation.run(interrupt, stages=["share", "hold"])
         assert time.monotonic() - started < 5
+        # The stage that does not end was told of while it ran.
+        assert (seen[-1].number, seen[-1].total) == (1, 2) and seen[-1].bytes > 3 * 3 * 80
         federation.run()
 
     def test_no_socket_is_left_behind(self, federation: Federation, tmp_path: Path) -> None:
@@ -178,9 +186,10 @@ def kill_when_shared(pid_of: Callable[[], int]) -> tuple[Progress, list[float]]:
     """Return a progress callback that kills a process once the first stage has ended, and when it did."""
     moments: list[float] = []
 
-    def kill(name: str, number: int, count: int) -> None:
-        os.kill(pid_of(), signal.SIGKILL)
-        moments.append(time.monotonic())
+    def kill(event: ProgressEvent) -> None:
+        if event.number == 1 and not moments:
+            os.kill(pid_of(), signal.SIGKILL)
+            moments.append(time.monotonic())
 
     return kill, moments
 
@@ -255,10 +264,13 @@ def test_a_killed_guardian_leaves_nothing() -> None:
 def test_closing_ends_a_statement_that_runs(tmp_path: Path) -> None:
     federation = Federation({"hospital": {}})
     running = threading.Event()
+
+    def told(event: ProgressEvent) -> None:
+        if event.number:
+            running.set()
+
     with ThreadPoolExecutor(1) as pool:
-        statement = pool.submit(
-            federation.run, lambda name, number, count: running.set(), owners=["hospital"], stages=["share", "hold"]
-        )
+        statement = pool.submit(federation.run, told, owners=["hospital"], stages=["share", "hold"])
         assert running.wait(60)
         federation.backend.close()
         with pytest.raises(PartyUnavailable, match="is closed"):
