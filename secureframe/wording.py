@@ -66,7 +66,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "box": {"en": "median {median}, quartiles {low} to {high}", "nl": "mediaan {median}, kwartielen {low} tot {high}"},
     "whiskers": {"en": "whiskers {low} to {high}", "nl": "staarten {low} tot {high}"},
     "whiskers are": {"en": "Whiskers: {low} and {high} quantiles.", "nl": "Staarten: kwantielen {low} en {high}."},
-    "whisker withheld": {"en": "whisker withheld: {where}", "nl": "staart onderdrukt: {where}"},
+    "whisker withheld": {"en": "whiskers withheld: {where}", "nl": "staarten onderdrukt: {where}"},
     "and more": {"en": "and {count} more", "nl": "en nog {count}"},
 }
 """Every text by its key, in every language; a test compares the facts that they name."""
@@ -79,6 +79,38 @@ PHRASES: tuple[tuple[re.Pattern[str], Mapping[str, str]], ...] = tuple(
             r"frequenties op veelvouden van \1; gemiddelden, spreidingen en correlaties op 3 significante cijfers",
         ),
         (r"frequencies to base (\d+)", r"frequenties op veelvouden van \1"),
+        (
+            r"a frequency is 0 or at least (\d+) distinct persons, and so is what its frame has beyond it",
+            r"een frequentie is 0 of telt ten minste \1 verschillende personen, en wat de tabel daarbuiten heeft ook",
+        ),
+        (
+            r"every other statistic is about at least (\d+) persons",
+            r"elke andere statistiek gaat over ten minste \1 personen",
+        ),
+        (
+            r"each side of a condition inside an aggregated column is 0 or at least (\d+) persons",
+            r"elke kant van een voorwaarde binnen een samengevatte kolom telt 0 of ten minste \1 personen",
+        ),
+        (
+            r"cells that would give a withheld one away by subtraction are withheld too",
+            r"cellen waaruit een onderdrukte cel door aftrekken zou volgen, zijn ook onderdrukt",
+        ),
+        (
+            r"empty cells of tables by a sensitive column are withheld",
+            r"lege cellen van tabellen naar een gevoelige kolom zijn onderdrukt",
+        ),
+        (
+            r"every other statistic is about as many persons without the rows of (.+), the recipient's own, or nobody else",
+            r"elke andere statistiek gaat ook zonder de rijen van \1, de ontvanger, over zoveel personen, of over niemand anders",
+        ),
+        (
+            r"exact integers on the grid; quotients and roots to 1e-15 relative",
+            r"gehele getallen op het rooster zijn exact; quotiënten en wortels tot op 1e-15 relatief",
+        ),
+        (r"ledger against differencing", r"een register tegen verschilberekening over meer uitkomsten"),
+        (r"budget", r"een budget"),
+        (r"approval", r"goedkeuring vooraf"),
+        (r"dominance", r"dominantieregels"),
         (
             r"totals and shares are taken from the released cells and missing where one of theirs is withheld",
             r"totalen en aandelen komen uit de vrijgegeven cellen en ontbreken waar een daarvan is onderdrukt",

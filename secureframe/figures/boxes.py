@@ -84,7 +84,8 @@ def boxes(cells: Cells, options: Options, ax: Axes) -> tuple[Chart, str]:
     chart = Chart(cells, options, ax)
     qs = [float(name.rstrip("%")) / 100 for name in cells.names]
     low, high = (q if abs(q - 0.5) > 0.25 else None for q in (qs[0], qs[-1]))
-    told = []
+    told: list[str] = []
+    without: list[str] = []
     for at, label in enumerate(cells.labels):
         row = {q: column[at] for q, column in zip(qs, cells.values, strict=True)}
         body = [row[q] for q in QUARTILES]
@@ -97,7 +98,9 @@ def boxes(cells: Cells, options: Options, ax: Axes) -> tuple[Chart, str]:
             chart.word(at, say("no value"))
             told.append(f"{label} {say('no value')}")
             continue
-        told.append(f"{label} {_box(chart, at, label, row, low, high)}")
+        told.append(f"{label} {_box(chart, at, label, row, low, high, without)}")
+    if without:
+        chart.remarks.append(f"{sentence(say('whisker withheld', where=', '.join(without)))}.")
     if low is not None and high is not None:
         chart.remarks.insert(0, say("whiskers are", low=f"{low * 100:g}\u202f%", high=f"{high * 100:g}\u202f%"))
     ax.xaxis.set_ticks(range(len(cells.rows)), cells.labels)
@@ -109,8 +112,11 @@ def boxes(cells: Cells, options: Options, ax: Axes) -> tuple[Chart, str]:
     return chart, f"{say('chart of', chart=say('box plot'), what=what)}: {'; '.join(told)}."
 
 
-def _box(chart: Chart, at: int, label: str, row: Mapping[float, Shown], low: float | None, high: float | None) -> str:
-    """Draw one box and return it in words."""
+def _box(
+    chart: Chart, at: int, label: str, row: Mapping[float, Shown], low: float | None, high: float | None, without: list[str]
+) -> str:
+    """Draw one box and return it in words; add to ``without`` which of its whiskers are withheld."""
+    hidden: list[str] = []
     first, middle, last = (float(row[q]) for q in QUARTILES)  # type: ignore[arg-type]  # all three are there
     ax, colour = chart.ax, chart.options.colour(0)
     ax.bar([at], [last - first], bottom=first, width=WIDTH, color=colour, alpha=0.35, linewidth=0)
@@ -129,8 +135,9 @@ def _box(chart: Chart, at: int, label: str, row: Mapping[float, Shown], low: flo
             ends.append(float(end))
         elif end is WITHHELD and q is not None:
             chart.withheld += 1
-            where = f"{label}, {q * 100:g}\u202f%"
-            chart.remarks.append(f"{sentence(say('whisker withheld', where=where))}.")
+            hidden.append(f"{q * 100:g}\u202f%")
+    if hidden:
+        without.append(f"{label} ({', '.join(hidden)})")
     if len(ends) == 2:
         texts = (cell_text(end, dates=chart.cells.dates) for end in ends)
         words.append(say("whiskers", **dict(zip(("low", "high"), texts, strict=True))))

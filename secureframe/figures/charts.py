@@ -108,6 +108,7 @@ class Chart:
             *at,
             text,
             rotation=0 if self.horizontal else 90,
+            rotation_mode="anchor",
             ha="center",
             va="center",
             transform=across,

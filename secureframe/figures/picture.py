@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from secureframe.figures.style import PAPER, on_dark_paper
+from secureframe.figures.style import FONTS, on_dark_paper
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,8 +99,12 @@ class Picture:
         return self._plain_svg(written.getvalue().decode()).encode() if kind == "svg" else written.getvalue()
 
     def _plain_svg(self, text: str) -> str:
-        """An SVG without a document type, which names an address, and with the words for readers who do not see it."""
+        """An SVG without a document type, which names an address, and with the words for readers who do not see it.
+
+        Its texts are set in the first of our fonts that the reader's machine has, however it was laid out here.
+        """
         text = re.sub(r"<!DOCTYPE[^>]*>\s*", "", text)
+        text = re.sub(r"font-family:[^;\"]*", f"font-family: {', '.join(map(repr, FONTS))}, sans-serif", text)
         return re.sub(r"(<svg\b[^>]*)>", lambda m: f'{m[1]} role="img">\n <title>{escape(self.alt)}</title>', text, count=1)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
@@ -137,5 +141,3 @@ def _settings() -> Iterator[None]:
 def _as_it_is() -> Iterator[None]:
     yield
 
-
-__all__ = ["PAPER", "Picture"]

@@ -130,7 +130,7 @@ def test_boxes_are_released_quantiles() -> None:
     drawn = {float(y) for line in picture.ax.get_lines() for y in line.get_ydata()}
     assert drawn == {40, 52, 61, 70, 83, 95, 118, 130, 144}
     assert hatched(picture.ax) == [(1.75, 2.25)]
-    assert "Whiskers: 5\u202f% and 95\u202f% quantiles." in picture.alt and "Whisker withheld: sbp, 95\u202f%." in picture.alt
+    assert "Whiskers: 5\u202f% and 95\u202f% quantiles." in picture.alt and "Whiskers withheld: sbp (95\u202f%)." in picture.alt
 
 
 def test_boxes_of_grouped_quantiles() -> None:
