@@ -102,8 +102,8 @@ def content_of(notebook: Any, language: str, title: str) -> Content:
         if cell.cell_type == "markdown":
             content.add(_markdown(cell, content, title), kind="text", tags=tags)
         elif cell.cell_type == "code":
-            for output in cell.get("outputs", ()):
-                content.add(_output(output, content), kind="output", tags=tags)
+            for made in cell.get("outputs", ()):
+                content.add(_output(made, content), kind="output", tags=tags)
                 tags = tags - {NEW_PAGE}
     return content
 
@@ -124,18 +124,18 @@ def markdown(source: str, content: Content) -> str:
     return content.clean(str(mistune.create_markdown(renderer=_Markdown(content), plugins=plugins)(source)))
 
 
-def _output(output: Any, content: Content) -> str:
-    kind = output.get("output_type")
+def _output(made: Any, content: Content) -> str:
+    kind = made.get("output_type")
     if kind == "stream":
-        text = ANSI.sub("", _text(output.get("text", "")))
-        return f"<pre>{escape(text.strip(chr(10)))}</pre>" if output.get("name") == "stdout" and text.strip() else ""
+        text = ANSI.sub("", _text(made.get("text", "")))
+        return f"<pre>{escape(text.strip(chr(10)))}</pre>" if made.get("name") == "stdout" and text.strip() else ""
     if kind == "error":
-        said = f"{output.get('ename', '')}: {output.get('evalue', '')}"
+        said = f"{made.get('ename', '')}: {made.get('evalue', '')}"
         return f'<div class="failed"><p><strong>{label("failed", content.language)}</strong></p><pre>{escape(said)}</pre></div>'
-    marked = output.get("metadata", {}).get("secureframe", {})
+    marked = made.get("metadata", {}).get("secureframe", {})
     if isinstance(marked, Mapping) and marked.get("kind") == "progress":
         return ""
-    return _bundle(output.get("data", {}), output.get("metadata", {}), content)
+    return _bundle(made.get("data", {}), made.get("metadata", {}), content)
 
 
 def _bundle(data: Mapping[str, Any], metadata: Mapping[str, Any], content: Content) -> str:

@@ -19,6 +19,7 @@ from secureframe.errors import Busy, PartyUnavailable
 from secureframe.federation import Federation
 from secureframe.governance.identity import AnalystIdentity
 from secureframe.mpc.channel import Recorder
+from secureframe.pending import NOTHING
 from tests.disclosure.federations import PURPOSE, people
 from tests.federation.session import ANALYST, in_memory, joined, session, sorts, stores
 from tests.leakage import assert_no_repeats, assert_uniform, shape_of
@@ -128,8 +129,8 @@ def test_naming_what_another_analyst_left_ends_the_job(warm: Federation, monkeyp
     backend = in_memory(warm).guest(other)
     fed = Federation(backend, purpose=PURPOSE, analyst=other, quiet=True)
     monkeypatch.setattr(backend, "kept", in_memory(warm).kept)
-    with pytest.raises(sf.SecureFrameError, match="not kept any more"):
-        fed._send(*fed._prepared(_nodes(fed), {}))
+    with pytest.raises(sf.SecureFrameError, match="not kept any more"), fed._recorded(NOTHING) as recording:
+        fed._send(*fed._prepared(_nodes(fed), {}), recording)
     joined(fed)["w"].mean()
     assert sorts(fed), "the notebook asks anew, and nothing of the other analyst's is used"
 
