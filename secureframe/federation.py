@@ -50,6 +50,7 @@ from secureframe.planner.explain import explain_frame, explain_plan
 from secureframe.planner.prediction import sealed_bytes
 from secureframe.planner.remembered import RememberedPrograms
 from secureframe.progress import ProgressLine
+from secureframe.released_store import Entry, release_key, store_of_report
 from secureframe.results.opening import open_released
 from secureframe.results.receipt import Receipt
 from secureframe.results.released import ReleasedTable
@@ -64,6 +65,8 @@ Connect = Callable[[Path], tuple[Backend, AnalystIdentity, str]]
 
 
 T = TypeVar("T")
+DEMO = "demo:"
+"""How text that names a demonstration begins, where else the path of a federation's file would stand."""
 QUEUE_SECONDS = 300.0
 """How long a statement waits for its turn where institutions are busy with others."""
 
@@ -158,6 +161,7 @@ class Federation:
         self._lock = threading.Lock()
         self._programs = RememberedPrograms()
         self._history = History()
+        self._demonstration: str | None = None
         self.purpose = purpose
         self.last_job: JobReport | None = None
         self.opened = datetime.datetime.now(datetime.UTC)
@@ -292,6 +296,10 @@ class Federation:
             What can be refused without data, before anything runs; `PartyUnavailable` if an institution was lost.
         """
         started = time.perf_counter()
+        entry = self._entry(nodes, parameters, about)
+        if entry is not None and (kept := entry.found()) is not None:
+            self.last_job = kept.job
+            return kept.tables(nodes)
         with self._recorded(about) as recording:
             plan, compiled, job, outcome = self._asked(nodes, parameters, recording, about)
             if outcome.packages is None:
@@ -300,10 +308,28 @@ class Federation:
             sealed = sum(map(len, outcome.packages))
             self.last_job = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started, sealed)
             recording.released(self.last_job)
+        if entry is not None:
+            entry.keep(self.last_job, released)
         return released
 
     def _recorded(self, about: About) -> AbstractContextManager[Recording]:
         return self._history.recorded(about, about.purpose or self.purpose)
+
+    def _entry(
+        self,
+        nodes: Sequence[Summarise],
+        parameters: Mapping[str, Scalar],
+        about: About,
+        recipient: str | None = None,
+        results: Sequence[Shown] = (),
+    ) -> Entry | None:
+        """Where the report that runs keeps what these releases gave; None outside a report."""
+        store = store_of_report()
+        if store is None:
+            return None
+        plan = self._plan(nodes, parameters, recipient, results, purpose=about.purpose)
+        tables = {name: self._catalog.tables[owner, table] for name in plan.versions for owner, _, table in [name.partition(".")]}
+        return Entry(store, release_key(plan, tables, demonstration=self._demonstration), plan)
 
     def _asked(
         self,
@@ -376,6 +402,10 @@ class Federation:
             As `run` does; `PolicyError` where an owner does not allow the recipient.
         """
         started = time.perf_counter()
+        entry = self._entry(nodes, parameters, about, recipient, results)
+        if entry is not None and (kept := entry.found()) is not None and kept.receipt is not None:
+            self.last_job = kept.job
+            return kept.receipt
         with self._recorded(about) as recording:
             plan, compiled, job, outcome = self._asked(nodes, parameters, recording, about, recipient, results)
             sealed = sealed_bytes(compiled)
@@ -383,7 +413,10 @@ class Federation:
                 raise ProtocolAborted(f"the institutions did not hand the result to {recipient}", hint="run the statement again")
             self.last_job = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started, sealed)
             recording.released(self.last_job)
-        return Receipt.of(plan, job)
+        receipt = Receipt.of(plan, job)
+        if entry is not None:
+            entry.keep(self.last_job, receipt)
+        return receipt
 
     async def deliver_async(
         self,
@@ -649,7 +682,8 @@ def connect(
     ----------
     path : path
         The federation's file: members, addresses and pinned certificates, and where the analyst's identity lies. A simulation's
-        ``fed.invite("name")`` writes one for a further notebook.
+        ``fed.invite("name")`` writes one for a further notebook. Text that begins with ``demo:`` starts the demonstration of
+        that name in its place, as `demo` does: so a notebook's parameter names either.
     purpose : str, optional
         What the answers are for, in place of what the file says.
     quiet : bool
@@ -669,6 +703,10 @@ def connect(
     PartyUnavailable
         If an institution cannot be reached.
     """
+    if isinstance(path, str) and path.startswith(DEMO):
+        federation = demo(path.removeprefix(DEMO), quiet=quiet)
+        federation.purpose = purpose or federation.purpose
+        return federation
     backend, analyst, named = (start or _backend("connect"))(Path(path))
     return Federation(backend, purpose=purpose or named, analyst=analyst, quiet=quiet)
 
@@ -694,9 +732,11 @@ def demo(
         ``"nafld-mixed"``: the same with the patients at two hospitals, each with its own; ``"breast-cancer"``: 3,668 people
         in two countries, each centre with its own, and a neutral third party.
     """
-    from secureframe.datasets import DEMONSTRATIONS
+    from secureframe.datasets import DEMONSTRATIONS, data_digest
 
     if name not in DEMONSTRATIONS:
         raise PlanError(f"there is no demonstration {name!r}", hint=", ".join(f"sf.demo({n!r})" for n in DEMONSTRATIONS))
     chosen = DEMONSTRATIONS[name]
-    return simulate(chosen.tables(), policy=policy, purpose=chosen.purpose, quiet=quiet, start=start)
+    federation = simulate(chosen.tables(), policy=policy, purpose=chosen.purpose, quiet=quiet, start=start)
+    federation._demonstration = f"{name} {data_digest()}"
+    return federation

@@ -30,7 +30,7 @@ FOLDERS = {
     "display.page": 0,
     "engine": 3, "display": 3, "progress": 3, "pending": 3, "operands": 3, "query": 3, "releases": 3, "series": 3,
     "groupby": 3, "frame": 3,
-    "combine": 3, "saving": 3, "lineage": 3, "tickets": 0, "recent": 0, "functions": 3, "aggregations": 3,
+    "combine": 3, "saving": 3, "released_store": 3, "lineage": 3, "tickets": 0, "recent": 0, "functions": 3, "aggregations": 3,
     "distinct": 3, "matrices": 3, "pivoting": 3, "resampling": 3, "frame_statistics": 3, "series_statistics": 3,
     "frame_methods": 3, "series_methods": 3,
     "accessors": 3, "casting": 3, "history": 3,

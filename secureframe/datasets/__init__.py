@@ -5,6 +5,8 @@ May import schema. See ``README.md`` in this folder for sources, citations and o
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -145,6 +147,15 @@ def breast_cancer() -> dict[str, dict[str, Table]]:
         }
         for centre, mapping in own.items()
     }
+
+
+@functools.cache
+def data_digest() -> str:
+    """Return what names the data of the demonstrations, as they lie here: they are public, and so is this."""
+    digest = hashlib.sha256()
+    for path in sorted(_FOLDER.glob("*.parquet")):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
