@@ -178,7 +178,7 @@ class Run:
             pages = importlib.import_module("kernel_ext.report.pages")
             html.write_text(pages.to_html(executed, language=self.language.value, meta=meta), encoding="utf-8")
             copy.touch(mode=0o600)
-            copy.write_text(nbformat.writes(executed), encoding="utf-8")
+            copy.write_text(nbformat.writes(executed), encoding="utf-8")  # type: ignore[no-untyped-call]  # nbformat has no types
             self._publish(copy)
             if self.pdf:
                 self._print(html, pdf)

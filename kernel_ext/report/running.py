@@ -185,12 +185,12 @@ def raise_first_error(notebook: Any) -> None:
     """
     own = [cell for cell in notebook.cells if INJECTED not in cell.metadata.get("tags", ())]
     for number, cell in enumerate(own, start=1):
-        for output in cell.get("outputs", ()):
-            if output.output_type == "error":
-                code = exit_of(output.ename)
+        for shown in cell.get("outputs", ()):
+            if shown.output_type == "error":
+                code = exit_of(shown.ename)
                 if code is Exit.CANCELLED:
                     raise cancelled(number)
-                told = f"{output.ename}: {output.evalue}" if ours(output.ename) else _unexpected(output.ename)
+                told = f"{shown.ename}: {shown.evalue}" if ours(shown.ename) else _unexpected(shown.ename)
                 raise Ended(code, told, number)
 
 
