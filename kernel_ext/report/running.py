@@ -22,6 +22,7 @@ EXTENSION = "kernel_ext"
 EXECUTED = "executed.ipynb"
 KERNEL_LOG = "kernel.log"
 INJECTED = "injected-parameters"
+EXPECTED = "raises-exception"
 START_SECONDS = 120
 GRACE_SECONDS = 30.0
 """How long an interrupted cell has to end its job everywhere before its kernel is killed."""
@@ -171,27 +172,29 @@ def execute(notebook: Any, parameters: Mapping[str, Any], *, place: Path, state:
         failure = type(error).__name__
     finally:
         manager.notebook_complete()
-    raise_first_error(manager.nb)
-    interrupts.check()
+    check(manager.nb, stopped=interrupts.requested)
     if failure is not None:
         raise Ended(Exit.NOTEBOOK, f"the notebook's kernel died ({failure})\nHint: see whether this machine has memory left")
     return cleaned(manager.nb)
 
 
-def raise_first_error(notebook: Any) -> None:
-    """Raise `Ended` for the first cell that has failed.
+def check(notebook: Any, *, stopped: bool = False) -> None:
+    """Raise `Ended` for the first cell of a notebook that has failed, or if the report was stopped.
 
-    Of an error of SecureFrame all is told, since none holds a value; of any other exception its class alone.
+    Of an error of SecureFrame all is told, since none holds a value; of any other exception its class alone. A cell tagged
+    ``raises-exception`` means to fail.
     """
     own = [cell for cell in notebook.cells if INJECTED not in cell.metadata.get("tags", ())]
     for number, cell in enumerate(own, start=1):
         for shown in cell.get("outputs", ()):
-            if shown.output_type == "error":
+            if shown.output_type == "error" and EXPECTED not in cell.metadata.get("tags", ()):
                 code = exit_of(shown.ename)
-                if code is Exit.CANCELLED:
+                if stopped or code is Exit.CANCELLED:
                     raise cancelled(number)
                 told = f"{shown.ename}: {shown.evalue}" if ours(shown.ename) else _unexpected(shown.ename)
                 raise Ended(code, told, number)
+    if stopped:
+        raise cancelled()
 
 
 def _unexpected(name: str) -> str:

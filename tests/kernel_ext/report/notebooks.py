@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,3 +38,10 @@ def outputs(path: Path) -> list[Any]:
         for output in cell.get("outputs", ()):
             found.append(output.get("text") or output.get("data", {}).get("text/plain"))
     return found
+
+
+def log_line(stderr: str) -> dict[str, str]:
+    """The facts of the last line of the log."""
+    stamp, *words = stderr.strip().splitlines()[-1].split()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", stamp) and words[:2] == ["secureframe", "report"]
+    return dict(word.split("=") for word in words[2:])

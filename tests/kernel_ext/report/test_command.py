@@ -17,11 +17,11 @@ import secureframe as sf
 from kernel_ext.report import exits
 from kernel_ext.report.command import app
 from kernel_ext.report.exits import Ended, Exit
-from kernel_ext.report.running import raise_first_error
+from kernel_ext.report.running import check
 from kernel_ext.report.state import claimed, directory_of
 from secureframe import command, errors
 from tests.kernel_ext.report.conftest import Report
-from tests.kernel_ext.report.notebooks import IN_MEMORY, outputs, write
+from tests.kernel_ext.report.notebooks import IN_MEMORY, log_line, outputs, write
 from tests.ray_cluster.federations import ROOT
 
 RELEASES = (
@@ -32,13 +32,6 @@ RELEASES = (
     'print("relapse", float(tumours["relapse"].mean()))',
 )
 MISHAP = 'if os.environ.get("MISHAP"):\n    tumours["age"].max()'
-
-
-def log_line(stderr: str) -> dict[str, str]:
-    """The facts of the last line of the log."""
-    stamp, *words = stderr.strip().splitlines()[-1].split()
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", stamp) and words[:2] == ["secureframe", "report"]
-    return dict(word.split("=") for word in words[2:])
 
 
 # -- with kernels ----------------------------------------------------------------------------------------------------------
@@ -215,13 +208,25 @@ def test_a_command_alone_needs_no_further_name() -> None:
     assert "report [OPTIONS] {notebook}" in told and "NAME VALUE" in told
 
 
-def test_a_report_says_of_an_error_of_its_own_notebook_no_more_than_its_class() -> None:
-    def failing(name: str, text: str) -> Any:
-        error = nbformat.v4.new_output("error", ename=name, evalue=text, traceback=[])
-        injected = nbformat.v4.new_code_cell(metadata={"tags": ["injected-parameters"]})
-        return nbformat.v4.new_notebook(cells=[injected, nbformat.v4.new_code_cell(outputs=[error])])
+def failing(name: str, *tags: str) -> Any:
+    """A notebook whose first cell of its own has failed with a value in its message."""
+    error = nbformat.v4.new_output("error", ename=name, evalue="98765.4321", traceback=[])
+    injected = nbformat.v4.new_code_cell(metadata={"tags": ["injected-parameters"]})
+    return nbformat.v4.new_notebook(cells=[injected, nbformat.v4.new_code_cell(outputs=[error], metadata={"tags": [*tags]})])
 
-    for name, told in (("KeyError", False), ("PolicyError", True), ("RegistrationError", True)):
-        with pytest.raises(Ended) as caught:
-            raise_first_error(failing(name, "98765.4321"))
-        assert ("98765" in caught.value.message) is told and caught.value.cell == 1
+
+@pytest.mark.parametrize(("name", "told"), [("KeyError", False), ("PolicyError", True), ("RegistrationError", True)])
+def test_of_an_error_of_the_notebooks_own_the_class_alone_is_told(name: str, told: bool) -> None:
+    with pytest.raises(Ended) as caught:
+        check(failing(name))
+    assert ("98765" in caught.value.message) is told and caught.value.cell == 1
+    with pytest.raises(Ended) as caught:
+        check(failing(name), stopped=True)
+    assert caught.value.code is Exit.CANCELLED, "whatever a stopped cell raises"
+
+
+def test_a_cell_may_mean_to_fail() -> None:
+    check(failing("DisclosureError", "raises-exception"))
+    with pytest.raises(Ended) as caught:
+        check(failing("DisclosureError", "raises-exception"), stopped=True)
+    assert caught.value.code is Exit.CANCELLED
