@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.metadata
 import json
 import warnings
@@ -114,8 +115,18 @@ def application() -> typer.Typer:
     app.callback()(_root)
     app.add_typer(results, name="results")
     for entry in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda e: e.name):
-        app.add_typer(entry.load(), name=entry.name)
+        add(app, entry.load(), entry.name)
     return app
+
+
+def add(app: typer.Typer, found: typer.Typer, name: str) -> None:
+    """Add what an entry point gives: a group of commands, or where it holds one command and no more, that command."""
+    if len(found.registered_commands) == 1 and found.registered_callback is None and not found.registered_groups:
+        command = copy.copy(found.registered_commands[0])
+        command.name = name
+        app.registered_commands.append(command)
+    else:
+        app.add_typer(found, name=name)
 
 
 def _root() -> None:
