@@ -175,6 +175,10 @@ class Federation:
         """Tables and columns with type, range, owner and allowed use."""
         return CatalogView(self._catalog)
 
+    def health(self) -> dict[str, str]:
+        """Ask every institution whether a job could run there now; by name ``ready``, ``restarting`` or ``unreachable``."""
+        return self._backend.health()
+
     def __getitem__(self, name: str) -> Any:
         """Return a member, a table as ``owner.table``, or the rows of all institutions' tables of that name.
 
