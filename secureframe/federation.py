@@ -218,6 +218,14 @@ class Federation:
         """The latest jobs that were asked for, newest last, with those that run."""
         return self._history.jobs
 
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call something whenever a job begins, changes or ends: in the thread of that job, so it has to return at once."""
+        self._history.watch(changed)
+
+    def unwatch(self, changed: Callable[[], None]) -> None:
+        """Call it no more."""
+        self._history.unwatch(changed)
+
     def _ipython_key_completions_(self) -> list[str]:
         tables = list(self._catalog.tables)
         pooled = [name for name, count in Counter(name for _, name in tables).items() if count > 1]
