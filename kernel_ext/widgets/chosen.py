@@ -13,18 +13,21 @@ import pandas as pd
 from kernel_ext.widgets.parts import choices
 from kernel_ext.widgets.questions import STATISTICS
 from secureframe.errors import PlanError
+from secureframe.results.histogram import Histogram
 
 Table = pd.DataFrame | pd.Series
 
 
 def released(table: Any) -> Table:
-    """Return a table if it was released.
+    """Return a table if it was released; a histogram as the table of its counts.
 
     Raises
     ------
     PlanError
         If it is no table, or was not released: nothing else is shown in a widget, whose state is saved with the notebook.
     """
+    if isinstance(table, Histogram):
+        table = table.to_series()
     if not isinstance(table, pd.DataFrame | pd.Series):
         raise PlanError(f"a {type(table).__name__} is no released table", hint="results_explorer(cohort.groupby('male').mean())")
     if not isinstance(table.attrs.get("release"), dict) or not table.attrs["release"]:
@@ -32,7 +35,8 @@ def released(table: Any) -> Table:
             "the table bears no release record: only what was released is shown",
             hint="a table as a statement of a federation has returned it; table.attrs['release'] tells",
         )
-    return table
+    found: Table = table
+    return found
 
 
 def name_of(table: Table) -> str:

@@ -310,7 +310,7 @@ def results_explorer(*tables: Table, frame: SecureFrame | None = None, **named: 
 
     Parameters
     ----------
-    *tables : pandas.DataFrame or pandas.Series
+    *tables : pandas.DataFrame, pandas.Series or Histogram
         Released tables.
     frame : SecureFrame, optional
         What further tables may be asked of. A choice is shown as its plan; it runs when its button is pressed.
@@ -335,8 +335,8 @@ def results_explorer(*tables: Table, frame: SecureFrame | None = None, **named: 
     if not tables and not named and frame is None:
         raise PlanError("there is nothing to explore", hint="results_explorer(table, frame=cohort)")
     found: dict[str, Table] = {}
-    for given in tables:
-        found[unique(name_of(released(given)), [*found, *named])] = given
+    for given in map(released, tables):
+        found[unique(name_of(given), [*found, *named])] = given
     for name, given in named.items():
         found[name] = released(given)
     return ResultsExplorer(found, frame)
