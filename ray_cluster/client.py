@@ -21,7 +21,7 @@ from ray_cluster.failures import Cause
 from ray_cluster.federation import PARTIES, FederationDescription, FederationMember
 from ray_cluster.identities import ProcessIdentity
 from ray_cluster.job_report import job_report
-from secureframe.backend import PROGRESS_SECONDS, Outcome, Progress, common
+from secureframe.backend import PROGRESS_SECONDS, READY, RESTARTING, UNREACHABLE, Outcome, Progress, common
 from secureframe.errors import PartyUnavailable, ProtocolAborted, Restarting, SecureFrameError
 from secureframe.plan.envelope import job_id
 from secureframe.tracking import JobTracker
@@ -56,13 +56,14 @@ class GatewayClient:
             limits=httpx.Limits(keepalive_expiry=_KEEP_SECONDS),
         )
 
-    def ready(self) -> bool:
-        """Whether the institution could run a job now."""
+    def health(self) -> str:
+        """Whether the institution could run a job now: `READY`, `RESTARTING`, or `UNREACHABLE` where nobody answers."""
         try:
             answer = self._http.get("/health", timeout=5.0)
-            return answer.status_code == 200 and answer.json().get("state") == "ready"
-        except (httpx.HTTPError, ValueError, RuntimeError):
-            return False
+            state = answer.json().get("state") if answer.status_code == 200 else None
+        except (httpx.HTTPError, ValueError, AttributeError, RuntimeError):
+            state = None
+        return state if state in (READY, RESTARTING) else UNREACHABLE
 
     def kept(self) -> dict[str, str]:
         """Return what the institution's party keeps of this analyst's earlier statements; nothing where it cannot be asked."""
@@ -205,17 +206,21 @@ class FederationClient:
         deadline = time.monotonic() + READY_SECONDS
         while True:
             self._check()
-            states = list(self._pool.map(GatewayClient.ready, self._gateways))
-            if all(states):
+            missing = next((name for name, state in self.health().items() if state != READY), None)
+            if missing is None:
                 return
             if time.monotonic() > deadline:
-                missing = self._gateways[states.index(False)].name
                 raise PartyUnavailable(
                     f"{missing} is not available",
                     hint="run the statement again once the institution is back",
                     institution=missing,
                 )
             time.sleep(_CANCEL_INTERVAL)
+
+    def health(self) -> dict[str, str]:
+        """Return how every institution is; all are asked at the same time."""
+        states = self._pool.map(GatewayClient.health, self._gateways)
+        return {gateway.name: state for gateway, state in zip(self._gateways, states, strict=True)}
 
     def kept(self) -> dict[str, str]:
         """Return what all three parties keep of this analyst's earlier statements: for each digest the job it comes from."""

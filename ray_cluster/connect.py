@@ -51,6 +51,9 @@ class GatewayBackend(Backend):
     def cancel(self, job_id: str) -> None:
         self._client.cancel(job_id)
 
+    def health(self) -> dict[str, str]:
+        return self._client.health()
+
     def kept(self) -> dict[str, str]:
         return self._client.kept()
 

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ray_cluster.delivery import ADMISSION_SECONDS, Courier
+from ray_cluster.failures import Cause
 from ray_cluster.federation import FederationDescription
 from ray_cluster.guests import Guests
 from ray_cluster.identities import ProcessIdentity, key_text
@@ -26,6 +27,7 @@ from secureframe.engine.saved import SavedFrames, storage_key
 from secureframe.engine.shelf import Shelf
 from secureframe.errors import PartyUnavailable, PlanError, PolicyError
 from secureframe.governance.identity import InstitutionIdentity, verify
+from secureframe.governance.journal import CANCELLED, FAILED, LOST, RELEASED
 
 if TYPE_CHECKING:
     from secureframe.engine.institution import Institution
@@ -220,12 +222,14 @@ class InstitutionHost:
         """Run an admitted job to its end."""
         _, run = self._runs[job_id]
         self._idle.begin()
+        status = LOST
         try:
-            run.run(emit)
+            status = _status(run.run(emit))
         finally:
             self._idle.end()
             with self._lock:
                 del self._runs[job_id]
+            self._institution.ended(job_id, status)
 
     def cancel(self, job_id: str, verify_key: str) -> bool:
         """Cancel a job of the same analyst; return whether there was one."""
@@ -235,6 +239,13 @@ class InstitutionHost:
             return False
         run.cancel()
         return True
+
+
+def _status(event: dict[str, Any]) -> str:
+    """How a job ended here, as the journal says it: its last event."""
+    if event["event"] == "result":
+        return RELEASED
+    return CANCELLED if event["cause"] == Cause.CANCELLED else FAILED
 
 
 def _version_key(identity: ProcessIdentity) -> str:

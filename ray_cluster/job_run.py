@@ -81,8 +81,8 @@ class JobRun:
         self._first: dict[str, Any] | None = None
         self._ended = False
 
-    def run(self, emit: Emit) -> None:
-        """Run the job to its end; the last event is a ``result`` or an ``error``, and nothing is raised."""
+    def run(self, emit: Emit) -> dict[str, Any]:
+        """Run the job to its end; the last event, a ``result`` or an ``error``, is also returned, and nothing is raised."""
         started = time.perf_counter()
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dealing") as pool:
             try:
@@ -100,6 +100,7 @@ class JobRun:
         if event["event"] == "error" and self._job.recipient == self._name and self._institution.receiving is not None:
             self._institution.receiving.forget(self._job.job_id)
         emit(event)
+        return event
 
     def cancel(self) -> None:
         """Cancel the job here, from any thread; its closed links end it at the other institutions."""

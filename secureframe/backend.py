@@ -79,6 +79,8 @@ class Member:
     directory: Path | None = None
 
 
+READY, RESTARTING, UNREACHABLE = "ready", "restarting", "unreachable"
+"""What `Backend.health` says of an institution."""
 PARTIES = 3
 NEUTRAL = "neutral"
 
@@ -150,6 +152,16 @@ class Backend(ABC):
 
     def cancel(self, job_id: str) -> None:  # noqa: B027  # a backend whose jobs end on their own has nothing to do
         """End a job that another thread runs, at every party; harmless where it has ended."""
+
+    def health(self) -> dict[str, str]:
+        """Ask every institution whether a job could run there now, all at the same time.
+
+        Returns
+        -------
+        dict
+            By name, `READY`, `RESTARTING` or `UNREACHABLE`; without those that a backend cannot ask.
+        """
+        return {}
 
     def invite(self, name: str, affiliation: str | None, directory: Path | None, purpose: str) -> Path:
         """Let another analyst ask, and return the path of the file with which they connect."""

@@ -147,6 +147,10 @@ class Federation:
         """Tables and columns with type, range, owner and allowed use."""
         return CatalogView(self._catalog)
 
+    def health(self) -> dict[str, str]:
+        """Ask every institution whether a job could run there now; by name ``ready``, ``restarting`` or ``unreachable``."""
+        return self._backend.health()
+
     def __getitem__(self, name: str) -> Any:
         """Return a member, a table as ``owner.table``, or the rows of all institutions' tables of that name.
 
@@ -185,6 +189,14 @@ class Federation:
     def jobs(self) -> Jobs:
         """The latest jobs that were asked for, newest last, with those that run."""
         return self._history.jobs
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call something whenever a job begins, changes or ends: in the thread of that job, so it has to return at once."""
+        self._history.watch(changed)
+
+    def unwatch(self, changed: Callable[[], None]) -> None:
+        """Call it no more."""
+        self._history.unwatch(changed)
 
     def _ipython_key_completions_(self) -> list[str]:
         tables = list(self._catalog.tables)

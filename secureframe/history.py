@@ -11,8 +11,8 @@ import datetime
 import itertools
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -125,6 +125,25 @@ class History:
         self._entries: dict[int, JobEntry] = {}
         self._began: dict[int, float] = {}
         self._cancelled: set[str] = set()
+        self._watchers: list[Callable[[], None]] = []
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call something whenever an entry is made or changes: in the thread of its job, so it has to return at once."""
+        with self._lock:
+            self._watchers.append(changed)
+
+    def unwatch(self, changed: Callable[[], None]) -> None:
+        """Call it no more; harmless where it is not called."""
+        with self._lock:
+            self._watchers = [each for each in self._watchers if each != changed]
+
+    def _tell(self) -> None:
+        with self._lock:
+            watchers = list(self._watchers)
+        for changed in watchers:
+            # Whoever watches cannot stop a job.
+            with suppress(Exception):
+                changed()
 
     @contextmanager
     def recorded(self, about: About, purpose: str) -> Iterator[Recording]:
@@ -136,6 +155,7 @@ class History:
             self._began[number] = time.perf_counter()
             for old in list(self._entries)[:-REMEMBERED]:
                 del self._entries[old]
+        self._tell()
         try:
             yield Recording(self, number)
         except BaseException as error:
@@ -151,6 +171,7 @@ class History:
         with self._lock:
             if number in self._entries:
                 self._entries[number] = replace(self._entries[number], **facts)
+        self._tell()
 
     def cancelling(self, job: str) -> None:
         """Note that a job is about to be cancelled by whoever asked."""

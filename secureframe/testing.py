@@ -22,7 +22,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from secureframe.backend import PROGRESS_SECONDS, Backend, Outcome, Progress, common, members_for
+from secureframe.backend import PROGRESS_SECONDS, READY, Backend, Outcome, Progress, common, members_for
 from secureframe.disclosure.policy import preset
 from secureframe.engine.catalog import Catalog
 from secureframe.engine.institution import Institution
@@ -33,8 +33,10 @@ from secureframe.engine.saved import SavedFrames, storage_key
 from secureframe.engine.shelf import Shelf, restore_shares, save_shares
 from secureframe.errors import KeptLost, ProtocolAborted
 from secureframe.governance.identity import AnalystIdentity, InstitutionIdentity
+from secureframe.governance.journal import CANCELLED, FAILED, RELEASED
 from secureframe.mpc.channel import Channel, LinkClosed, MemoryChannel, Recorder
 from secureframe.mpc.randomness import SECRET_BYTES, PartyKeys
+from secureframe.plan.envelope import job_id
 from secureframe.tracking import JobTracker
 
 WrapChannel = Callable[[MemoryChannel], Channel]
@@ -101,6 +103,7 @@ class InMemoryBackend(Backend):
         self._analyst = analyst
         self._visiting = False
         self._running: tuple[str, list[Channel]] = ("", [])
+        self._cancelled: str | None = None
         self._lock = threading.Lock()
 
     def catalog(self) -> dict[str, dict[str, Any]]:
@@ -114,10 +117,15 @@ class InMemoryBackend(Backend):
         other._analyst, other._visiting = analyst, True
         return other
 
+    def health(self) -> dict[str, str]:
+        return dict.fromkeys(self.institutions, READY)
+
     def cancel(self, job_id: str) -> None:
         running, channels = self._running
-        for channel in channels if running == job_id else ():
-            channel.close()
+        if running == job_id:
+            self._cancelled = running
+            for channel in channels:
+                channel.close()
 
     def kept(self) -> dict[str, str]:
         return common([store.held(self._verify_key) for store in self.stores])
@@ -156,7 +164,14 @@ class InMemoryBackend(Backend):
 
     def run(self, request: bytes, signature: bytes, progress: Progress) -> Outcome:
         with self._lock:
-            return self._run(request, signature, progress)
+            job, status = job_id(request), FAILED
+            try:
+                outcome = self._run(request, signature, progress)
+                status = RELEASED
+                return outcome
+            finally:
+                for institution in self.institutions.values():
+                    institution.ended(job, CANCELLED if job == self._cancelled else status)
 
     def _run(self, request: bytes, signature: bytes, progress: Progress) -> Outcome:
         started = time.perf_counter()

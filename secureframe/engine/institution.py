@@ -22,6 +22,7 @@ from secureframe.engine.job import AdmittedJob
 from secureframe.engine.receiving import Receiving
 from secureframe.errors import PlanError, PolicyError, SecureFrameError
 from secureframe.governance.identity import is_sealing_key, verify
+from secureframe.governance.journal import REFUSED, RUNNING, Journal, JournalJob, now
 from secureframe.governance.kept import RESULTS
 from secureframe.local.encode import encode
 from secureframe.local.lower import Computed, LocalFrame, compute, pad, table_id
@@ -34,9 +35,10 @@ from secureframe.plan.envelope import Plan, job_id, read_plan
 from secureframe.plan.forms import Form
 from secureframe.plan.nodes import Node
 from secureframe.plan.parts import Breakdown, Histogram, Part
-from secureframe.planner.compile import compile_plan
+from secureframe.planner.compile import Compiled, compile_plan
 from secureframe.planner.frames import Local, LocalPart, LocalValue
 from secureframe.planner.remembered import RememberedPrograms
+from secureframe.results.receipt import asked
 
 MAX_SEEN = 100_000
 FRESH = datetime.timedelta(minutes=15)
@@ -68,6 +70,7 @@ class Institution:
         self._entries: dict[str, dict[str, Any]] = {}
         self._identity: dict[str, Any] | None = None
         self.receiving: Receiving | None = None
+        self.journal: Journal | None = None
         self._admitted: dict[str, tuple[Plan, tuple[Local, ...]]] = {}
         self._seen: dict[str, None] = {}
         self._programs = RememberedPrograms()
@@ -92,6 +95,7 @@ class Institution:
         """Take the public identity under which results may be sent here, and the private directory to keep them in."""
         self._identity = dict(identity)
         self.receiving = Receiving(self.name, directory / RESULTS, lambda: self._entries)
+        self.journal = Journal(self.name, directory)
 
     def describe(self) -> dict[str, Any]:
         """Return this institution's entry of the catalog: public identity, tables with types and ranges, policy, warnings."""
@@ -110,6 +114,8 @@ class Institution:
         self._catalog = Catalog.from_entries(entries)
         self._programs = RememberedPrograms()
         self._entries = entries
+        if self.journal is not None:
+            self.journal.serving(self.policy.to_json(), [t.schema.name for t in self._tables.values()])
 
     def trust(self, analyst: dict[str, Any]) -> None:
         """Accept plans that are signed by an analyst (name, affiliation, verify_key)."""
@@ -129,16 +135,14 @@ class Institution:
             raise PlanError(f"{self.name} is not ready")
         plan = read_plan(request, self._catalog.tables)
         self._check_signature(plan, request, signature)
-        _check_fresh(plan)
-        self._check_agreement(plan)
-        compiled = self._programs.of(plan, functools.partial(compile_plan, plan, self._catalog.policies))
         job = job_id(request)
+        try:
+            compiled = self._checked(plan, job)
+        except SecureFrameError as error:
+            self._note(plan, job, refused=error)
+            raise
+        self._note(plan, job, compiled)
         with self._lock:
-            if job in self._seen:
-                raise PlanError("this request has been run before", hint="run the statement again: it is signed anew")
-            self._seen[job] = None
-            while len(self._seen) > MAX_SEEN:
-                self._seen.pop(next(iter(self._seen)))
             self._admitted[job] = (plan, compiled.locals)
             while len(self._admitted) > MAX_WAITING:
                 self._admitted.pop(next(iter(self._admitted)))
@@ -155,6 +159,49 @@ class Institution:
         if admitted.recipient == self.name and self.receiving is not None:
             self.receiving.expect(job, request, signature, admitted.released_bytes)
         return admitted
+
+    def _checked(self, plan: Plan, job: str) -> Compiled:
+        """Check what a known analyst has signed, and compile it."""
+        assert self._catalog is not None
+        _check_fresh(plan)
+        self._check_agreement(plan)
+        compiled = self._programs.of(plan, functools.partial(compile_plan, plan, self._catalog.policies))
+        with self._lock:
+            if job in self._seen:
+                raise PlanError("this request has been run before", hint="run the statement again: it is signed anew")
+            self._seen[job] = None
+            while len(self._seen) > MAX_SEEN:
+                self._seen.pop(next(iter(self._seen)))
+        return compiled
+
+    def _note(self, plan: Plan, job: str, compiled: Compiled | None = None, refused: SecureFrameError | None = None) -> None:
+        """Enter a job into the journal: what the plan says, and nothing else."""
+        if self.journal is None:
+            return
+        rules = () if compiled is None else tuple(dict.fromkeys(r.policy.describe() for r in compiled.releases))
+        own = sorted(table for owner, _, table in (name.partition(".") for name in plan.versions) if owner == self.name)
+        affiliation = plan.analyst.get("affiliation")
+        self.journal.begun(
+            JournalJob(
+                job=job,
+                plan=plan.digest,
+                analyst=str(plan.analyst["name"]) + (f" ({affiliation})" if affiliation else ""),
+                purpose=plan.purpose,
+                recipient=str(plan.recipient["name"]),
+                tables=tuple(own),
+                statistics=tuple(asked(release) for release in plan.releases),
+                policy=plan.policies.get(self.name, ""),
+                rules=rules,
+                begun=now(),
+                status=RUNNING if refused is None else REFUSED,
+                error=None if refused is None else type(refused).__name__,
+            )
+        )
+
+    def ended(self, job: str, status: str) -> None:
+        """Note in the journal how an admitted job ended here."""
+        if self.journal is not None:
+            self.journal.ended(job, status)
 
     def _check_signature(self, plan: Plan, request: bytes, signature: bytes) -> None:
         known = self._analysts.get(str(plan.analyst.get("verify_key")))

@@ -54,6 +54,7 @@ class Institution:
         self._seen: set[str] = set()
         self._version: str | None = None
         self.receiving: Any = None
+        self.statuses: dict[str, str] = {}
 
     def identify(self, identity: dict[str, Any], directory: Path) -> None:
         """Receives nothing."""
@@ -94,6 +95,9 @@ class Institution:
             rounds=record.get("rounds", 3),
             marks=record.get("marks"),
         )
+
+    def ended(self, job: str, status: str) -> None:
+        self.statuses[job] = status
 
     def deal(self, job: AdmittedJob) -> tuple[bytes, bytes, bytes] | None:
         if "undealt" in job.stages:

@@ -78,6 +78,7 @@ class Served:
     ben: AnalystIdentity
     certificates: dict[str, ProcessIdentity]
     party: PartyDouble
+    statuses: dict[str, str]
 
     def client(self, name: str = "ana") -> httpx.Client:
         member = self.description.members[0]
@@ -93,7 +94,8 @@ def serving(gone_seconds: float = 60.0) -> Iterator[Served]:
     party = PartyDouble()
     with wiring() as wires:
         identity = wires.identities[0]
-        host = InstitutionHost(identity, Institution(name=identity.name, policy={}, members=[]))  # type: ignore[arg-type]
+        institution = Institution(name=identity.name, policy={}, members=[])
+        host = InstitutionHost(identity, institution)  # type: ignore[arg-type]  # a double
         entry = host.register({"visits": {}})
         for analyst in (ana, ben):
             host.trust(analyst.public())
@@ -106,7 +108,7 @@ def serving(gone_seconds: float = 60.0) -> Iterator[Served]:
         server = GatewayServer(create_application(host), identity, clients, listener, presence)
         server.start()
         try:
-            yield Served(description, ana, ben, certificates, party)
+            yield Served(description, ana, ben, certificates, party, institution.statuses)
         finally:
             server.stop()
 

@@ -27,6 +27,17 @@ def test_the_client_raises_what_the_institution_raised(served: Served) -> None:
     client.close()
 
 
+def test_institutions_say_how_they_are(served: Served) -> None:
+    (member, second, _), gone = served.description.members, bind(0)
+    silent = replace(second, gateway=gone.getsockname()[:2])
+    gone.close()
+    client = FederationClient(FederationDescription(members=(member, silent), catalog={}), served.certificates["ana"])
+    assert client.health() == {member.name: "ready", silent.name: "unreachable"}
+    served.party.is_lost = True
+    assert client.health()[member.name] == "restarting"
+    client.close()
+
+
 def test_an_interrupt_at_the_start_cancels(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     started, cancelled = threading.Event(), threading.Event()
     start = client_module._Job.start
@@ -93,11 +104,11 @@ def test_who_is_not_there_is_waited_for(served: Served, monkeypatch: pytest.Monk
         threading.Thread(target=lambda: listener.accept()[0].close(), daemon=True).start()
     asked: list[str] = []
 
-    def ready(gateway: GatewayClient) -> bool:
+    def health(gateway: GatewayClient) -> str:
         asked.append(gateway.name)
-        return len(asked) > 1
+        return "ready" if len(asked) > 1 else "restarting"
 
-    monkeypatch.setattr(GatewayClient, "ready", ready)
+    monkeypatch.setattr(GatewayClient, "health", health)
     client = FederationClient(FederationDescription(members=(member,), catalog={}), served.certificates["ana"])
     with pytest.raises(Restarting) as caught:
         client.run(plan(), served.ana.sign(plan()), lambda event: None)
@@ -109,10 +120,10 @@ def test_who_is_not_there_is_waited_for(served: Served, monkeypatch: pytest.Monk
 
 
 def test_nobody_is_asked_beforehand(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    def ready(gateway: GatewayClient) -> bool:
+    def health(gateway: GatewayClient) -> str:
         raise AssertionError
 
-    monkeypatch.setattr(GatewayClient, "ready", ready)
+    monkeypatch.setattr(GatewayClient, "health", health)
     description = FederationDescription(members=served.description.members[:1], catalog={})
     client = FederationClient(description, served.certificates["ana"])
     with pytest.raises(KeyError):

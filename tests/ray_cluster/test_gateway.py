@@ -92,9 +92,19 @@ def test_a_plan_signed_by_somebody_else_is_refused(served: Served) -> None:
         assert post(client, plan(), served.ben.sign(plan())).status_code == 200
 
 
+def noted(served: Served) -> str:
+    """How the only job ended, as the institution notes it once it has told it."""
+    deadline = time.monotonic() + 10
+    while not served.statuses and time.monotonic() < deadline:
+        time.sleep(0.01)
+    (status,) = served.statuses.values()
+    return status
+
+
 def test_a_replayed_plan_is_refused(served: Served) -> None:
     with served.client() as client:
         assert post(client, plan(), served.ana.sign(plan())).status_code == 200
+        assert noted(served) == "released"
         assert post(client, plan(), served.ana.sign(plan())).status_code == 422
 
 
@@ -130,6 +140,7 @@ def test_a_lost_party_is_named(served: Served) -> None:
     with served.client() as client:
         events = [json.loads(line) for line in post(client, plan(), served.ana.sign(plan())).text.splitlines()]
     assert events[-1]["cause"] == Cause.LOST
+    assert noted(served) == "failed"
     assert events[-1]["error"]["class"] == "PartyUnavailable"
     assert events[-1]["error"]["institution"] == "hospital"
 
@@ -157,6 +168,7 @@ def test_only_the_owner_of_a_job_cancels_it(served: Served) -> None:
         events = [json.loads(line) for line in lines]
     assert events[-1]["cause"] == Cause.CANCELLED
     assert "cancel" in served.party.calls
+    assert noted(served) == "cancelled"
 
 
 def test_an_analyst_who_goes_away_cancels(served: Served) -> None:
