@@ -9,7 +9,7 @@ CANDIDATES := python3 python3.13 python3.12 python3.11 python
 USABLE := import sys, venv, ensurepip; sys.exit(not ((3, 11) <= sys.version_info[:2] <= (3, 13)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-long bench-peers format clean
+.PHONY: help demo lab notebooks test browser check bench bench-long bench-peers format clean
 
 help: ## list what people do here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -17,10 +17,20 @@ help: ## list what people do here
 demo: $(STAMP) ## three studies over several institutions, on this machine
 	@$(PY) -m secureframe.demonstration
 
+lab: $(STAMP) ## JupyterLab on the gallery, in notebooks/
+	@JUPYTER_CONFIG_PATH=$(CURDIR)/.jupyter $(VENV)/bin/jupyter lab notebooks/01_first_steps.ipynb
+
+notebooks: $(STAMP) ## run the gallery by papermill, as it stands; what comes out is in build/notebooks
+	@mkdir -p build/notebooks; cd notebooks; for each in *.ipynb; do \
+	    ../$(PY) -m papermill --no-progress-bar "$$each" "../build/notebooks/$$each" || exit 1; done
+
 test: $(STAMP) ## every test that this machine can run, after ruff and mypy; those with processes of their own one by one
 	@$(MAKE) --no-print-directory check
 	@failed=; $(PY) -m pytest -m 'not ray' --numprocesses 2 --dist loadfile || failed=1; \
 	$(PY) -m pytest -m ray || failed=1; [ -z "$$failed" ]
+
+browser: $(STAMP) ## JupyterLab in Debian's chromium; PICTURES=1 draws those of docs/images anew
+	@SECUREFRAME_REQUIRE=browser SECUREFRAME_PICTURES=$(PICTURES) $(PY) -m pytest tests/browser
 
 check: $(STAMP) ## ruff and mypy
 	@$(PY) -m ruff check .
@@ -40,7 +50,7 @@ format: $(STAMP) ## let ruff sort imports and mend what it can
 	@$(PY) -m ruff check --fix .
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis demo-output $(PEERS)
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build demo-output $(PEERS)
 
 $(STAMP): pyproject.toml
 	@set -e; found=; for candidate in $(CANDIDATES); do \

@@ -1,0 +1,30 @@
+"""Pictures for the documentation, light and dark; drawn only where they are asked for, as `make browser PICTURES=1` does."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Locator
+
+from tests.browser.lab import THEMES, Notebook, serious
+from tests.conftest import ROOT
+
+WANTED = bool(os.environ.get("SECUREFRAME_PICTURES"))
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Takes a cell in both themes; where none are wanted it only looks whether the dark one can be read."""
+
+    folder: Path = ROOT / "docs" / "images"
+
+    def __call__(self, notebook: Notebook, what: Locator, name: str) -> None:
+        for theme in THEMES:
+            notebook.theme(theme)
+            assert serious(notebook.page) == [], theme
+            if WANTED:
+                what.scroll_into_view_if_needed()
+                what.screenshot(path=self.folder / f"jupyter-{name}-{theme}.png", animations="disabled")
+        notebook.theme("light")

@@ -1,0 +1,77 @@
+"""What an analyst does in JupyterLab, in the order of a first day: a notebook, a column, a frame, a job, its end, and widgets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from tests.browser.lab import SECONDS, Lab, Notebook, output, serious
+from tests.browser.pictures import Picture
+
+pytestmark = [pytest.mark.browser, pytest.mark.ray, pytest.mark.timeout(300)]
+
+JOIN = """
+pressure = labs[labs["test"] == "sbp"].groupby("id").agg(sbp=("value", "mean"))
+cohort = patients.merge(pressure, on="id")
+"""
+LONG = 'sf.table_one(cohort, by="male", columns=["age", "bmi", "weight", "height", "sbp", "status"])'
+
+
+@pytest.fixture(scope="module")
+def notebook(lab: Lab, context: BrowserContext) -> Iterator[Notebook]:
+    """A new notebook with the SecureFrame kernel, connected to the federation."""
+    page = context.new_page()
+    opened = lab.new_notebook(page)
+    opened.run('import secureframe as sf\nfed = sf.connect("invited/federation.toml")')
+    opened.run('patients, labs = fed["hospital.patients"], fed["laboratory.labs"]')
+    yield opened
+    page.close()
+
+
+def test_a_column_is_completed(notebook: Notebook) -> None:
+    notebook.write('patients["fut')
+    notebook.page.keyboard.press("Tab")
+    # One match is written at once; several are offered.
+    expect(notebook.cells.last.locator(".cm-content")).to_contain_text('patients["futime', timeout=10 * SECONDS)
+    notebook.page.keyboard.press("Control+a")
+    notebook.page.keyboard.insert_text('patients["')
+    notebook.page.keyboard.press("Tab")
+    offered = notebook.page.locator(".jp-Completer-item")
+    expect(offered.filter(has_text="weight")).to_be_visible(timeout=10 * SECONDS)
+    expect(offered.filter(has_text="case_id")).to_be_visible()
+    notebook.page.keyboard.press("Escape")
+    notebook.page.keyboard.press("Control+a")
+    notebook.page.keyboard.press("Delete")
+
+
+def test_a_frame_shows_its_columns_and_no_row(notebook: Notebook, picture: Picture) -> None:
+    cell = notebook.run('patients[patients["age"] >= 50].assign(obese=patients["bmi"] >= 30)')
+    shown = output(cell)
+    for text in ("futime", "hospital", "sensitive", "never shown"):
+        expect(shown).to_contain_text(text)
+    assert serious(notebook.page) == []
+    picture(notebook, cell, "frame")
+
+
+def test_a_job_shows_how_far_it_is_and_what_it_took(notebook: Notebook, picture: Picture) -> None:
+    notebook.run(JOIN)
+    cell = notebook.start('cohort.groupby("male")["sbp"].agg(["count", "mean", "std", "median"])')
+    expect(output(cell).locator("progress")).to_be_visible(timeout=20 * SECONDS)
+    notebook.wait(cell)
+    expect(output(cell)).to_contain_text(re.compile(r"rounds"))
+    expect(output(cell)).to_contain_text("threshold 10")
+    expect(output(cell).locator("progress")).to_have_count(0)
+    assert serious(notebook.page) == []
+    picture(notebook, cell, "result")
+
+
+def test_an_interrupt_cancels_the_job(notebook: Notebook) -> None:
+    cell = notebook.start(LONG)
+    expect(output(cell).locator("progress")).to_be_visible(timeout=20 * SECONDS)
+    notebook.interrupt()
+    notebook.wait(cell, 30)
+    expect(output(cell)).to_contain_text(re.compile("KeyboardInterrupt|cancelled", re.IGNORECASE))
+    expect(notebook.run('patients["age"].mean()')).to_contain_text("52.65")

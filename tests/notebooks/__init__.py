@@ -1,0 +1,1 @@
+"""The gallery, run by papermill; what its files hold afterwards is searched."""
