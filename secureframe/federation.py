@@ -19,7 +19,6 @@ import tempfile
 import threading
 import time
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -199,9 +198,11 @@ class Federation:
         self._history.unwatch(changed)
 
     def _ipython_key_completions_(self) -> list[str]:
-        tables = list(self._catalog.tables)
-        pooled = [name for name, count in Counter(name for _, name in tables).items() if count > 1]
-        return [m.name for m in self._backend.members] + pooled + [f"{o}.{t}" for o, t in tables]
+        columns: dict[str, list[set[str]]] = {}
+        for (_, name), table in self._catalog.tables.items():
+            columns.setdefault(name, []).append({column.name for column in table.columns})
+        pooled = [name for name, held in columns.items() if len(held) > 1 and all(each == held[0] for each in held)]
+        return [m.name for m in self._backend.members] + pooled + [f"{o}.{t}" for o, t in self._catalog.tables]
 
     def __repr__(self) -> str:
         return f"Federation({', '.join(m.name for m in self._backend.members)}; {len(self._catalog.tables)} tables)"

@@ -29,7 +29,7 @@ def test_unloading_leaves_nothing(shell: Any) -> None:
     kernel_ext.unload_ipython_extension(shell)
     before = state(shell)
     assert before != loaded and "federation" not in before["magics"]["line"] and "study" not in before["magics"]["cell"]
-    for name in ("formatters", "errors"):
+    for name in ("formatters", "matchers", "errors"):
         assert before[name] != loaded[name], name
     kernel_ext.load_ipython_extension(shell)
     kernel_ext.unload_ipython_extension(shell)
