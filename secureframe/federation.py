@@ -31,6 +31,9 @@ from secureframe.backend import NEUTRAL, PARTIES, Backend, Member, Outcome, Prog
 from secureframe.catalog import CatalogView
 from secureframe.combine import stacked
 from secureframe.disclosure.policy import ANALYST, Policy, preset, require_recipient
+from secureframe.display import page
+from secureframe.display.plans import Explanation
+from secureframe.display.rules import together
 from secureframe.engine.catalog import Catalog
 from secureframe.errors import Busy, KeptLost, PartyUnavailable, PlanError, ProtocolAborted, Restarting
 from secureframe.frame import SecureFrame
@@ -47,7 +50,7 @@ from secureframe.plan.nodes import Table as TableNode
 from secureframe.plan.places import added_up
 from secureframe.plan.shown import Shown
 from secureframe.planner.compile import Compiled, compile_plan
-from secureframe.planner.explain import explain_frame, explain_plan
+from secureframe.planner.explain import explained
 from secureframe.planner.prediction import sealed_bytes
 from secureframe.planner.remembered import RememberedPrograms
 from secureframe.progress import ProgressLine, summary
@@ -98,6 +101,17 @@ class MemberView:
     def __repr__(self) -> str:
         hosts = f"hosts compute party {self.party}" if self.party is not None else "hosts no compute party"
         return f"Member({self.name!r}: {', '.join(self.tables) or 'no tables'}; {hosts})"
+
+    def _repr_html_(self) -> str:
+        title = page.element("p", "Member ", page.element("strong", self.name), classes="sf-title")
+        return page.styled(title + page.facts(self._facts()), kind="member")
+
+    def _facts(self) -> list[tuple[str, object]]:
+        names = [page.element("code", f"{self.name}.{table}") for table in self.tables]
+        tables = page.Html(", ".join(names)) if names else "none"
+        party = "none" if self.party is None else f"party {self.party}"
+        policies = self._federation.policies([self.name] if names else [])
+        return [("tables", tables), ("hosts", party), *(("what leaves", together({name: p})) for name, p in policies.items())]
 
 
 class Federation:
@@ -206,6 +220,14 @@ class Federation:
 
     def __repr__(self) -> str:
         return f"Federation({', '.join(m.name for m in self._backend.members)}; {len(self._catalog.tables)} tables)"
+
+    def _repr_html_(self) -> str:
+        found = [(m, dict(m._facts())) for m in self.members]
+        rows = [(m.name, facts["tables"], facts["hosts"], facts.get("what leaves", "")) for m, facts in found]
+        shown = page.table(("institution", "tables", "compute party", "what leaves"), rows, caption="Federation")
+        facts: list[tuple[object, object]] = [("purpose", self.purpose), ("asked by", str(self._analyst.public()["name"]))]
+        facts.append(("next", page.element("code", "fed.catalog  fed['institution.table']  fed.jobs")))
+        return page.styled(page.scrolling(shown, "federation") + page.facts(facts), kind="federation")
 
     # -- statements --------------------------------------------------------------------------------------------------
 
@@ -455,11 +477,11 @@ class Federation:
     ) -> str:
         """Say where releases are computed, what is sent, what each role learns, and what they cost."""
         plan, compiled = self._prepared(nodes, parameters or {}, recipient)
-        return explain_plan(plan, compiled, {m.party: m.name for m in self._backend.members if m.party is not None})
+        return Explanation.of_plan(explained(plan, compiled, dict(enumerate(self._hosts))))
 
     def explain_frame(self, node: Node) -> str:
         """Say where a frame lies and what each of its columns is."""
-        return explain_frame(node)
+        return Explanation.of_frame(node)
 
     def policies(self, owners: Iterable[str]) -> dict[str, Policy]:
         """Return the policies that releases about some institutions' data follow."""

@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from secureframe import tickets
-from secureframe.display import styled, table_text
-from secureframe.display.page import element, scrolling, table
+from secureframe.display import page
+from secureframe.display.frames import table_text
 from secureframe.errors import DisclosureError, PlanError, PolicyError, RangeError
 from secureframe.jobs import JobReport, megabytes
 from secureframe.pending import About
@@ -95,9 +95,17 @@ class Jobs(tuple[JobEntry, ...]):
 
     def _repr_html_(self) -> str:
         if not self:
-            return styled(element("p", repr(self)), kind="jobs")
-        shown = table(HEAD, [entry.row() for entry in self], caption="Jobs, the newest last", numbers=NUMBERS)
-        return styled(scrolling(shown, "jobs"), kind="jobs")
+            return page.styled(page.element("p", repr(self)), kind="jobs")
+        rows = [_cells(entry) for entry in self]
+        shown = page.table(HEAD, rows, caption="Jobs, the newest last", numbers=NUMBERS)
+        return page.styled(page.scrolling(shown, "jobs"), kind="jobs")
+
+
+def _cells(entry: JobEntry) -> tuple[object, ...]:
+    """The entry as a line of an HTML table, how it ended in the colours of that."""
+    job, status, asked, *rest = entry.row()
+    meaning = {"released": "local", "running": "partial", "cancelled": "withheld"}.get(entry.status, "refused")
+    return (job or "not sent", page.chip(status, meaning), page.element("span", asked, classes="sf-whole"), *rest)
 
 
 class Recording:

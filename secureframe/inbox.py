@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
+from secureframe.display import page
 from secureframe.engine.catalog import Catalog
 from secureframe.errors import PlanError, SecureFrameError
 from secureframe.federation import MemberView
@@ -145,9 +145,11 @@ class Results(Sequence[SealedResult]):
         return "\n".join("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(name)}</th>" for name in self.HEADER)
-        body = "".join("<tr>" + "".join(f"<td>{escape(text)}</td>" for text in r.row()) + "</tr>" for r in self._found)
-        return f'<div class="secureframe"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        if not self._found:
+            return page.styled(page.element("p", repr(self)), kind="inbox")
+        caption = f"{len(self)} result{'' if len(self) == 1 else 's'}, sealed until opened"
+        shown = page.table(self.HEADER, [r.row() for r in self._found], caption=caption)
+        return page.styled(page.scrolling(shown, "results that were received"), kind="inbox")
 
 
 def received(institution: str | Path | MemberView) -> Results:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from secureframe.display import page
 from secureframe.plan.envelope import Plan
 
 
@@ -96,6 +97,20 @@ class JobReport:
         lines += [f"  {name} sent {megabytes(size)} of shares, and nothing else" for name, size in self.dealt.items()]
         lines += [f"  {who} saw {what}" for who, what in self.saw.items()]
         return "\n".join(lines)
+
+
+    def _repr_html_(self) -> str:
+        title = page.element("p", f"Job {self.job[:8]}", classes="sf-title")
+        total = [f"{self.seconds:.2f} s", f"{self.rounds:,} rounds", megabytes(self.bytes), f"plan {self.plan[:8]}"]
+        chips = page.element("p", *(page.chip(text) for text in total))
+        rows = [(s.name, f"{s.seconds:.3f} s", f"{s.rounds:,}", megabytes(s.bytes)) for s in self.stages]
+        stages = page.table(("stage", "time", "rounds", "among the parties"), rows, numbers=(1, 2, 3))
+        sent = [(name, f"{megabytes(size)} of shares, and nothing else") for name, size in self.dealt.items()]
+        links = page.table(("link", "sent"), [(link, megabytes(size)) for link, size in self.links.items()], numbers=(1,))
+        parts = [title, chips, stages, page.details("What institutions sent", page.facts(sent), opened=True)]
+        parts += [page.details("What each role saw", page.facts(self.saw.items()), opened=True)]
+        parts += [page.details("Bytes by link", links)] if self.links else []
+        return page.styled("".join(parts), kind="job")
 
 
 def megabytes(size: int) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from html import escape
-
-from secureframe.display.frames import step, table_text
+from secureframe.display import page
+from secureframe.display.frames import place_chip, step, table_text
 from secureframe.plan.codec import digest, encode
 from secureframe.plan.nodes import Node, Table
 from secureframe.plan.places import place
@@ -29,13 +28,10 @@ class Lineage(str):
         lines = list(_lines(node, 0))
         shown = [("  " * depth + text, where, name) for depth, text, where, name in lines]
         made = super().__new__(cls, table_text(_HEAD, shown, ""))
-        rows = "".join(
-            f'<tr><td style="text-align:left;padding-left:{1.5 * depth + 0.5}em">{escape(text)}</td>'
-            f"<td>{escape(where)}</td><td><code>{escape(name)}</code></td></tr>"
-            for depth, text, where, name in lines
-        )
-        head = "".join(f"<th>{word}</th>" for word in _HEAD)
-        made._html = f'<div class="secureframe"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        rows = [
+            (_indented(depth, text), place_chip(where), page.element("code", name)) for depth, text, where, name in lines
+        ]
+        made._html = page.styled(page.table(_HEAD, rows, caption="Lineage, the last step first"), kind="lineage")
         return made
 
     def __repr__(self) -> str:
@@ -43,6 +39,13 @@ class Lineage(str):
 
     def _repr_html_(self) -> str:
         return self._html
+
+
+def _indented(depth: int, text: str) -> page.Html:
+    if depth == 0:
+        return page.escape(text)
+    hook = page.element("span", "└ ", aria_hidden="true", style=f"margin-left:{1.2 * (depth - 1):.1f}em")
+    return page.Html(hook + page.escape(text))
 
 
 def _lines(node: Node, depth: int) -> list[tuple[int, str, str, str]]:

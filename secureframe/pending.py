@@ -13,12 +13,13 @@ from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar, cast, overload
 
 from secureframe.disclosure.policy import Policy
+from secureframe.display import page
 from secureframe.errors import PlanError
 from secureframe.plan.envelope import parameters_of
 from secureframe.plan.nodes import Node, Summarise
 from secureframe.plan.shown import Shown, printable
 from secureframe.results.forms import Form
-from secureframe.results.receipt import Receipt
+from secureframe.results.receipt import Receipt, asked
 from secureframe.results.released import ReleasedTable
 from secureframe.schema.types import Scalar
 
@@ -177,6 +178,15 @@ class Pending(Generic[T]):
         state = "released" if self.done else "not run yet"
         return f"<Pending {self.title}: {state}; .explain(), .submit(), .result(), or sf.collect(...)>"
 
+    def _repr_html_(self) -> str:
+        title = page.element("p", self.title, " ", _state(self), classes="sf-title")
+        facts: list[tuple[object, object]] = [("asks", page.element("ul", *(page.element("li", asked(n)) for n in self.nodes)))]
+        facts.append(("of", ", ".join(sorted(frozenset().union(*(n.owners for n in self.nodes))))))
+        facts += [("for", self.recipient)] if self.recipient is not None else []
+        steps = ".result()" if self.done else ".explain()  .submit()  .result()  sf.collect(...)"
+        facts.append(("next", page.element("code", steps)))
+        return page.styled(title + page.facts(facts), kind="pending")
+
 
 class Study:
     """The releases asked for inside ``with sf.defer() as study:``, in their order, who receives them and what they are for."""
@@ -208,6 +218,18 @@ class Study:
     def __repr__(self) -> str:
         to = f" for {self.recipient}" if self.recipient is not None else ""
         return f"<Study of {len(self.pending)} releases{to}; .explain(), .collect()>"
+
+    def _repr_html_(self) -> str:
+        to = f" for {self.recipient}" if self.recipient is not None else ""
+        rows = [(p.title, "; ".join(asked(n) for n in p.nodes), _state(p)) for p in self.pending]
+        caption = f"Study of {len(rows)} result{'' if len(rows) == 1 else 's'}{to}, one job"
+        how = page.element("p", page.element("code", ".explain()  .collect()"), classes="sf-note")
+        shown = page.table(("result", "asks", "state"), rows, caption=caption)
+        return page.styled(page.scrolling(shown, "study") + how, kind="study")
+
+
+def _state(pending: Pending[Any]) -> page.Html:
+    return page.chip("released", "local") if pending.done else page.chip("not run yet")
 
 
 def explained(session: Session, nodes: Sequence[Summarise], parameters: Mapping[str, Scalar], recipient: str | None) -> str:

@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from secureframe.display.frames import frame_html, frame_text, public_names, series_html, series_text, step, table_text
     from secureframe.display.page import escape, styled
-    from secureframe.display.released import footnote
+    from secureframe.display.plans import Explanation
+    from secureframe.display.released import footnote, released_html
     from secureframe.progress import ProgressLine
 
 __all__ = [
+    "Explanation",
     "ProgressLine",
     "escape",
     "footnote",
     "frame_html",
     "frame_text",
     "public_names",
+    "released_html",
     "series_html",
     "series_text",
     "step",
@@ -31,12 +34,14 @@ __all__ = [
 ]
 
 _LATER = {
+    "Explanation": "secureframe.display.plans",
     "ProgressLine": "secureframe.progress",
     "escape": "secureframe.display.page",
     "footnote": "secureframe.display.released",
     "frame_html": "secureframe.display.frames",
     "frame_text": "secureframe.display.frames",
     "public_names": "secureframe.display.frames",
+    "released_html": "secureframe.display.released",
     "series_html": "secureframe.display.frames",
     "series_text": "secureframe.display.frames",
     "step": "secureframe.display.frames",

@@ -7,7 +7,6 @@ JupyterLab's variables where there are any, and otherwise what the reader's syst
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterable, Sequence
 
 LIGHT = {
@@ -59,6 +58,10 @@ FOLLOWED = {
 """Colours that JupyterLab's theme names itself."""
 
 
+def _joined(rules: str) -> str:
+    return rules.replace("\n", "")
+
+
 def _palette(colours: dict[str, str]) -> str:
     return "".join(f"--sf-own-{name}:{colour};" for name, colour in colours.items())
 
@@ -80,7 +83,9 @@ white-space:pre-wrap;overflow-wrap:anywhere}
 & table{border-collapse:collapse;margin:0;table-layout:auto;border:0;font-size:inherit;color:inherit;width:auto;
 font-variant-numeric:tabular-nums}
 & caption{caption-side:top;text-align:left;font-weight:600;padding:2px 0 4px;white-space:nowrap}
-& thead th{border-bottom:1px solid var(--sf-strong-line);font-weight:600;white-space:nowrap;vertical-align:bottom}
+& thead tr,& thead tr>*{border:0;background:none}
+& thead th{font-weight:600;white-space:nowrap;vertical-align:bottom}
+& thead tr:last-child>*{border-bottom:1px solid var(--sf-strong-line)}
 & th,& td{text-align:left;padding:3px 14px 3px 8px;border:0;vertical-align:top;max-width:44em;
 overflow-wrap:break-word;white-space:normal}
 & tbody tr{background:none;border:0;border-bottom:1px solid var(--sf-line)}
@@ -88,7 +93,9 @@ overflow-wrap:break-word;white-space:normal}
 & tbody tr:hover{background:none;box-shadow:inset 3px 0 0 var(--sf-accent)}
 & tbody tr:nth-child(even):hover{background:var(--sf-raised)}
 & tbody th{font-weight:600;white-space:nowrap}
+& th code{white-space:nowrap;overflow-wrap:normal}
 & .sf-number{text-align:right;white-space:nowrap}
+& progress{accent-color:var(--sf-accent);vertical-align:middle;width:11em}
 & .sf-scroll{overflow:auto;max-width:100%;max-height:34em}
 & .sf-title{font-weight:600}
 & .sf-muted,& .sf-note{color:var(--sf-muted)}
@@ -100,14 +107,16 @@ background:var(--sf-raised);color:var(--sf-text);border:1px solid var(--sf-line)
 & .sf-shared{background:var(--sf-shared-surface);color:var(--sf-shared-text);border-color:currentcolor}
 & .sf-refused{background:var(--sf-refused-surface);color:var(--sf-refused-text);border-color:currentcolor}
 & .sf-withheld{background:var(--sf-withheld-surface);color:var(--sf-withheld-text);border-color:currentcolor}
-& td.sf-withheld{font-style:italic;text-align:right;outline:1px dashed;outline-offset:-3px;white-space:nowrap}
+&.sf-released td,&.sf-released thead th{text-align:right}
+& td.sf-withheld{font-style:italic;text-align:right;white-space:nowrap}
+& .sf-whole{white-space:nowrap}
 & dl.sf-facts{display:grid;grid-template-columns:max-content 1fr;gap:1px 14px;padding:3px 0;max-width:72em}
 & dl.sf-facts dt{color:var(--sf-muted);font-weight:400;grid-column:1;float:none;width:auto;padding:0}
 & dl.sf-facts dd{grid-column:2;overflow-wrap:break-word;min-width:0}
 & details{margin:2px 0;padding:0;border:0;background:none}
 & details>:not(summary){margin-left:1.15em}
 & summary{cursor:pointer;padding:2px 4px 2px 0;display:list-item;list-style-position:inside}
-& summary:focus-visible,& .sf-scroll:focus-visible{outline:2px solid var(--sf-accent);outline-offset:1px}
+& :focus-visible{outline:2px solid var(--sf-accent);outline-offset:1px}
 @media print{& details::details-content{content-visibility:visible;block-size:auto}& .sf-scroll{max-height:none;overflow:visible}}
 """
 
@@ -117,7 +126,7 @@ STYLE = (
     f'[data-jp-theme-light="true"] .secureframe{{{_palette(LIGHT)}}}'
     f'[data-jp-theme-light="false"] .secureframe{{{_palette(DARK)}}}'
     # The class stands twice so that these rules outweigh those by which a notebook sets the tables of its outputs.
-    f".secureframe.secureframe{{{_COLOURS}{re.sub(chr(10), '', _RULES)}}}"
+    f".secureframe.secureframe{{{_COLOURS}{_joined(_RULES)}}}"
 )
 """The style of all fragments. It holds for them alone; a page may hold it any number of times."""
 
@@ -133,7 +142,7 @@ def escape(text: object) -> Html:
     return text if isinstance(text, Html) else Html(html.escape(str(text), quote=True))
 
 
-def styled(body: str, *, kind: str) -> str:
+def styled(body: str, *, kind: str, rules: str = "") -> str:
     """Return a fragment with its style, ready to be shown.
 
     Parameters
@@ -142,8 +151,11 @@ def styled(body: str, *, kind: str) -> str:
         HTML; every name and text in it has been escaped.
     kind : str
         What is shown, for styles and tests: ``frame``, ``catalog``, ``plan``, ...
+    rules : str, optional
+        Further rules of this kind's style; ``&`` stands for the fragment.
     """
-    return f'<div class="secureframe sf-{escape(kind)}"><style>{STYLE}</style>{body}</div>'
+    own = f".secureframe.sf-{escape(kind)}{{{_joined(rules)}}}" if rules else ""
+    return f'<div class="secureframe sf-{escape(kind)}"><style>{STYLE}{own}</style>{body}</div>'
 
 
 def element(tag: str, *content: object, classes: str = "", **attributes: str) -> Html:
@@ -195,8 +207,8 @@ def details(summary: object, *content: object, opened: bool = False) -> Html:
 
 
 def scrolling(content: object, label: str) -> Html:
-    """Return content that scrolls where it is too large, by keyboard too, as a region with a name."""
-    return element("div", content, classes="sf-scroll", role="region", tabindex="0", aria_label=label)
+    """Return content that scrolls where it is too large, by keyboard too, as a group with a name."""
+    return element("div", content, classes="sf-scroll", role="group", tabindex="0", aria_label=label)
 
 
 def chip(text: object, meaning: str = "") -> Html:

@@ -6,7 +6,8 @@ from sorts, whose number of levels depends on fresh coins.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 
 from secureframe.mpc.cost import StageCost
 from secureframe.mpc.provenance import ARRANGING
@@ -84,45 +85,127 @@ def _aggregation(node: GroupPersons, name: str, how: str, column: str) -> str:
     return text
 
 
-def explain_plan(plan: Plan, compiled: Compiled, hosts: Mapping[int, str]) -> str:
-    """Return the explanation of a compiled plan."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dealt:
+    """What one institution sends as shares: bytes, and one line a thing."""
+
+    owner: str
+    size: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """A compiled plan, explained: what every part of its text says.
+
+    Parameters
+    ----------
+    plan, recipient, purpose : str
+        Digest, for whom, and what for.
+    releases : tuple of Summarise
+        What is asked.
+    tagged : frozenset of Node
+        Merges of which the compute parties learn how many keys are common.
+    kept : str or None
+        What is kept of an earlier statement.
+    dealt : tuple of Dealt
+        What institutions send.
+    hosts : tuple of str
+        The institutions that compute.
+    stages : tuple of (str, str)
+        Every stage and its cost.
+    sealed, total : str
+        What goes to the recipient, and the cost of all of it.
+    learned : tuple of (str, str)
+        Every role and what it learns.
+    notes : tuple of str
+        What else has to be known.
+    """
+
+    plan: str
+    recipient: str
+    purpose: str
+    releases: tuple[Summarise, ...]
+    tagged: frozenset[Node]
+    kept: str | None
+    dealt: tuple[Dealt, ...]
+    hosts: tuple[str, ...]
+    stages: tuple[tuple[str, str], ...]
+    sealed: str
+    total: str
+    learned: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """All of it as text."""
+        lines = [f"plan {self.plan} for {self.recipient}: {self.purpose}"]
+        for release in self.releases:
+            lines += _lines(release, 0, self.tagged)
+        lines += [f"kept from an earlier statement: {self.kept}"] if self.kept else []
+        lines.append("sent as shares:")
+        for dealt in self.dealt:
+            lines.append(f"  {dealt.owner}: {dealt.size}")
+            lines += [f"    {text}" for text in dealt.lines]
+        lines.append("computed among " + ", ".join(self.hosts) + ":")
+        lines += [f"  {name}: {cost}" for name, cost in self.stages]
+        lines.append(f"sealed for {self.recipient}: {self.sealed}")
+        lines.append(f"in all: {self.total}")
+        lines.append("learned:")
+        lines += [f"  {role}: {what}" for role, what in self.learned]
+        lines += [f"  {note}" for note in self.notes]
+        return "\n".join(lines)
+
+
+def explained(plan: Plan, compiled: Compiled, hosts: Mapping[int, str]) -> Explained:
+    """Explain a compiled plan that runs at these hosts of parties."""
     expected = predict(compiled)
     report = expected.report
-    lines = [f"plan {plan.digest[:16]} for {plan.recipient['name']}: {plan.purpose}"]
-    tagged = {merge for join in compiled.tagged for merge in join.merges}
-    for release in plan.releases:
-        lines += _lines(release, 0, tagged)
+    kept = None
     if compiled.program.recalled:
-        kept = len({k.group for k in compiled.program.recalled})
+        count = len({k.group for k in compiled.program.recalled})
         joins = any(i.operation in ARRANGING for i in compiled.program.instructions)
         what = "the rest is joined" if joins else "no join"
-        lines.append(f"kept from an earlier statement: {kept} arrangement{'s' if kept > 1 else ''} of rows by a key; {what}")
-    lines.append("sent as shares:")
-    for owner, dealt in report.dealt_bytes.items():
-        lines.append(f"  {owner}: {_size(sum(dealt))}")
-        lines += [f"    {text}" for text in _dealt(compiled, owner)]
-    lines.append("computed among " + ", ".join(hosts[i] for i in sorted(hosts)) + ":")
-    for stage in report.stages:
-        lines.append(f"  {stage.name}: {_cost(stage, sum(stage.bytes_sent))}")
-    lines.append(f"sealed for {plan.recipient['name']}: {_size(expected.sealed)}, in three packages")
-    lines.append(f"in all: {_cost(expected, expected.bytes)}")
-    lines.append("learned:")
-    lines.append("  institutions: the plan; nothing of each other's rows")
+        kept = f"{count} arrangement{'s' if count > 1 else ''} of rows by a key; {what}"
+    own = plan.recipient.get("affiliation")
+    shared = any(own in owners_of(r.frame) and len(owners_of(r.frame)) > 1 for r in plan.releases)
+    dealt = report.dealt_bytes.items()
+    return Explained(
+        plan=plan.digest[:16],
+        recipient=str(plan.recipient["name"]),
+        purpose=plan.purpose,
+        releases=tuple(plan.releases),
+        tagged=frozenset(merge for join in compiled.tagged for merge in join.merges),
+        kept=kept,
+        dealt=tuple(Dealt(owner=o, size=_size(sum(sizes)), lines=tuple(_dealt(compiled, o))) for o, sizes in dealt),
+        hosts=tuple(hosts[i] for i in sorted(hosts)),
+        stages=tuple((stage.name, _cost(stage, sum(stage.bytes_sent))) for stage in report.stages),
+        sealed=f"{_size(expected.sealed)}, in three packages",
+        total=_cost(expected, expected.bytes),
+        learned=tuple(_learned(plan, compiled)),
+        notes=(f"rows of {own} are the recipient's own: they count towards no threshold",) if shared else (),
+    )
+
+
+def _learned(plan: Plan, compiled: Compiled) -> Iterator[tuple[str, str]]:
+    """Every role and what it learns."""
+    yield "institutions", "the plan; nothing of each other's rows"
     merges = {n for r in plan.releases for n in walk_nodes(r) if isinstance(n, Merge) and len(n.owners) > 1}
     sizes = sorted({n.length for m in merges for n in (m.left, m.right)})
     sorts = any(i.operation == "sort" for i in compiled.program.instructions)
     comparisons = "; comparisons of shuffled rows" if sorts else ""
     opened = f"{comparisons}; declared sizes {', '.join(f'{s:,}' for s in sizes)}" if merges else ""
-    lines.append(f"  compute parties: random-looking shares{opened}")
+    yield "compute parties", f"random-looking shares{opened}"
     for join in compiled.tagged:
         names = ", ".join(describe(base) for frame in join.frames for base in frame.bases)
-        lines.append(f"  compute parties, of {names} as whole tables: how many keys are in one row of them, in two and so on")
+        yield f"compute parties, of {names} as whole tables", "how many keys are in one row of them, in two and so on"
     policies = ", ".join(sorted({f"{r.policy.name} (threshold {r.policy.threshold})" for r in compiled.releases}))
-    lines.append(f"  {plan.recipient['name']}: the cells that pass {policies}, and which do not")
-    own = plan.recipient.get("affiliation")
-    if any(own in owners_of(r.frame) and len(owners_of(r.frame)) > 1 for r in plan.releases):
-        lines.append(f"  rows of {own} are the recipient's own: they count towards no threshold")
-    return "\n".join(lines)
+    yield str(plan.recipient["name"]), f"the cells that pass {policies}, and which do not"
+
+
+def explain_plan(plan: Plan, compiled: Compiled, hosts: Mapping[int, str]) -> str:
+    """Return the explanation of a compiled plan as text."""
+    return explained(plan, compiled, hosts).text
 
 
 def _cost(of: StageCost | Prediction, size: int) -> str:

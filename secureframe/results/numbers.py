@@ -6,7 +6,19 @@ import datetime
 import math
 from typing import Any, Self
 
+from secureframe.display import page
+from secureframe.results.record import footnote_text
 from secureframe.results.released import SUPPRESSED, Cell
+
+
+def _shown(self: Any) -> str | None:
+    """A released number as HTML, with its footnote; None, so that a notebook shows it as text, where it has no record."""
+    if not self.release:
+        return None
+    withheld = bool(self.release.get("suppressed"))
+    value = page.chip("withheld", "withheld") if withheld else page.element("span", str(self))
+    note = page.element("p", footnote_text(self.release), classes="sf-note")
+    return page.styled(page.element("p", value) + note, kind="number")
 
 
 class SecureFloat(float):
@@ -21,6 +33,7 @@ class SecureFloat(float):
     """
 
     release: dict[str, Any]
+    _repr_html_ = _shown
 
     def __new__(cls, value: float = 0.0, release: dict[str, Any] | None = None) -> Self:
         number = super().__new__(cls, value)
@@ -32,6 +45,7 @@ class SecureInt(int):
     """An ``int`` with a release record."""
 
     release: dict[str, Any]
+    _repr_html_ = _shown
 
     def __new__(cls, value: int = 0, release: dict[str, Any] | None = None) -> Self:
         number = super().__new__(cls, value)
@@ -43,6 +57,7 @@ class SecureDate(datetime.date):
     """A ``datetime.date`` with a release record."""
 
     release: dict[str, Any]
+    _repr_html_ = _shown
 
     @classmethod
     def of(cls, day: datetime.date, release: dict[str, Any]) -> Self:
@@ -56,6 +71,7 @@ class SecureDatetime(datetime.datetime):
     """A ``datetime.datetime`` with a release record."""
 
     release: dict[str, Any]
+    _repr_html_ = _shown
 
     @classmethod
     def of(cls, moment: datetime.datetime, release: dict[str, Any]) -> Self:

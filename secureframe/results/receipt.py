@@ -6,9 +6,9 @@ Everything on a receipt was known before the job ran. It is the same whether or 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
+from secureframe.display import page
 from secureframe.plan.envelope import Plan
 from secureframe.plan.nodes import Statistic, Summarise
 
@@ -84,9 +84,10 @@ class Receipt:
         return "\n".join([*lines, *(f"  {name:<14} {value}" for name, value in self._facts())])
 
     def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in self._facts())
-        caption = f"Receipt: a result was sealed for {escape(self.recipient)}, which alone can open it"
-        return f'<div class="secureframe"><table><caption>{caption}</caption><tbody>{rows}</tbody></table></div>'
+        title = ("A result was sealed for ", page.element("strong", self.recipient), ", which alone can open it")
+        typed = ("job", "plan", "to open it")
+        facts = [(name, page.element("code", text) if name in typed else text) for name, text in self._facts()]
+        return page.styled(page.element("p", *title, classes="sf-title") + page.facts(facts), kind="receipt")
 
 
 def statistic_text(statistic: Statistic) -> str:

@@ -104,7 +104,7 @@ def test_html_of_a_frame(study: Study) -> None:
     html = body_of(cohort(study)[["stage", "sbp"]]._repr_html_(), "frame")
     table, facts = html.split("<dl", 1)
     assert table == (
-        '<div class="sf-scroll" role="region" tabindex="0" aria-label="SecureFrame with 2 columns"><table>'
+        '<div class="sf-scroll" role="group" tabindex="0" aria-label="SecureFrame with 2 columns"><table>'
         "<caption>SecureFrame with 2 columns</caption><thead><tr>"
         '<th scope="col">column</th><th scope="col">type</th><th scope="col">owner</th><th scope="col">place</th>'
         '<th scope="col">a release may give</th></tr></thead><tbody>'
