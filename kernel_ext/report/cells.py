@@ -62,7 +62,8 @@ class Content:
         """Add a part of the page."""
         if html.strip():
             start = " new-page" if NEW_PAGE in tags else ""
-            self.parts.append(f'<section class="{kind}{start}">{html}</section>')
+            reached = ' tabindex="0"' if "<table" in html else ""  # what scrolls must be reached by keyboard
+            self.parts.append(f'<section class="{kind}{start}"{reached}>{html}</section>')
 
     def clean(self, html: str) -> str:
         """Return what is allowed of some HTML, and remember its styles."""
