@@ -19,6 +19,8 @@ HIDDEN = frozenset({"remove-cell", "remove-output", "hide-cell"})
 """Tags, as other tools for notebooks name them, of cells that a report leaves out."""
 NEW_PAGE = "new-page"
 """The tag of a cell that begins a page."""
+SHORT = 40
+"""Characters of a text that is a number or a word rather than a listing."""
 WIDGET = "application/vnd.jupyter.widget-view+json"
 IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -60,7 +62,8 @@ class Content:
         """Add a part of the page."""
         if html.strip():
             start = " new-page" if NEW_PAGE in tags else ""
-            self.parts.append(f'<section class="{kind}{start}">{html}</section>')
+            reached = ' tabindex="0"' if "<table" in html else ""  # what scrolls must be reached by keyboard
+            self.parts.append(f'<section class="{kind}{start}"{reached}>{html}</section>')
 
     def clean(self, html: str) -> str:
         """Return what is allowed of some HTML, and remember its styles."""
@@ -152,7 +155,9 @@ def _bundle(data: Mapping[str, Any], metadata: Mapping[str, Any], content: Conte
     if "text/markdown" in data:
         return markdown(_text(data["text/markdown"]), content)
     text = ANSI.sub("", _text(data.get("text/plain", "")))
-    return f"<pre>{escape(text)}</pre>" if text and text != "None" else ""
+    if not text or text == "None":
+        return ""
+    return f'<p class="value">{escape(text)}</p>' if len(text) <= SHORT and "\n" not in text else f"<pre>{escape(text)}</pre>"
 
 
 def _image(mime: str, data: str, alt: str) -> str:

@@ -69,7 +69,7 @@ def report(
     ] = [],  # noqa: B006  # typer takes a list, and nobody changes it
     out: Annotated[Path, typer.Option(help="Where to write the report; made if it is not there.")] = Path(),
     resume: Annotated[bool, typer.Option("--resume", help="Go on from what a run that failed was released.")] = False,
-    language: Annotated[Language, typer.Option(help="Of the cover and the labels.")] = Language.ENGLISH,
+    language: Annotated[Language, typer.Option(help="Of the cover, the labels, footnotes and figures.")] = Language.ENGLISH,
     pdf: Annotated[bool, typer.Option("--pdf", help="Write a PDF too; needs chromium.")] = False,
     state: Annotated[
         Path | None,
@@ -148,7 +148,9 @@ class Run:
             store = ReleasedStore(state)
             store.begin(resume=self.resume)
             try:
-                executed = running.execute(notebook, values, place=path.parent, state=state, interrupts=interrupts)
+                executed = running.execute(
+                    notebook, values, place=path.parent, state=state, interrupts=interrupts, language=self.language.value
+                )
             except Ended as ended:
                 ended.message += f"\nThe notebook as far as it came: {state / running.EXECUTED}"
                 raise

@@ -203,5 +203,6 @@ def _deliveries(meta: ReportMeta, language: str) -> str:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     top = "".join(f'<th scope="col">{escape(word)}</th>' for word in head)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<table class="record"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
+    table = f'<table class="record"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="scroll" tabindex="0">{table}</div>'
 

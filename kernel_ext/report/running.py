@@ -13,6 +13,7 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from kernel_ext.report.exits import Ended, Exit, exit_of, ours
+from secureframe import wording
 from secureframe.released_store import ENVIRONMENT
 
 KERNEL = "secureframe"
@@ -121,7 +122,9 @@ def kernel_arguments() -> tuple[str, list[str]]:
     return (KERNEL, []) if installed else (PLAIN_KERNEL, ["--ext", EXTENSION])
 
 
-def execute(notebook: Any, parameters: Mapping[str, Any], *, place: Path, state: Path, interrupts: Interrupts) -> Any:
+def execute(
+    notebook: Any, parameters: Mapping[str, Any], *, place: Path, state: Path, interrupts: Interrupts, language: str = "en"
+) -> Any:
     """Run a notebook with parameters and return it with its outputs.
 
     Parameters
@@ -136,6 +139,8 @@ def execute(notebook: Any, parameters: Mapping[str, Any], *, place: Path, state:
         The report's own directory: the store of what is released, and `EXECUTED`, the notebook as far as it has come.
     interrupts : Interrupts
         What signals do.
+    language : str
+        Of footnotes and figures: ``"en"`` or ``"nl"``.
 
     Raises
     ------
@@ -160,7 +165,7 @@ def execute(notebook: Any, parameters: Mapping[str, Any], *, place: Path, state:
         on_cell_start=interrupts.check,
         config=Config({"KernelManager": {"shutdown_wait_time": SHUTDOWN_SECONDS}}),
     )
-    environment = {**os.environ, ENVIRONMENT: str(state)}
+    environment = {**os.environ, ENVIRONMENT: str(state), wording.VARIABLE: language}
     failure = None
     manager.notebook_start()
     try:

@@ -31,7 +31,7 @@ DARK = {
 }
 """What every colour becomes on dark paper; any other colour stays."""
 
-SIZE = (6.4, 4.0)
+SIZE = (6.4, 3.6)
 """Inches: the width of a page's text, and of an A4 report's."""
 TEXT, SMALL = 9.0, 7.0
 """Points."""

@@ -168,3 +168,14 @@ def test_a_histogram_shows_and_draws_itself(tmp_path: Any) -> None:
     assert png.read_bytes().startswith(b"\x89PNG")
     assert len(found.plot().ax.patches) == 3
     assert '<img class="sf-light" alt="Histogram of days: [0, 2) withheld; [2, 3) 30; [3, 4] 40. ' in (found._repr_html_() or "")
+
+
+def test_releases_of_one_result_are_told_together() -> None:
+    tables = [released(("male",), (Statistic(kind="size"),), (1, 2)) for _ in range(3)]
+    for table, kinds, ranges in zip(
+        tables, (["mean"], ["mean", "size"], []), ({"age": [0, 1]}, {"age": [0, 1], "bmi": [2, 3]}, {}), strict=True
+    ):
+        table.release.update(kinds=kinds, ranges=ranges)
+    record = combine(tables)
+    assert record["kinds"] == ["mean", "size"] and record["ranges"] == {"age": [0, 1], "bmi": [2, 3]}
+    assert tables[0].release["kinds"] == ["mean"] and tables[0].release["ranges"] == {"age": [0, 1]}

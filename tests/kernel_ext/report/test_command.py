@@ -74,7 +74,8 @@ def test_a_report_that_failed_goes_on_with_the_same_numbers(
 
     texts = outputs(written[0])
     assert len(texts) == 5 and texts[0].startswith("mean ")
-    whole = report(*arguments, "--resume")
+    assert any("Vrijgegeven volgens " in text for text in texts), "footnotes speak the report's language"
+    whole = report(*arguments, "--resume", "--language", "nl")
     assert log_line(whole.stderr)["resumed"] == "0", "there was nothing to resume"
     assert outputs(written[0]) == texts and pages[1][2].releases == meta.releases
 
