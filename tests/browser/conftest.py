@@ -102,7 +102,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     asked: list[str] = []
 
     def refuse(route: Route) -> None:
-        if urlsplit(route.request.url).hostname in LOOPBACK:
+        if urlsplit(route.request.url).scheme in ("file", "data", "blob") or urlsplit(route.request.url).hostname in LOOPBACK:
             route.fallback()
         else:
             asked.append(route.request.url)
