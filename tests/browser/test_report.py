@@ -1,4 +1,4 @@
-"""A report's page in a browser: nothing serious for who cannot see it, in either language and theme, and nothing asked of anybody."""
+"""A report in a browser: nothing serious for who cannot see it, in either language and theme, and nothing asked of anybody."""
 
 from __future__ import annotations
 
