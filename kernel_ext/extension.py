@@ -10,9 +10,9 @@ from contextlib import ExitStack
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from kernel_ext import failures, footnotes, magics
+from kernel_ext import cautions, failures, footnotes, magics
 
-PARTS = (footnotes.install, failures.install, magics.install)
+PARTS = (footnotes.install, failures.install, cautions.install, magics.install)
 
 _loaded: WeakKeyDictionary[Any, ExitStack] = WeakKeyDictionary()
 
