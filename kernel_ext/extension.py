@@ -10,9 +10,9 @@ from contextlib import ExitStack
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from kernel_ext import completion, failures, footnotes, magics, pictures
+from kernel_ext import cautions, completion, failures, footnotes, magics, pictures
 
-PARTS = (footnotes.install, failures.install, magics.install, completion.install, pictures.install)
+PARTS = (footnotes.install, failures.install, cautions.install, magics.install, completion.install, pictures.install)
 
 _loaded: WeakKeyDictionary[Any, ExitStack] = WeakKeyDictionary()
 

@@ -25,6 +25,7 @@ from tests.browser.pictures import Picture
 from tests.conftest import ROOT
 
 LOOPBACK = {"127.0.0.1", "localhost"}
+LOCAL = {"file", "data", "blob"}
 LAB_SECONDS = 60.0
 
 
@@ -102,7 +103,8 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     asked: list[str] = []
 
     def refuse(route: Route) -> None:
-        if urlsplit(route.request.url).hostname in LOOPBACK:
+        address = urlsplit(route.request.url)
+        if address.scheme in LOCAL or address.hostname in LOOPBACK:
             route.fallback()
         else:
             asked.append(route.request.url)

@@ -36,7 +36,8 @@ class Lab:
         page.goto(f"{self.url}lab?reset&token={self.token}")
         page.locator(".jp-LauncherCard[data-category=Notebook]", has_text=KERNEL).click(timeout=60 * SECONDS)
         notebook = Notebook(page)
-        expect(notebook.cells.first).to_be_visible(timeout=30 * SECONDS)
+        # A cell that is run before the kernel has answered would be forgotten.
+        expect(notebook.root.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible(timeout=60 * SECONDS)
         return notebook
 
 
@@ -87,7 +88,9 @@ class Notebook:
     def theme(self, name: str) -> None:
         """Choose a theme, as in the menu of settings."""
         self.page.evaluate("name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})", THEMES[name])
-        expect(self.page.locator(f"body[data-jp-theme-light={'true' if name == 'light' else 'false'}]")).to_be_attached()
+        light = "true" if name == "light" else "false"
+        expect(self.page.locator(f"body[data-jp-theme-light={light}]")).to_be_attached(timeout=20 * SECONDS)
+        expect(self.page.locator("#jupyterlab-splash")).to_have_count(0, timeout=20 * SECONDS)
 
 
 def output(cell: Locator) -> Locator:

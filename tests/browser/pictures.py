@@ -20,10 +20,10 @@ class Picture:
 
     folder: Path = ROOT / "docs" / "images"
 
-    def __call__(self, notebook: Notebook, what: Locator, name: str) -> None:
+    def __call__(self, notebook: Notebook, what: Locator, name: str, ours: str = ".secureframe") -> None:
         for theme in THEMES:
             notebook.theme(theme)
-            assert serious(notebook.page) == [], theme
+            assert serious(notebook.page, ours) == [], theme
             if WANTED:
                 what.scroll_into_view_if_needed()
                 what.screenshot(path=self.folder / f"jupyter-{name}-{theme}.png", animations="disabled")

@@ -17,6 +17,7 @@ JOIN = """
 pressure = labs[labs["test"] == "sbp"].groupby("id").agg(sbp=("value", "mean"))
 cohort = patients.merge(pressure, on="id")
 """
+MEAN_AGE = "52.65"
 LONG = 'sf.table_one(cohort, by="male", columns=["age", "bmi", "weight", "height", "sbp", "status"])'
 
 
@@ -73,5 +74,37 @@ def test_an_interrupt_cancels_the_job(notebook: Notebook) -> None:
     expect(output(cell).locator("progress")).to_be_visible(timeout=20 * SECONDS)
     notebook.interrupt()
     notebook.wait(cell, 30)
-    expect(output(cell)).to_contain_text(re.compile("KeyboardInterrupt|cancelled", re.IGNORECASE))
-    expect(notebook.run('patients["age"].mean()')).to_contain_text("52.65")
+    expect(output(cell)).to_contain_text("cancelled at every institution")
+    expect(output(cell)).not_to_contain_text("threshold 10")
+    expect(output(notebook.run('patients["age"].mean()'))).to_contain_text(MEAN_AGE)
+    expect(output(notebook.run("%jobs -n 2"))).to_contain_text(re.compile("cancelled.*released", re.DOTALL))
+
+
+def test_the_panel_cancels_a_job_while_its_cell_runs(notebook: Notebook, picture: Picture) -> None:
+    cell = notebook.run("from kernel_ext.widgets import federation_panel\nfederation_panel(fed)")
+    panel = output(cell)
+    panel.get_by_role("button", name="Ask all institutions").click()
+    expect(panel).to_contain_text("3 of 3 institutions are ready", timeout=20 * SECONDS)
+    assert serious(notebook.page, ".jupyter-widgets") == []
+    running = notebook.start(LONG)
+    panel.get_by_role("button", name="Cancel at all parties").click(timeout=20 * SECONDS)
+    notebook.wait(running, 30)
+    expect(output(running)).to_contain_text("cancelled")
+    expect(output(notebook.run('patients["age"].mean()'))).to_contain_text(MEAN_AGE)
+    expect(panel.get_by_role("button", name="Cancel at all parties")).to_be_disabled(timeout=20 * SECONDS)
+    picture(notebook, cell, "panel", ".jupyter-widgets")
+
+
+def test_the_explorer_shows_a_plan_before_it_runs(notebook: Notebook, picture: Picture) -> None:
+    notebook.run("from kernel_ext.widgets import results_explorer")
+    notebook.run('by_sex = cohort.groupby("male")["sbp"].agg(["count", "mean", "median"])')
+    cell = notebook.run("results_explorer(by_sex, frame=cohort)")
+    explorer = output(cell)
+    explorer.get_by_label("Chart").select_option("bars")
+    expect(explorer.locator("img, svg").first).to_be_visible(timeout=20 * SECONDS)
+    explorer.get_by_label("Values of").select_option("bmi")
+    expect(explorer).to_contain_text("Nothing has run yet", timeout=20 * SECONDS)
+    picture(notebook, cell, "explorer", ".jupyter-widgets")
+    explorer.get_by_role("button", name="Release this table").click()
+    expect(explorer).to_contain_text("released in", timeout=60 * SECONDS)
+    expect(explorer.get_by_label("Table")).to_contain_text("bmi")
