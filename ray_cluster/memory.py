@@ -14,12 +14,12 @@ from collections.abc import Callable
 from contextlib import suppress
 
 IDLE_SECONDS = 2.0
-_LARGEST = (1 << 31) - 1
+_NEVER = -1
 _SETTINGS = {
     # From malloc.h. One arena: those of threads consist of pieces that are unmapped as soon as they are empty.
     "M_ARENA_MAX": (-8, 1),
     "M_MMAP_THRESHOLD": (-3, 1 << 30),
-    "M_TRIM_THRESHOLD": (-1, _LARGEST),
+    "M_TRIM_THRESHOLD": (-1, _NEVER),
     "M_TOP_PAD": (-2, 16 * 1024 * 1024),
 }
 

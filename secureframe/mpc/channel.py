@@ -161,10 +161,11 @@ class MemoryChannel(Channel):
     ) -> tuple[Words, Words]:
         if self._closed:
             raise LinkClosed(self.index)
+        # Copies: what arrives is the receiver's own to write to.
         if to_previous is not None:
-            self._to_previous.put(to_previous)
+            self._to_previous.put(to_previous.copy())
         if to_next is not None:
-            self._to_next.put(to_next)
+            self._to_next.put(to_next.copy())
         first = self._take(self._from_previous, (self.index - 1) % 3, from_previous) if from_previous else _EMPTY
         second = self._take(self._from_next, (self.index + 1) % 3, from_next) if from_next else _EMPTY
         return first, second

@@ -103,8 +103,14 @@ def share_summands(party: Party, shape: tuple[int, ...], summand: Summand, *, ar
         other = (yield Message(to_next=own, from_next=count)).from_next.reshape(shape)
     else:
         other = (yield Message(to_previous=own, from_previous=count)).from_previous.reshape(shape)
-    total = ring.add(own, other) if arith else own ^ other
-    return (mask, total) if party.index == 1 else (total, mask)
+    # What arrived is this party's own: both summands are added where it lies.
+    if not arith:
+        other ^= own
+    elif shape[0] == 1:
+        other += own
+    else:
+        other = ring.add(own, other)
+    return (mask, other) if party.index == 1 else (other, mask)
 
 
 @dataclass(frozen=True, slots=True)

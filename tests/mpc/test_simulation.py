@@ -79,9 +79,10 @@ def run_alone(parties: Sequence[Party], protocol: Protocol, shares: Sequence[lis
         following = []
         for index, side in enumerate(sides):
             before, after = messages[index - 1].to_next, messages[(index + 1) % 3].to_previous
-            words = Received(_EMPTY if before is None else before.reshape(-1), _EMPTY if after is None else after.reshape(-1))
+            # Copies, as over a wire: a side may write to what it received.
+            words = Received(*(_EMPTY if sent is None else sent.reshape(-1).copy() for sent in (before, after)))
             assert (words.from_previous.size, words.from_next.size) == (messages[index].from_previous, messages[index].from_next)
-            received[index] += [words.from_previous, words.from_next]
+            received[index] += [words.from_previous.copy(), words.from_next.copy()]
             try:
                 following.append(side.send(words))
             except StopIteration as stop:
