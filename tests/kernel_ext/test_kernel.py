@@ -76,6 +76,7 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     (kernels / "secureframe").symlink_to(SPEC)
     specs = KernelSpecManager(kernel_dirs=[str(kernels)], ensure_native_kernel=False)
     manager = KernelManager(kernel_name="secureframe", kernel_spec_manager=specs)
+    manager.transport_encryption = "required"
     home = tmp_path_factory.mktemp("home")
     manager.start_kernel(env={**os.environ, "PYTHONPATH": str(ROOT), "IPYTHONDIR": str(home)}, cwd=str(ROOT))
     try:
