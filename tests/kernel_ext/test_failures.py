@@ -127,10 +127,10 @@ def test_errors_of_another_extension_stay_its_own(shell: Any) -> None:
         shell.custom_exceptions, shell.CustomTB = before
 
 
-def test_colours_where_the_shell_has_them(notebook: Notebook) -> None:
+def test_bold_where_the_shell_marks_words(notebook: Notebook) -> None:
     notebook.shell.colors = "linux"
     try:
         printed = notebook.run("patients.head()").printed
     finally:
         notebook.shell.colors = "nocolor"
-    assert "\x1b[0;31m\x1b[1mDisclosureError\x1b[0m: head" in printed
+    assert "\x1b[1mDisclosureError\x1b[0m: head" in printed and "\x1b[1m----> 1\x1b[0m patients.head()" in printed
