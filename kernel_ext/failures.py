@@ -1,6 +1,6 @@
 """Short errors: what happened, why, what to type instead, and the analyst's own line, without a traceback into the engine.
 
-``%xmode Verbose`` shows everything. What is no error of SecureFrame's is shown as IPython shows it.
+``%xmode Verbose`` shows the whole traceback. What is no error of SecureFrame's is shown as IPython shows it.
 """
 
 from __future__ import annotations
@@ -58,12 +58,22 @@ def show_failure(shell: Any, kind: type[BaseException], error: BaseException, tr
     # For %debug.
     sys.last_type, sys.last_value, sys.last_traceback = kind, error, trace
     if shell.InteractiveTB.mode == "Verbose":
-        lines = shell.InteractiveTB.structured_traceback(kind, error, trace)
+        lines = _everything(shell.InteractiveTB, kind, error, trace)
     else:
         lines = failure_lines(shell, error, trace)
     shell._showtraceback(kind, error, lines)
     if shell.call_pdb:
         shell.debugger(force=True)
+
+
+def _everything(formatter: Any, kind: type[BaseException], error: BaseException, trace: Any) -> list[str]:
+    """Return the whole traceback, but no values of variables: the tables of a simulation lie in this process, rows and all."""
+    values, formatter.include_vars = formatter.include_vars, False
+    try:
+        found: list[str] = formatter.structured_traceback(kind, error, trace)
+        return found
+    finally:
+        formatter.include_vars = values
 
 
 def failure_lines(shell: Any, error: BaseException, trace: TracebackType | None) -> list[str]:
