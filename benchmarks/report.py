@@ -346,6 +346,28 @@ def statements(records: Sequence[Record]) -> str:
     return table(head, rows) + listed
 
 
+def notebook(records: Sequence[Record]) -> str:
+    """The start of a notebook's kernel beside plain ipykernel's, and how soon it answers."""
+    head = ["in a notebook", "kernel", "ms", "least", "most", "first", "goal", "reached", "processor ms"]
+    rows = []
+    for name, _, found in sizes_of(of_part(records, "kernel")):
+        for each in found:
+            aim = 0.05 if name.startswith("completion") else None
+            detail = each.detail
+            spread = [each.seconds_median, each.seconds_min, each.seconds_max, detail.get("first_seconds")]
+            rows.append(
+                [
+                    name,
+                    each.system,
+                    *(f"{1e3 * value:.3g}" if value is not None else "" for value in spread),
+                    f"{1e3 * aim:g}" if aim else "",
+                    reached(each.seconds_median, aim),
+                    f"{1e3 * detail['processor_seconds']:.0f}" if "processor_seconds" in detail else "",
+                ]
+            )
+    return table(head, rows) if rows else NOTHING
+
+
 def memory(records: Sequence[Record]) -> str:
     """Peak memory of all processes: every workload and statement at its largest size."""
     largest: dict[str, Record] = {}
@@ -393,6 +415,7 @@ SECTIONS: dict[str, Callable[[Sequence[Record]], str]] = {
     "growth": growth,
     "latency": latency,
     "statements": statements,
+    "notebook": notebook,
     "memory": memory,
     "timeline": timeline,
     "profile": profile,

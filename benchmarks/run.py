@@ -105,6 +105,12 @@ def _small(sizes: Sizes, progress: Progress) -> Runs:
     yield small.records(small.run(small.ROWS, 30, progress))
 
 
+def _kernel(sizes: Sizes, progress: Progress) -> Runs:
+    from benchmarks import kernel
+
+    yield kernel.records(kernel.run(5, progress))
+
+
 def _horizontal(sizes: Sizes, progress: Progress) -> Runs:
     from benchmarks import horizontal
 
@@ -153,6 +159,7 @@ PARTS: dict[str, Part] = {
     "statements": Part(list="bench", about="statements on a study over three institutions", run=_statements),
     "small": Part(list="bench", about="the latency of statements on 1,000 rows an institution", run=_small),
     "horizontal": Part(list="bench", about="a description of 20 columns over three institutions", run=_horizontal),
+    "kernel": Part(list="bench", about="a notebook's kernel: start, completion, display", run=_kernel),
     "growth": Part(list="long", about="workloads from 10^3 to 10^7", of_workloads=True, run=_growth),
     "horizontal_long": Part(list="long", about="the same of 3 million rows, and the memory of 10 million", run=_horizontal_long),
     "cohort": Part(list="long", about="statements on a cohort of a million persons at three owners", run=_cohort),

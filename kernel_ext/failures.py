@@ -1,6 +1,6 @@
 """Short errors: what happened, why, what to type instead, and the analyst's own line, without a traceback into the engine.
 
-``%xmode Verbose`` shows everything. What is no error of SecureFrame's is shown as IPython shows it.
+``%xmode Verbose`` shows the whole traceback. What is no error of SecureFrame's is shown as IPython shows it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ SHOWN = (SecureFrameError, *STOPPED, SyntaxError)
 LIBRARIES = tuple({sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 MAGICS = ("run_line_magic", "run_cell_magic")
 
-RED, GREEN, CYAN, BOLD, PLAIN = "\x1b[0;31m", "\x1b[0;32m", "\x1b[0;36m", "\x1b[1m", "\x1b[0m"
+BOLD, PLAIN = "\x1b[1m", "\x1b[0m"
+"""No colours: notebooks show errors on red ground, dark or light, on which those of terminals cannot be read."""
 
 
 def install(ip: Any) -> Callable[[], None]:
@@ -57,7 +58,7 @@ def show_failure(shell: Any, kind: type[BaseException], error: BaseException, tr
     # For %debug.
     sys.last_type, sys.last_value, sys.last_traceback = kind, error, trace
     if shell.InteractiveTB.mode == "Verbose":
-        lines = shell.InteractiveTB.structured_traceback(kind, error, trace)
+        lines = _everything(shell.InteractiveTB, kind, error, trace)
     else:
         lines = failure_lines(shell, error, trace)
     shell._showtraceback(kind, error, lines)
@@ -65,24 +66,34 @@ def show_failure(shell: Any, kind: type[BaseException], error: BaseException, tr
         shell.debugger(force=True)
 
 
+def _everything(formatter: Any, kind: type[BaseException], error: BaseException, trace: Any) -> list[str]:
+    """Return the whole traceback, but no values of variables: the tables of a simulation lie in this process, rows and all."""
+    values, formatter.include_vars = formatter.include_vars, False
+    try:
+        found: list[str] = formatter.structured_traceback(kind, error, trace)
+        return found
+    finally:
+        formatter.include_vars = values
+
+
 def failure_lines(shell: Any, error: BaseException, trace: TracebackType | None) -> list[str]:
     """Return an error as lines: its class, what and why, the analyst's own lines, and the hint."""
-    colours = getattr(shell, "colors", "").lower() != "nocolor"
+    marked = getattr(shell, "colors", "").lower() != "nocolor"
     if isinstance(error, SecureFrameError):
         where = f"[{error.institution}] " if error.institution and error.institution not in error.message else ""
         said, hint = where + error.message, error.hint
     else:
         said, hint = "the statement was stopped; a job of it that was running is cancelled at every institution", None
-    lines = [f"{_in(RED + BOLD, type(error).__name__, colours)}: {said}"]
+    lines = [f"{_bold(type(error).__name__, marked)}: {said}"]
     for line in own_lines(shell, trace):
-        lines += [_in(CYAN, line.place, colours), f"{_in(GREEN, f'----> {line.number}', colours)} {line.text}"]
+        lines += [line.place, f"{_bold(f'----> {line.number}', marked)} {line.text}"]
     if hint:
-        lines.append(f"{_in(BOLD, 'Hint:', colours)} {hint}")
+        lines.append(f"{_bold('Hint:', marked)} {hint}")
     return lines
 
 
-def _in(colour: str, text: str, colours: bool) -> str:
-    return f"{colour}{text}{PLAIN}" if colours else text
+def _bold(text: str, marked: bool) -> str:
+    return f"{BOLD}{text}{PLAIN}" if marked else text
 
 
 # -- the analyst's own lines -----------------------------------------------------------------------------------------------

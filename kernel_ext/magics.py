@@ -124,7 +124,7 @@ class SecureFrameMagics(Magics):
         return status(fed)
 
     @magic_arguments()
-    @argument("search", nargs="*", help="Show what has all of these words in its name, owner, type or categories.")
+    @argument("search", nargs="*", help="Show what all of these words are about: names, owners, types, categories.")
     @line_magic
     def catalog(self, line: str) -> Any:
         """Show which tables and columns there are, with type, range, owner and allowed use; never data.
@@ -134,9 +134,9 @@ class SecureFrameMagics(Magics):
             %catalog
             %catalog laboratory sbp
         """
-        from kernel_ext.summary import catalog
-
-        return catalog(self._federation(), parsed(self.catalog, line).search)
+        words = " ".join(parsed(self.catalog, line).search)
+        found = self._federation().catalog
+        return found.search(words) if words else found
 
     @magic_arguments()
     @argument("expression", nargs="+", help="A frame, a column, or a statement that yields numbers.")

@@ -70,6 +70,7 @@ Connect = Callable[[Path], tuple[Backend, AnalystIdentity, str]]
 T = TypeVar("T")
 DEMO = "demo:"
 """How text that names a demonstration begins, where else the path of a federation's file would stand."""
+WAKE_SECONDS = 0.1
 QUEUE_SECONDS = 300.0
 """How long a statement waits for its turn where institutions are busy with others."""
 
@@ -462,9 +463,14 @@ class Federation:
         """Work in another thread; whoever stops waiting for it cancels its job at every party."""
         ticket = Ticket()
         token = tickets.current.set(ticket)
+        running = asyncio.ensure_future(asyncio.to_thread(work))
         try:
-            return await asyncio.to_thread(work)
+            # An interrupt of a notebook's cell cancels this task, but wakes no event loop that waits.
+            while not running.done():
+                await asyncio.wait([running], timeout=WAKE_SECONDS)
+            return running.result()
         except asyncio.CancelledError:
+            running.cancel()
             job = ticket.drop()
             if job is not None:
                 self._backend.cancel(job)

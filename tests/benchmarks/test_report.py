@@ -94,6 +94,15 @@ def test_statements_are_held_against_their_goals() -> None:
     assert "- describe_horizontal, 3,000,000: aggregate 500, release 250, all else 650" in page
 
 
+def test_completions_are_held_against_their_goal() -> None:
+    known = {"part": "kernel", "system": "secureframe kernel"}
+    slow = Record.of([0.06, 0.05, 0.07], workload="completion of a column", n=50, detail={"first_seconds": 0.1}, **known)
+    start = Record.of([0.5], workload="kernel start", n=1, detail={"processor_seconds": 0.4}, **known)
+    page = re.sub(r" +", " ", report.notebook([slow, start]))
+    assert "| completion of a column | secureframe kernel | 60 | 50 | 70 | 100 | 50 | no, 1.2 times | |" in page
+    assert "| kernel start | secureframe kernel | 500 | 500 | 500 | | | | 400 |" in page
+
+
 def test_parts_that_were_not_measured_say_so() -> None:
     for name, section in report.SECTIONS.items():
         if name != "conditions":

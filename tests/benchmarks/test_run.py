@@ -19,7 +19,7 @@ SORT, JOIN = WORKLOADS["sort_64"], WORKLOADS["join"]
 
 
 def test_without_names_the_whole_list_runs() -> None:
-    assert [name for name, _ in select([])] == ["protocols", "latency", "statements", "small", "horizontal"]
+    assert [name for name, _ in select([])] == ["protocols", "latency", "statements", "small", "horizontal", "kernel"]
     assert [name for name, _ in select([], "peers")] == ["peers"]
     assert not any(sizes for _, sizes in select([], "long"))
 

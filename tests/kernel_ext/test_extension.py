@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ def state(shell: Any) -> dict[str, Any]:
         "magics": {kind: dict(found) for kind, found in shell.magics_manager.magics.items()},
         "matchers": list(shell.Completer.custom_matchers),
         "errors": (shell.custom_exceptions, shell.CustomTB),
+        "warnings": warnings.formatwarning,
     }
 
 
@@ -29,7 +31,7 @@ def test_unloading_leaves_nothing(shell: Any) -> None:
     kernel_ext.unload_ipython_extension(shell)
     before = state(shell)
     assert before != loaded and "federation" not in before["magics"]["line"] and "study" not in before["magics"]["cell"]
-    for name in ("formatters", "matchers", "errors"):
+    for name in ("formatters", "matchers", "errors", "warnings"):
         assert before[name] != loaded[name], name
     kernel_ext.load_ipython_extension(shell)
     kernel_ext.unload_ipython_extension(shell)

@@ -105,10 +105,12 @@ def test_the_analysts_own_mistakes_in_a_study(notebook: Notebook) -> None:
     assert "line 3" in printed and "SyntaxError" in printed and "study.py" not in printed
 
 
-def test_everything_on_request(notebook: Notebook) -> None:
+def test_the_whole_traceback_on_request_holds_no_values(notebook: Notebook) -> None:
     notebook.run("%xmode Verbose")
     try:
-        assert "refusals.py" in notebook.run("patients.head()").printed
+        printed = notebook.run("import pandas as pd\nrows = pd.DataFrame({'id': [7461]})\npatients.merge(rows)").printed
+        assert "frame.py" in printed and "DisclosureError" in printed and "7461" not in printed.replace("[7461]", "")
+        assert notebook.shell.InteractiveTB.include_vars
     finally:
         notebook.run("%xmode Context")
 
@@ -127,10 +129,10 @@ def test_errors_of_another_extension_stay_its_own(shell: Any) -> None:
         shell.custom_exceptions, shell.CustomTB = before
 
 
-def test_colours_where_the_shell_has_them(notebook: Notebook) -> None:
+def test_bold_where_the_shell_marks_words(notebook: Notebook) -> None:
     notebook.shell.colors = "linux"
     try:
         printed = notebook.run("patients.head()").printed
     finally:
         notebook.shell.colors = "nocolor"
-    assert "\x1b[0;31m\x1b[1mDisclosureError\x1b[0m: head" in printed
+    assert "\x1b[1mDisclosureError\x1b[0m: head" in printed and "\x1b[1m----> 1\x1b[0m patients.head()" in printed

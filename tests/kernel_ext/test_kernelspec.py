@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from pathlib import Path
 
+from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpecManager
 
 import kernel_ext
@@ -24,7 +24,7 @@ def test_it_is_stock_ipykernel_with_the_extension(tmp_path: Path) -> None:
     found = KernelSpecManager(kernel_dirs=[str(tmp_path)], ensure_native_kernel=False).get_kernel_spec("secureframe")
     assert found.display_name == "SecureFrame (Python)" and found.language == "python"
     assert found.argv == ["python", "-m", "ipykernel_launcher", "--ext", "kernel_ext", "-f", "{connection_file}"]
-    assert json.loads((FOLDER / "kernel.json").read_text(encoding="utf-8"))["metadata"]["debugger"] is True
+    assert found.metadata == get_kernel_dict()["metadata"]
 
 
 def test_its_logos_have_the_sizes_that_frontends_ask_for() -> None:
