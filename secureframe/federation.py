@@ -479,7 +479,7 @@ class Federation:
         plan, compiled = self._prepared(nodes, parameters or {}, recipient)
         return Explanation.of_plan(explained(plan, compiled, dict(enumerate(self._hosts))))
 
-    def explain_frame(self, node: Node) -> str:
+    def explain_frame(self, node: Node) -> Explanation:
         """Say where a frame lies and what each of its columns is."""
         return Explanation.of_frame(node)
 
