@@ -50,8 +50,9 @@ class _Followed:
         if self._began is None and event.rounds:
             # Institutions work on their own rows before the first round, which no plan's cost says anything of.
             self._began = event.seconds
-        if event.seconds < LATER_SECONDS or event.number >= event.total:
-            if event.number >= event.total and self._work:
+        ended = event.number >= event.total
+        if ended or event.seconds < LATER_SECONDS:
+            if ended and self._work:
                 self._learn(self._pace(event, self._work))
             self._progress(event)
             return

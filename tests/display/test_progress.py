@@ -94,6 +94,15 @@ def test_it_moves_ten_times_a_second_at_most() -> None:
     assert len(written(terminal)) in (10, 11)
 
 
+def test_a_statement_that_waits_says_for_whom_and_begins_anew() -> None:
+    terminal = Terminal()
+    line = ProgressLine(stream=terminal)
+    line(ProgressEvent.waiting("restarting", "hospital", 12.0))
+    line(RUNS)
+    assert written(terminal)[0] == "[....................] restarting  12.0 s, waits for hospital"
+    assert written(terminal)[1].startswith("[###.................] 1/4 join on shares  31 rounds")
+
+
 def test_it_never_goes_back() -> None:
     terminal = Terminal()
     line = ProgressLine(stream=terminal)
@@ -119,6 +128,13 @@ def test_a_job_that_did_not_end_says_so(monkeypatch: pytest.MonkeyPatch, error: 
         line(RUNS)
         raise error
     assert written(terminal)[-1] == last and terminal.getvalue().endswith("\n")
+
+
+def test_of_what_never_ran_nothing_is_said() -> None:
+    terminal = Terminal()
+    with pytest.raises(sf.PolicyError), ProgressLine(stream=terminal):
+        raise sf.PolicyError("refused before anything ran")
+    assert terminal.getvalue() == ""
 
 
 def test_it_is_silent_where_nobody_looks() -> None:
