@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -59,23 +59,13 @@ def members(fed: Federation) -> Summary:
 
 
 def catalog(fed: Federation, words: Sequence[str]) -> Any:
-    """Return the catalog, or of it the columns that have all of some words in their name, owner, type or categories."""
+    """Return the catalog, or what of it is about all of some words."""
     if not words:
         return fed.catalog
-    wanted = [word.lower() for word in words]
-    rows = [row for row, text in _columns(fed) if all(word in text for word in wanted)]
-    if not rows:
+    found = fed.catalog.search(" ".join(words))
+    if not len(found):
         raise PlanError(f"nothing in the catalog has {' and '.join(words)} in it", hint="%catalog shows all of it")
-    caption = f"Columns with {' and '.join(words)}"
-    return Summary(caption=caption, head=("table", "column", "type", "allowed use"), rows=tuple(rows))
-
-
-def _columns(fed: Federation) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Every column as a line of a table, and the text that is searched."""
-    for (owner, name), schema in fed.catalog.tables.items():
-        for column in schema.columns:
-            row = (f"{owner}.{name}", column.name, column.type.describe(), ", ".join(sorted(column.uses)))
-            yield row, " ".join([*row, *map(str, column.type.categories or ())]).lower()
+    return found
 
 
 def job(fed: Federation, beginning: str) -> Any:

@@ -62,7 +62,7 @@ def test_columns_say_what_may_be_asked_of_them(catalog: CatalogView) -> None:
 )
 def test_it_is_searched_by_words(catalog: CatalogView, words: str, columns: list[str]) -> None:
     view = catalog.search(words)
-    assert found(view) == columns
+    assert found(view) == columns and len(view) == len(columns)
     total = f"{len(columns)} of 17 columns {'matches' if len(columns) == 1 else 'match'}"
     assert repr(view).startswith(total) and total in view._repr_html_()
     assert "<nothing>" not in view._repr_html_()
