@@ -7,7 +7,6 @@ here. A table that was not released is shown as pandas shows it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 TYPES = (("pandas", "DataFrame"), ("pandas", "Series"))
@@ -45,14 +44,14 @@ def footnote(table: Any) -> str | None:
 
 
 def table_html(table: Any) -> str | None:
-    """Return pandas' HTML of a table, with the footnote if it was released."""
+    """Return a released table as HTML, its withheld cells marked, with the footnote; any other as pandas shows it."""
     framed = hasattr(table, "_repr_html_")
     shown = table._repr_html_() if framed else None
-    line = footnote(table)
-    if line is None or (shown is None and framed):
+    if footnote(table) is None or (shown is None and framed):
         return shown
-    body = shown if shown is not None else f"<pre>{escape(repr(table))}</pre>"
-    return f'{body}<p class="secureframe-footnote"><small>{escape(line)}</small></p>'
+    from secureframe.display import released_html
+
+    return released_html(table)
 
 
 def table_text(table: Any, printer: Any, cycle: bool) -> None:

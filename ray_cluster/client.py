@@ -21,7 +21,7 @@ from ray_cluster.failures import Cause
 from ray_cluster.federation import PARTIES, FederationDescription, FederationMember
 from ray_cluster.identities import ProcessIdentity
 from ray_cluster.job_report import job_report
-from secureframe.backend import PROGRESS_SECONDS, READY, RESTARTING, UNREACHABLE, Outcome, Progress, common
+from secureframe.backend import PROGRESS_SECONDS, READY, RESTARTING, UNREACHABLE, Outcome, Progress, ProgressEvent, common
 from secureframe.errors import PartyUnavailable, ProtocolAborted, Restarting, SecureFrameError
 from secureframe.plan.envelope import job_id
 from secureframe.tracking import JobTracker
@@ -201,15 +201,17 @@ class FederationClient:
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(max_workers=len(self._gateways), thread_name_prefix="gateway")
 
-    def wait_ready(self) -> None:
+    def wait_ready(self, progress: Progress = lambda event: None) -> None:
         """Wait until every institution could run a job: one that was lost may be restarting."""
-        deadline = time.monotonic() + READY_SECONDS
+        began = time.monotonic()
         while True:
             self._check()
             missing = next((name for name, state in self.health().items() if state != READY), None)
             if missing is None:
                 return
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - began
+            progress(ProgressEvent.waiting("restarting", missing, waited))
+            if waited > READY_SECONDS:
                 raise PartyUnavailable(
                     f"{missing} is not available",
                     hint="run the statement again once the institution is back",
@@ -268,7 +270,7 @@ class FederationClient:
             self._check()
             restarting = [each for each in job.failures.values() if each["cause"] == Cause.RESTARTING]
             if restarting:
-                self.wait_ready()
+                self.wait_ready(progress)
                 raise Restarting.from_json({**restarting[0]["error"], "class": Restarting.__name__})
             raise _first_cause(list(job.failures.values()))
         hosts = [self._description.host(party).name for party in range(3)]

@@ -27,7 +27,7 @@ class ProgressEvent:
     stage : str
         The stage that runs; the last one where all have ended.
     number, total : int
-        Stages that all parties have ended, and stages of the job.
+        Stages that all parties have ended, and stages of the job; both 0 where it has none yet.
     party : str or None
         The institution that the others wait for; None where several are still at work.
     rounds : int
@@ -48,6 +48,11 @@ class ProgressEvent:
     bytes: int
     seconds: float
     estimate: float | None = None
+
+    @staticmethod
+    def waiting(stage: str, party: str | None, seconds: float) -> ProgressEvent:
+        """A statement that has not begun to run: it waits for an institution, for so many seconds already."""
+        return ProgressEvent(stage, 0, 0, party, 0, 0, seconds)
 
 
 Progress = Callable[[ProgressEvent], None]

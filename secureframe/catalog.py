@@ -67,6 +67,10 @@ class CatalogView:
             if columns:
                 yield table, columns
 
+    def __len__(self) -> int:
+        """The number of columns that are shown."""
+        return sum(len(columns) for _, columns in self._found())
+
     def _count(self, found: list[tuple[TableSchema, list[Column]]]) -> str:
         count, total = sum(len(columns) for _, columns in found), sum(len(t.columns) for t in self.tables.values())
         return f"{count} of {total} columns {'match' if count != 1 else 'matches'} {self._searched!r}"

@@ -299,12 +299,12 @@ class Federation:
         SecureFrameError
             What can be refused without data, before anything runs; `PartyUnavailable` if an institution was lost.
         """
-        started = time.perf_counter()
         entry = self._entry(nodes, parameters, about)
         if entry is not None and (kept := entry.found()) is not None:
             self.last_job = kept.job
             return kept.tables(nodes)
         with self._recorded(about) as recording:
+            started = time.perf_counter()
             plan, compiled, job, outcome = self._asked(nodes, parameters, recording, about)
             if outcome.packages is None:
                 raise ProtocolAborted("the institutions kept what was meant for the analyst", hint="run the statement again")
@@ -345,34 +345,36 @@ class Federation:
         results: Sequence[Shown] = (),
     ) -> tuple[Plan, Compiled, str, Outcome]:
         """Run releases as one job: later if institutions are busy, from the start if a party has lost what it kept."""
-        lost, pause, deadline = 0, 0.2, time.monotonic() + QUEUE_SECONDS
-        while True:
-            plan, compiled = self._prepared(nodes, parameters, recipient, results, purpose=about.purpose, anew=lost > 1)
-            try:
-                job, outcome = self._send(plan, compiled, recording)
-            except KeptLost:
-                # A party has made room, or was restarted, since it told what it keeps: it is asked again, and then no more.
-                lost += 1
-                if lost > 2:
-                    raise
-            except Restarting:
-                # It has been waited for; the plan is signed anew, since the others may have taken this one already.
-                if time.monotonic() > deadline:
-                    raise
-            except Busy as error:
-                # Nobody holds a place while waiting for another one, so that two notebooks never wait for each other.
-                if time.monotonic() > deadline:
-                    raise PartyUnavailable(
-                        f"{error.institution} has had no place for this statement for {QUEUE_SECONDS:.0f} seconds",
-                        hint="run it again once other notebooks have finished theirs",
-                        institution=error.institution,
-                    ) from None
-                time.sleep(random.uniform(0.1, pause))
-                pause = min(2 * pause, 5.0)
-            else:
-                return plan, compiled, job, outcome
+        with ProgressLine(enabled=False if self._quiet else None) as line:
+            lost, pause, began = 0, 0.2, time.monotonic()
+            while True:
+                plan, compiled = self._prepared(nodes, parameters, recipient, results, purpose=about.purpose, anew=lost > 1)
+                try:
+                    job, outcome = self._send(plan, compiled, recording, line)
+                except KeptLost:
+                    # A party has made room, or was restarted, since it told what it keeps: it is asked again, and then no more.
+                    lost += 1
+                    if lost > 2:
+                        raise
+                except Restarting:
+                    # It has been waited for; the plan is signed anew, since the others may have taken this one already.
+                    if time.monotonic() - began > QUEUE_SECONDS:
+                        raise
+                except Busy as error:
+                    # Nobody holds a place while waiting for another one, so that two notebooks never wait for each other.
+                    if time.monotonic() - began > QUEUE_SECONDS:
+                        raise PartyUnavailable(
+                            f"{error.institution} has had no place for this statement for {QUEUE_SECONDS:.0f} seconds",
+                            hint="run it again once other notebooks have finished theirs",
+                            institution=error.institution,
+                        ) from None
+                    line(ProgressEvent.waiting("queued", error.institution, time.monotonic() - began))
+                    time.sleep(random.uniform(0.1, pause))
+                    pause = min(2 * pause, 5.0)
+                else:
+                    return plan, compiled, job, outcome
 
-    def _send(self, plan: Plan, compiled: Compiled, recording: Recording) -> tuple[str, Outcome]:
+    def _send(self, plan: Plan, compiled: Compiled, recording: Recording, line: ProgressLine) -> tuple[str, Outcome]:
         """Sign a plan, run it, and return the job's identifier and what came back."""
         request = plan.to_bytes()
         job, ticket = job_id(request), tickets.current.get()
@@ -380,11 +382,10 @@ class Federation:
             if ticket is not None:
                 ticket.take(job)
             recording.sent(job, plan.digest)
-            with ProgressLine(enabled=False if self._quiet else None) as line:
-                started = time.perf_counter()
-                outcome = self._backend.run(request, self._analyst.sign(request), self._pace.following(compiled, line))
-                report = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started, sealed_bytes(compiled))
-                line.done(summary(report.seconds, report.rounds, report.bytes, self._hosts))
+            started = time.perf_counter()
+            outcome = self._backend.run(request, self._analyst.sign(request), self._pace.following(compiled, line))
+            report = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started, sealed_bytes(compiled))
+            line.done(summary(report.seconds, report.rounds, report.bytes, self._hosts))
         return job, outcome
 
     @property
@@ -411,12 +412,12 @@ class Federation:
         SecureFrameError
             As `run` does; `PolicyError` where an owner does not allow the recipient.
         """
-        started = time.perf_counter()
         entry = self._entry(nodes, parameters, about, recipient, results)
         if entry is not None and (kept := entry.found()) is not None and kept.receipt is not None:
             self.last_job = kept.job
             return kept.receipt
         with self._recorded(about) as recording:
+            started = time.perf_counter()
             plan, compiled, job, outcome = self._asked(nodes, parameters, recording, about, recipient, results)
             sealed = sealed_bytes(compiled)
             if outcome.packages is not None:
@@ -485,7 +486,7 @@ class Federation:
         plan, compiled = self._prepared(nodes, parameters or {}, recipient)
         return Explanation.of_plan(explained(plan, compiled, dict(enumerate(self._hosts))))
 
-    def explain_frame(self, node: Node) -> str:
+    def explain_frame(self, node: Node) -> Explanation:
         """Say where a frame lies and what each of its columns is."""
         return Explanation.of_frame(node)
 

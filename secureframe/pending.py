@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar, cast, overload
 
 from secureframe.disclosure.policy import Policy
 from secureframe.display import page
+from secureframe.display.plans import Explanation
 from secureframe.errors import PlanError
 from secureframe.plan.envelope import parameters_of
 from secureframe.plan.nodes import Node, Summarise
@@ -90,7 +91,7 @@ class Session(Protocol):
         """Save a frame under a name."""
         ...
 
-    def explain_frame(self, node: Node) -> str:
+    def explain_frame(self, node: Node) -> Explanation:
         """Say where a frame lies and what each of its columns is."""
         ...
 

@@ -45,17 +45,21 @@ class ProgressLine:
         self._surface = None if enabled is False else _surface(stream, always=enabled is True)
         self._quiet = quiet
         self._seconds = 0.0
+        self._told = False
         self._shown = -math.inf
         self._fraction = 0.0
 
     def __call__(self, event: ProgressEvent) -> None:
         """Take note of how far the job is, and show it."""
-        self._seconds = event.seconds
+        if event.seconds < self._seconds:
+            self._shown = -math.inf  # it was sent anew
+        self._seconds, self._told = event.seconds, True
         if self._surface is None or event.seconds < max(self._quiet, self._shown + BETWEEN_SECONDS):
             return
         self._shown = event.seconds
         self._fraction = max(self._fraction, _fraction(event))
-        self._surface.show(f"{event.number}/{event.total} {event.stage}", _numbers(event), self._fraction)
+        stage = f"{event.number}/{event.total} {event.stage}" if event.total else event.stage
+        self._surface.show(stage, _numbers(event), self._fraction)
 
     def done(self, summary: str) -> None:
         """End the line with what the job took."""
@@ -71,9 +75,11 @@ class ProgressLine:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """End the line where the job was stopped; of a failure that the notebook answers by itself nothing more is said."""
+        """End the line where a job was stopped; of what never ran, or what the notebook answers by itself, nothing is said."""
         after = f"after {_seconds(self._seconds)}; nothing was released"
-        if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
+        if not self._told:
+            self.close()
+        elif isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
             self._end("✗", f"cancelled at every institution {after}")
         elif error is not None and not (isinstance(error, SecureFrameError) and not error.told):
             self._end("✗", f"stopped {after}")

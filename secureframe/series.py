@@ -100,7 +100,7 @@ class SecureSeries(SeriesStatistics, SeriesMethods):
 
     def explain(self) -> str:
         """Say where the column's frame lies and what the column is. Runs nothing."""
-        return f"{self!r}\n{self._source.session.explain_frame(self._source.node)}"
+        return self._source.session.explain_frame(self._source.node).after(repr(self))
 
     def rename(self, name: str | None) -> SecureSeries:
         """Return the column under another name."""

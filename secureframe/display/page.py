@@ -108,6 +108,7 @@ background:var(--sf-raised);color:var(--sf-text);border:1px solid var(--sf-line)
 & .sf-refused{background:var(--sf-refused-surface);color:var(--sf-refused-text);border-color:currentcolor}
 & .sf-withheld{background:var(--sf-withheld-surface);color:var(--sf-withheld-text);border-color:currentcolor}
 &.sf-released td,&.sf-released thead th{text-align:right}
+&.sf-released thead tr>:first-child{text-align:left}
 & td.sf-withheld{font-style:italic;text-align:right;white-space:nowrap}
 & .sf-whole{white-space:nowrap}
 & dl.sf-facts{display:grid;grid-template-columns:max-content 1fr;gap:1px 14px;padding:3px 0;max-width:72em}

@@ -205,7 +205,9 @@ def _sends(roots: Sequence[_Card], sizes: Mapping[str, str]) -> dict[str, str]:
     for root in roots:
         walk(root, "")
     count = Counter(card.place for card in last)
-    return {f"local({owner})": f"sends {size} as shares" for owner, size in sizes.items() if count[f"local({owner})"] == 1}
+    alone = [where for where, number in count.items() if number == 1]
+    owners = {where: where.removeprefix("local(").removesuffix(")") for where in alone}
+    return {where: f"sends {sizes[o]} as shares" if o in sizes else "sends nothing" for where, o in owners.items()}
 
 
 def _element(card: _Card, sent: Mapping[str, str], follows: str = "") -> page.Html:

@@ -69,6 +69,21 @@ def test_a_job_shows_how_far_it_is_and_what_it_took(notebook: Notebook, picture:
     picture(notebook, cell, "result")
 
 
+def test_a_plan_is_a_graph(notebook: Notebook, picture: Picture) -> None:
+    cell = notebook.run('%explain cohort.groupby("male")["sbp"].agg(["count", "mean"])')
+    cards = output(cell).locator(".sf-card")
+    expect(cards).to_have_count(4)
+    expect(cards.nth(1)).to_contain_text("laboratory.labs")
+    # What is folded opens by keyboard.
+    folded = output(cell).locator("summary", has_text="What is sent")
+    folded.focus()
+    notebook.page.keyboard.press("Enter")
+    expect(output(cell)).to_contain_text("one bit a row: still in the cohort")
+    assert serious(notebook.page) == []
+    notebook.page.keyboard.press("Enter")
+    picture(notebook, cell, "plan")
+
+
 def test_an_interrupt_cancels_the_job(notebook: Notebook) -> None:
     cell = notebook.start(LONG)
     expect(output(cell).locator("progress")).to_be_visible(timeout=20 * SECONDS)

@@ -94,6 +94,15 @@ def test_it_moves_ten_times_a_second_at_most() -> None:
     assert len(written(terminal)) in (10, 11)
 
 
+def test_a_statement_that_waits_says_for_whom_and_begins_anew() -> None:
+    terminal = Terminal()
+    line = ProgressLine(stream=terminal)
+    line(ProgressEvent.waiting("restarting", "hospital", 12.0))
+    line(RUNS)
+    assert written(terminal)[0] == "[....................] restarting  12.0 s, waits for hospital"
+    assert written(terminal)[1].startswith("[###.................] 1/4 join on shares  31 rounds")
+
+
 def test_it_never_goes_back() -> None:
     terminal = Terminal()
     line = ProgressLine(stream=terminal)
@@ -119,6 +128,13 @@ def test_a_job_that_did_not_end_says_so(monkeypatch: pytest.MonkeyPatch, error: 
         line(RUNS)
         raise error
     assert written(terminal)[-1] == last and terminal.getvalue().endswith("\n")
+
+
+def test_of_what_never_ran_nothing_is_said() -> None:
+    terminal = Terminal()
+    with pytest.raises(sf.PolicyError), ProgressLine(stream=terminal):
+        raise sf.PolicyError("refused before anything ran")
+    assert terminal.getvalue() == ""
 
 
 def test_it_is_silent_where_nobody_looks() -> None:
@@ -289,20 +305,29 @@ def test_a_long_job_has_an_estimate_that_its_pace_corrects(monkeypatch: pytest.M
     calls: list[Any] = []
     monkeypatch.setattr("secureframe.pace.predict", lambda of: (calls.append(of), predict(of))[1])
     pace, seen = Pace(), []
+
+    def worked_out(listener: Any) -> None:
+        listener._aside.join()
+
     listener = pace.following(compiled, seen.append)
-    start = ProgressEvent("share", 0, 4, None, 0, 0, 0.4)
+    start = ProgressEvent("share", 0, 4, None, 0, 0, 1.9)
     listener(start)
     assert calls == [] and seen == [start], "nothing is worked out for a job that may be over at once"
-    listener(replace(start, seconds=1.0))
+    listener(replace(start, seconds=2.0))
+    worked_out(listener)
+    seen.clear()
+    listener(replace(start, seconds=2.0))
     rounds = report.rounds
     for share in (0.25, 0.5, 0.75):
-        listener(replace(start, rounds=int(share * rounds), bytes=int(share * size), seconds=1 + 1000 * share))
-    listener(replace(start, number=4, rounds=rounds, bytes=size, seconds=1001))
+        listener(replace(start, rounds=int(share * rounds), bytes=int(share * size), seconds=2 + 1000 * share))
+    listener(replace(start, number=4, rounds=rounds, bytes=size, seconds=1002))
     assert len(calls) == 1 and seen[-1].estimate is None
-    estimates = [event.estimate for event in seen[1:-1]]
-    assert estimates[0] == pytest.approx(1 + rounds * 2e-4 + size * 3e-9)
-    assert None not in estimates and estimates[-1] > 751  # type: ignore[operator]
+    estimates = [event.estimate for event in seen[:-1]]
+    assert estimates[0] == pytest.approx(2 + rounds * 2e-4 + size * 3e-9)
+    assert None not in estimates and estimates[-1] > 752  # type: ignore[operator]
     # What this job has shown is known of the next one.
-    again: list[ProgressEvent] = []
-    pace.following(compiled, again.append)(replace(start, seconds=1.0))
-    assert again[0].estimate is not None and estimates[0] is not None and again[0].estimate > estimates[0]
+    again = pace.following(compiled, seen.append)
+    again(replace(start, seconds=2.0))
+    worked_out(again)
+    again(replace(start, seconds=2.0))
+    assert seen[-1].estimate is not None and estimates[0] is not None and seen[-1].estimate > estimates[0]

@@ -20,6 +20,7 @@ from secureframe.federation import Federation
 from secureframe.governance.identity import AnalystIdentity
 from secureframe.mpc.channel import Recorder
 from secureframe.pending import NOTHING
+from secureframe.progress import ProgressLine
 from tests.disclosure.federations import PURPOSE, people
 from tests.federation.session import ANALYST, in_memory, joined, session, sorts, stores
 from tests.leakage import assert_no_repeats, assert_uniform, shape_of
@@ -130,7 +131,7 @@ def test_naming_what_another_analyst_left_ends_the_job(warm: Federation, monkeyp
     fed = Federation(backend, purpose=PURPOSE, analyst=other, quiet=True)
     monkeypatch.setattr(backend, "kept", in_memory(warm).kept)
     with pytest.raises(sf.SecureFrameError, match="not kept any more"), fed._recorded(NOTHING) as recording:
-        fed._send(*fed._prepared(_nodes(fed), {}), recording)
+        fed._send(*fed._prepared(_nodes(fed), {}), recording, ProgressLine(enabled=False))
     joined(fed)["w"].mean()
     assert sorts(fed), "the notebook asks anew, and nothing of the other analyst's is used"
 
@@ -270,9 +271,12 @@ def test_a_statement_waits_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None
             raise Busy("as many statements as there may be", institution="hospital")
         return run(request, signature, progress)
 
+    said: list[str] = []
     monkeypatch.setattr(backend, "run", busy)
     monkeypatch.setattr(federation.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(ProgressLine, "__call__", lambda line, event: said.append(f"{event.stage} at {event.party}"))
     assert joined(fed)["w"].mean() == joined(session())["w"].mean() and turns == []
+    assert said[:3] == 3 * ["queued at hospital"] and "queued at hospital" not in said[3:]
     turns += [0] * 10
     monkeypatch.setattr(federation, "QUEUE_SECONDS", -1.0)
     with pytest.raises(PartyUnavailable, match="no place for this statement") as caught:

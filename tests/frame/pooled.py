@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from secureframe.disclosure.policy import Policy, preset
+from secureframe.display import Explanation
 from secureframe.pending import NOTHING, About
 from secureframe.plan import expressions as e
 from secureframe.plan import nodes as n
@@ -67,8 +68,8 @@ class PooledSession:
     def policies(self, owners: Iterable[str]) -> dict[str, Policy]:
         return {owner: preset("open-research") for owner in sorted(owners)}
 
-    def explain_frame(self, node: n.Node) -> str:
-        return f"frame of {', '.join(sorted(node.owners))}"
+    def explain_frame(self, node: n.Node) -> Explanation:
+        return Explanation(f"frame of {', '.join(sorted(node.owners))}", "")
 
     # -- frames ------------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import kernel_ext
+from secureframe.display import released_html
 
 NOTE = "Released under open-research (threshold 10 persons, not rounded), plan 01234567."
 
@@ -33,8 +34,13 @@ def shown(shell: Any, thing: object) -> dict[str, str]:
 def test_a_released_table_has_a_footnote(shell: Any, table: pd.DataFrame) -> None:
     bundle = shown(shell, table)
     assert bundle["text/plain"] == f"{table!r}\n{NOTE}"
-    assert bundle["text/html"].endswith(f'<p class="secureframe-footnote"><small>{NOTE}</small></p>')
-    assert bundle["text/html"].startswith(table._repr_html_())
+    assert bundle["text/html"] == released_html(table)
+    assert bundle["text/html"].endswith(f'<p class="sf-note">{NOTE}</p></div>')
+
+
+def test_a_withheld_cell_is_marked(shell: Any, table: pd.DataFrame) -> None:
+    table.attrs["release"]["suppressed"] = [{"row": 1, "column": "<n>"}]
+    assert '<td class="sf-withheld">withheld</td>' in shown(shell, table)["text/html"]
 
 
 def test_a_released_series_has_a_footnote(shell: Any, table: pd.DataFrame) -> None:
