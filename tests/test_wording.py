@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import string
 
+import pandas as pd
 import pytest
 
 from secureframe import wording
 from secureframe.disclosure.policy import preset
+from secureframe.display.released import released_html
 from secureframe.results.decode import rounding_text
 from secureframe.results.distinct import LEVELS
+from secureframe.results.numbers import SecureFloat
 from secureframe.results.record import footnote_text
 from secureframe.results.summaries import TOTALS
 
@@ -42,3 +46,12 @@ def test_footnotes_follow_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
     assert dutch.startswith("Vrijgegeven volgens standard (drempel 10 personen, afgerond: frequenties op veelvouden van ")
     assert "1 cel onderdrukt: minder dan 10 personen" in dutch and "totalen en aandelen komen uit" in dutch
     assert not {"Released", "withheld", "rounded"} & set(dutch.replace(",", " ").split())
+
+
+def test_withheld_cells_and_numbers_are_named_in_the_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(wording.VARIABLE, "nl")
+    record = {"plan": "0123456789", "suppressed": [{"row": "b", "column": "count"}], "cells": 2}
+    table = pd.Series(pd.array([12, pd.NA], dtype="Int64"), index=["a", "b"], name="count")
+    table.attrs["release"] = record
+    assert '<td class="sf-withheld">onderdrukt</td>' in (released_html(table) or "")
+    assert ">onderdrukt<" in SecureFloat(math.nan, record)._repr_html_()

@@ -11,6 +11,7 @@ import pandas as pd
 
 from secureframe.display import page
 from secureframe.results.record import footnote_text, plain
+from secureframe.wording import say
 
 MARKED_CELLS = 5_000
 """A table that was released has fewer cells; what was made of it, and has more, is shown as pandas shows it."""
@@ -79,12 +80,13 @@ def _marked(shown: str, withheld: set[tuple[int, int]]) -> page.Html:
     head = head.replace('<th scope="col"></th>', "<td></td>")
     body = body.replace(' valign="top"', "").replace("<th rowspan", '<th scope="rowgroup" rowspan')
     body = body.replace("<th>", '<th scope="row">')
+    mark = f'<td class="sf-withheld">{page.escape(say("withheld"))}</td>'
     lines = body.split("<tr>")
     for position, line in enumerate(lines[1:]):
         columns = itertools.count()
 
         def cell(found: re.Match[str], row: int = position, columns: itertools.count[int] = columns) -> str:
-            return '<td class="sf-withheld">withheld</td>' if (row, next(columns)) in withheld else found.group()
+            return mark if (row, next(columns)) in withheld else found.group()
 
         lines[position + 1] = re.sub(r"<td>.*?</td>", cell, line, flags=re.DOTALL)
     return page.Html(head + begin + "<tr>".join(lines))

@@ -54,6 +54,8 @@ class Cells:
         What the numbers are, where the table says so.
     dates : bool
         Whether the numbers are dates, as days since 1970-01-01.
+    whole : bool
+        Whether they are integers.
     """
 
     rows: tuple[Any, ...]
@@ -63,6 +65,7 @@ class Cells:
     key: str | None = None
     title: str | None = None
     dates: bool = False
+    whole: bool = False
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -90,15 +93,21 @@ class Cells:
             key=self.key,
             title=name,
             dates=self.dates,
+            whole=self.whole,
         )
 
     def limits(self) -> tuple[float, float] | None:
         """Return the public ends of an axis for these numbers, or None where their kind has none.
 
         Means and quantiles lie within the declared range of their column, correlations and shares within theirs. Other
-        statistics are drawn from zero to the largest number that was released.
+        statistics are drawn from zero to the largest number that was released, and so are numbers that were computed from
+        released ones since and lie elsewhere.
         """
-        kinds = {self._kind(name) for name in self.names}
+        public = self._public()
+        return public if public and all(public[0] <= value <= public[1] for value in self.released) else None
+
+    def _public(self) -> tuple[float, float] | None:
+        kinds = {self._named(name) or self._recorded() for name in self.names}
         if kinds <= {"corr"}:
             return -1.0, 1.0
         if kinds <= {"proportion"}:
@@ -110,14 +119,18 @@ class Cells:
         return (min(low for low, _ in ends), max(high for _, high in ends)) if ends else None
 
     def quantity(self) -> str | None:
-        """Return what the numbers are, in words, where all of them are the same: ``mean of age``, ``count``."""
-        kinds = {self._kind(name) for name in self.names}
-        if kinds and kinds <= COUNTS:
+        """Return what the numbers are, in words, as far as the table's own labels say so: ``mean of age``, ``count``.
+
+        The record does not tell: numbers may have been computed from the released ones since, and keep their record.
+        """
+        kinds = {self._named(name) for name in self.names}
+        if kinds <= COUNTS or (self.whole and self._recorded() in COUNTS):
             return say("count")
         columns = self._columns()
         if len(kinds) != 1 or not kinds <= TOLD:
             return self.title
         (kind,) = kinds
+        assert kind is not None
         of_quantile = [name for name in self.names if name.endswith("%")]
         statistic = f"{of_quantile[0]} {say('quantile')}" if len(of_quantile) == 1 == len(self.names) else say(kind)
         return say("statistic of", statistic=statistic, column=columns[0]) if len(columns) == 1 else statistic
@@ -129,15 +142,19 @@ class Cells:
         named = [name for name in ranges if name in labels]
         return named or (list(ranges) if len(ranges) == 1 else [])
 
-    def _kind(self, name: str) -> str:
-        """The statistic that a column holds, as far as its name and the record tell."""
+    def _recorded(self) -> str | None:
+        """The statistic that was released, where it was one."""
+        kinds = self.record.get("kinds", ())
+        return str(kinds[0]) if len(kinds) == 1 else None
+
+    def _named(self, name: str) -> str | None:
+        """The statistic that a column's name tells."""
         for part in reversed(_parts(name)):
             if part in COUNTS | TOLD:
                 return part
             if part.endswith("%") and part[:-1].replace(".", "", 1).isdigit():
                 return "quantile"
-        kinds = self.record.get("kinds", ())
-        return str(kinds[0]) if len(kinds) == 1 else ""
+        return None
 
 
 def of(data: Any) -> Cells:
@@ -171,6 +188,7 @@ def of(data: Any) -> Cells:
         key=" / ".join(str(name) for name in frame.index.names if name is not None) or None,
         title=series_name,
         dates=any(dates),
+        whole=all(pd.api.types.is_integer_dtype(dtype) for dtype in frame.dtypes),
     )
 
 

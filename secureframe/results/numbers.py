@@ -9,6 +9,7 @@ from typing import Any, Self
 from secureframe.display import page
 from secureframe.results.record import footnote_text
 from secureframe.results.released import SUPPRESSED, Cell
+from secureframe.wording import say
 
 
 def _shown(self: Any) -> str | None:
@@ -16,7 +17,7 @@ def _shown(self: Any) -> str | None:
     if not self.release:
         return None
     withheld = bool(self.release.get("suppressed"))
-    value = page.chip("withheld", "withheld") if withheld else page.element("span", str(self))
+    value = page.chip(say("withheld"), "withheld") if withheld else page.element("span", str(self))
     note = page.element("p", footnote_text(self.release), classes="sf-note")
     return page.styled(page.element("p", value) + note, kind="number")
 

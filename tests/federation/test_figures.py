@@ -37,7 +37,7 @@ def test_bars_and_boxes_of_released_tables(
     wanted = clear.groupby("male")["age"].mean().astype(float)
     assert [patch.get_height() for patch in ax.patches] == pytest.approx(wanted.tolist())
     low, high = declared(memory_federation, "age")
-    assert ax.get_ylim() == (min(low, 0), high) and ax.get_ylabel() == "mean of age"
+    assert ax.get_ylim() == (min(low, 0), high) and ax.get_ylabel() == "age"
     box = figures.plot(patients.groupby("male")["age"].quantile([0.25, 0.5, 0.75]), "box").ax
     halves = clear.groupby("male")["age"].quantile(0.5, interpolation="lower")
     assert [line.get_ydata()[0] for line in box.get_lines() if line.get_linewidth() == 2] == halves.tolist()

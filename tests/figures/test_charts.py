@@ -43,7 +43,7 @@ def test_bars_have_the_height_of_their_cells() -> None:
     assert hatched(ax) == [(1.6, 2.4)]
     assert texts(ax) == ["41.2", "55.1", "withheld", "62.4"]
     assert [label.get_text() for label in ax.get_xticklabels()] == list(STAGES)
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("stage", "mean of age")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("stage", "age")
 
 
 def test_a_withheld_band_covers_all_heights() -> None:
@@ -183,6 +183,15 @@ def test_axes_span_public_ranges(values: Any) -> None:
     assert figures.plot(means(*values), "line").ax.get_ylim() == (18, 98)
 
 
+def test_numbers_computed_from_released_ones_are_seen_and_not_called_what_they_are_not() -> None:
+    """Twice a mean keeps the record of the mean; so does a share that of a number."""
+    twice = figures.plot(means(41.2, 55.1, None, 62.4) * 2, "bar").ax
+    assert twice.get_ylim()[1] > 124.8 and twice.get_ylabel() == "age"
+    shares = counts().div(counts().sum(axis=1), axis=0)
+    shares.attrs = counts().attrs
+    assert figures.plot(shares, "bar").ax.get_ylabel() == "" and figures.plot(counts(), "bar").ax.get_ylabel() == "count"
+
+
 def test_axes_of_counts_reach_the_largest_released_one() -> None:
     low, high = figures.plot(counts(), "bar").ax.get_ylim()
     assert low == 0 and 25610 < high < 1.2 * 25610
@@ -204,7 +213,7 @@ def test_axes_of_correlations_and_dates() -> None:
 def test_what_is_asked_for_holds() -> None:
     picture = figures.plot(means(41, 55, None, 62), "bar", ylim=(30, 70), title="Ages", ylabel="years", figsize=(4, 3), color="k")
     assert picture.ax.get_ylim() == (30, 70) and picture.ax.get_ylabel() == "years"
-    assert picture.alt.startswith("Ages. Bar chart of mean of age by stage: none 41; mild 55; moderate withheld; severe 62. ")
+    assert picture.alt.startswith("Ages. Bar chart of age by stage: none 41; mild 55; moderate withheld; severe 62. ")
     assert tuple(picture.figure.get_size_inches()) == (4, 3)
     assert to_hex(picture.ax.patches[0].get_facecolor()) == "#000000"
 

@@ -154,7 +154,7 @@ def test_figures_speak_dutch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(wording.VARIABLE, "nl")
     picture = figures.plot(means(41.2, 55.1, None, 62.4), "bar")
     assert picture.alt == (
-        "Staafdiagram van gemiddelde van age naar stage: none 41.2; mild 55.1; moderate onderdrukt; severe 62.4. "
+        "Staafdiagram van age naar stage: none 41.2; mild 55.1; moderate onderdrukt; severe 62.4. "
         "1 cel onderdrukt: minder dan 10 personen, of nodig om zo'n cel te beschermen. "
         "Vrijgegeven volgens open-research (drempel 10 personen, niet afgerond), plan 01234567."
     )
