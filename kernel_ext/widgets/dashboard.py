@@ -49,7 +49,9 @@ class OwnerDashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has n
         self._shown = dropdown("Jobs shown", "Which jobs are listed", [OWN, NOT_RELEASED, ALL])
         self._again = button("Read again", "Read the institution's journal and received results again", self.refresh)
         self._received = dropdown("Received result", "A result that this institution received, sealed for it", [(NOTHING, "")])
-        self._open = button("Open it here", "Open it with the institution's key and show it below", self.open, disabled=True)
+        self._opening = button(
+            "Open it here", "Open it with the institution's key and show it below", self.open_received, disabled=True
+        )
         self._value = html()
         self._missing = html()
         self.status = StatusLine()
@@ -58,7 +60,7 @@ class OwnerDashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has n
         super().__init__(
             [
                 self._head, row(self._again), self._policy, row(self._shown), self._jobs, self._released,
-                html(title("Received by this institution", 4)), row(self._received, self._open), self._value,
+                html(title("Received by this institution", 4)), row(self._received, self._opening), self._value,
                 self._missing, self.status,
             ]
         )  # fmt: skip
@@ -72,7 +74,7 @@ class OwnerDashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has n
         self.status.say("reading …")
         self._reading.start(self._read)
 
-    def open(self) -> None:
+    def open_received(self) -> None:
         """Open the received result that is chosen, with the institution's key."""
         job = self._received.value
         if job:
@@ -99,7 +101,7 @@ class OwnerDashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has n
         options = [(f"{'; '.join(r.statistics)} ({r.job[:8]}, {moment(r.received)})", r.job) for r in self._results]
         if list(self._received.options) != (options or [(NOTHING, "")]):
             self._received.options = options or [(NOTHING, "")]
-        self._open.disabled = not options
+        self._opening.disabled = not options
         self.status.say("")
 
     def _opened(self, job: str) -> None:

@@ -20,7 +20,7 @@ import secureframe as sf
 from kernel_ext.widgets import questions
 from kernel_ext.widgets.aside import Aside
 from kernel_ext.widgets.chosen import Choice, Table, name_of, released, text
-from kernel_ext.widgets.parts import StatusLine, button, choices, dropdown, html, lines, row, show, title, unique
+from kernel_ext.widgets.parts import StatusLine, button, choices, column, dropdown, html, lines, row, show, title, unique
 from kernel_ext.widgets.questions import Question
 from secureframe import figures
 from secureframe.display.page import Html, chip, element, escape, scrolling, table
@@ -34,8 +34,8 @@ from secureframe.pending import Pending
 warnings.filterwarnings("ignore", category=SuppressedWarning, module=r"kernel_ext\.widgets")
 
 CHARTS = {"no chart": "", "bars": "bar", "bars to the right": "barh", "line": "line"}
-EVERYBODY = ("everybody, in one line", None)
-NO_COLUMNS = ("none", None)
+EVERYBODY = ("everybody", "")
+NO_COLUMNS = ("none", "")
 
 
 class ResultsExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -102,7 +102,7 @@ class ResultsExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has 
             return
         show(self._cells, cells_html(part, str(self._table.value)), "released")
         try:
-            self._picture.value = figures.plot(part, kind=kind).to_html() if kind else ""
+            self._picture.value = figures.plot(part, kind=kind, subplots=_apart(part)).to_html() if kind else ""
         except Exception as error:  # noqa: BLE001  # it is told in the widget
             self._picture.value = ""
             self.status.tell(error)
@@ -136,7 +136,7 @@ class Asking(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._value.observe(lambda _: self._offer_statistics(), names="value")
         for control in (self._rows, self._columns, self._value, self._statistics):
             control.observe(lambda _: self.plan(), names="value")
-        controls = row(self._rows, self._columns, self._value, self._statistics)
+        controls = row(column(self._rows, self._columns, self._value), self._statistics)
         head = html(title("Ask for a further table"))
         super().__init__([head, controls, self._plan, row(self._run, self._cancel), self.status])
         self.plan()
@@ -145,7 +145,10 @@ class Asking(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def question(self) -> Question:
         """What is chosen."""
         return Question(
-            rows=self._rows.value, columns=self._columns.value, value=self._value.value, statistics=tuple(self._statistics.value)
+            rows=self._rows.value or None,
+            columns=self._columns.value or None,
+            value=self._value.value,
+            statistics=tuple(self._statistics.value),
         )
 
     def plan(self) -> None:
@@ -264,6 +267,15 @@ class Stop:
             with self._lock:
                 self._running = None
         return found
+
+
+def _apart(part: Table) -> bool:
+    """Whether columns are drawn apart: numbers of different kinds have no common axis."""
+    if isinstance(part, pd.Series):
+        return False
+    last = {head[-1] if isinstance(head, tuple) else head for head in part.columns}
+    first = {head[0] if isinstance(head, tuple) else head for head in part.columns}
+    return len((last if last <= set(questions.STATISTICS) else first) & set(questions.STATISTICS)) > 1
 
 
 def _charts(found: Table) -> dict[str, str]:

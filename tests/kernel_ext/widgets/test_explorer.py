@@ -111,7 +111,7 @@ def test_a_choice_is_a_plan_until_its_button_is_pressed(fed: Federation, by_sex:
         (None, None, "age", ("median",)),
         ("male", "stage", "age", ("count",)),
     ):
-        asking._rows.value, asking._columns.value, asking._value.value = rows, columns, value
+        asking._rows.value, asking._columns.value, asking._value.value = rows or "", columns or "", value
         asking._statistics.value = chosen
         assert explorer.wait()
         question = Question(rows=rows, columns=columns, value=value, statistics=chosen)
@@ -188,7 +188,7 @@ def test_what_cannot_be_asked_is_said_with_a_hint(fed: Federation, runs: Runs) -
     assert asking is not None
     for change, words in (
         ({"_columns": "stage"}, "the same key"),
-        ({"_columns": None, "_statistics": ()}, "no statistic"),
+        ({"_columns": "", "_statistics": ()}, "no statistic"),
     ):
         for name, value in change.items():
             getattr(asking, name).value = value

@@ -61,6 +61,7 @@ def test_every_control_has_a_name_and_says_what_it_does(fed: Federation) -> None
         for control in found:
             assert control.description.strip() and control.tooltip and control.tooltip != control.description, control
             assert control.tabbable is not False
+        assert all(each.comm is not None for each in everything(widget)), "it reaches the browser"
         names = [control.description for control in found]
         assert len([w for w in everything(widget) if type(w).__name__ == "StatusLine"]) >= 1, names
 
