@@ -68,8 +68,8 @@ def test_jobs_are_listed_newest_first(fed: Federation, monkeypatch: pytest.Monke
     def lost(*arguments: Any) -> None:
         raise PartyUnavailable("registry is gone")
 
-    monkeypatch.setattr(fed._backend, "run", lost)
-    with pytest.raises(PartyUnavailable):
+    with monkeypatch.context() as patched, pytest.raises(PartyUnavailable):
+        patched.setattr(fed._backend, "run", lost)
         fed["hospital.people"]["dose"].mean()
     assert panel._following.wait(30)
     shown = text_of(panel._jobs)
