@@ -13,10 +13,10 @@ from typing import Any
 import ipywidgets
 
 from kernel_ext.widgets.aside import Aside
-from kernel_ext.widgets.explorer import cells_html
 from kernel_ext.widgets.parts import StatusLine, button, dropdown, html, moment, row, show, title
 from secureframe.disclosure.policy import Policy
-from secureframe.display.page import Html, chip, element, escape, facts, scrolling, table
+from secureframe.display.page import chip, element, facts, scrolling, styled, table
+from secureframe.display.released import released_html
 from secureframe.errors import PlanError
 from secureframe.federation import MemberView
 from secureframe.governance.journal import JournalJob, JournalRecord, read_journal
@@ -112,7 +112,7 @@ class OwnerDashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has n
             self.status.tell(error)
             return
         parts = list(zip(self._results[job].titles, found if isinstance(found, tuple) else (found,), strict=False))
-        show(self._value, "".join(_value(name, value) for name, value in parts), "released")
+        self._value.value = "".join(_value(name, value) for name, value in parts)
         self.status.say(f"{job[:8]} was opened with the institution's key")
 
     def _show_jobs(self) -> None:
@@ -231,9 +231,8 @@ def _not_kept() -> str:
 
 def _value(name: str, value: Any) -> str:
     """A result that the institution received."""
-    if hasattr(value, "attrs"):
-        return cells_html(value, name)
-    return facts([(name, Html(escape(repr(value))))])
+    shown = released_html(value)
+    return styled(title(name, 4), kind="widget") + shown if shown else styled(facts([(name, repr(value))]), kind="widget")
 
 
 def owner_dashboard(institution: str | Path | MemberView) -> OwnerDashboard:
