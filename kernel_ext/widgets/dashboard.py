@@ -13,7 +13,7 @@ from typing import Any
 import ipywidgets
 
 from kernel_ext.widgets.aside import Aside
-from kernel_ext.widgets.parts import StatusLine, button, dropdown, html, moment, row, show, title
+from kernel_ext.widgets.parts import StatusLine, button, dropdown, html, moment, row, show, title, whole
 from secureframe.disclosure.policy import Policy
 from secureframe.display.page import chip, element, facts, scrolling, styled, table
 from secureframe.display.released import released_html
@@ -59,7 +59,8 @@ class OwnerDashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has n
         self._received.observe(lambda _: show(self._value, ""), names="value")
         super().__init__(
             [
-                self._head, row(self._again), self._policy, row(self._shown), self._jobs, self._released,
+                self._head, row(self._again), self._policy,
+                html(title("Jobs, newest first", 4)), row(self._shown), self._jobs, self._released,
                 html(title("Received by this institution", 4)), row(self._received, self._opening), self._value,
                 self._missing, self.status,
             ]
@@ -171,14 +172,13 @@ def _listed(names: Sequence[str] | None, otherwise: str) -> str:
 
 
 def _jobs(jobs: Sequence[JournalJob], unknown: bool) -> str:
-    head = title("Jobs", 4)
     if not jobs:
-        return head + element("p", "Not kept yet." if unknown else "No such job has run.", classes="sf-note")
+        return element("p", "Not kept yet." if unknown else "No such job has run.", classes="sf-note")
     rows = [
         (
             job.job[:8],
             chip(f"{job.status}: {job.error}" if job.error else job.status, LOOKS[job.status]),
-            moment(job.begun),
+            whole(moment(job.begun)),
             job.analyst,
             job.purpose,
             ", ".join(job.tables) or "none of ours",
@@ -187,12 +187,15 @@ def _jobs(jobs: Sequence[JournalJob], unknown: bool) -> str:
         for job in list(jobs)[::-1][:SHOWN]
     ]
     names = ("job", "status", "begun", "asked by", "purpose", "our tables", "statistics")
-    caption = "Newest first" + (f": the latest {SHOWN} of {len(jobs)}" if len(jobs) > SHOWN else "")
-    return head + scrolling(table(names, rows, caption=caption), "Jobs")
+    return scrolling(table(names, rows), "Jobs") + _more(jobs)
+
+
+def _more(jobs: Sequence[JournalJob]) -> str:
+    return element("p", f"The latest {SHOWN} of {len(jobs)}.", classes="sf-note") if len(jobs) > SHOWN else ""
 
 
 def _releases(record: JournalRecord | None) -> str:
-    head = title("Released about our data", 4)
+    head = title("Released about our data, newest first", 4)
     jobs = [] if record is None else [job for job in record.jobs if job.tables and job.status == "released"]
     note = element(
         "p",
@@ -204,18 +207,17 @@ def _releases(record: JournalRecord | None) -> str:
     rows = [
         (
             job.job[:8],
-            moment(job.ended or job.begun),
+            whole(moment(job.ended or job.begun)),
             job.recipient,
             "; ".join(job.rules),
             "; ".join(job.statistics),
-            element("code", job.plan[:16]),
-            element("code", job.policy[:16]),
+            whole(job.plan[:16]),
+            whole(job.policy[:16]),
         )
         for job in jobs[::-1][:SHOWN]
     ]
     names = ("job", "released", "recipient", "rules", "statistics", "plan digest", "policy digest")
-    caption = "Newest first" + (f": the latest {SHOWN} of {len(jobs)}" if len(jobs) > SHOWN else "")
-    return head + scrolling(table(names, rows, caption=caption), "Released about our data") + note
+    return head + scrolling(table(names, rows), "Released about our data") + _more(jobs) + note
 
 
 def _not_kept() -> str:

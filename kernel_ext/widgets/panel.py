@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import ipywidgets
 
 from kernel_ext.widgets.aside import Aside
-from kernel_ext.widgets.parts import StatusLine, button, dropdown, html, moment, row, show, title
+from kernel_ext.widgets.parts import StatusLine, button, dropdown, html, moment, row, show, title, whole
 from secureframe.backend import READY
 from secureframe.display.page import Html, chip, element, facts, scrolling, table
 from secureframe.federation import Federation
@@ -171,7 +171,7 @@ def _jobs(jobs: Sequence[JobEntry]) -> str:
                 entry.job[:8] or "not sent",
                 chip(status, ENDS.get(entry.status, "")),
                 entry.title,
-                moment(entry.started),
+                whole(moment(entry.started)),
                 f"{entry.seconds:.1f}",
                 f"{entry.rounds:,}" if ended else "",
                 megabytes(entry.bytes) if ended else "",

@@ -26,7 +26,7 @@ class StatusLine(anywidget.AnyWidget):
     """One line that says what is going on; screen readers tell of it when it changes, and nothing of it is read as HTML."""
 
     _esm = ASSETS / "status.js"
-    _css = ASSETS / "status.css"
+    _css = ASSETS / "widgets.css"
     text = traitlets.Unicode().tag(sync=True)
     failed = traitlets.Bool(False).tag(sync=True)
 
@@ -86,6 +86,7 @@ def beside_cells(control: Any) -> Any:
     JupyterLab sends what is done with a control to a subshell of the kernel. ipykernel from 7.4 on hands it to the main shell all
     the same, which waits for the cell, as long as the control was made there: so a job could not be cancelled while it runs.
     """
+    control.add_class("sf-control")
     if hasattr(control.comm, "_reply_subshell_for"):
         control.comm._reply_subshell_for = lambda data, subshell: subshell
     return control
@@ -113,6 +114,11 @@ def moment(text: str) -> str:
     except ValueError:
         return text
     return f"{at.astimezone(datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def whole(text: str) -> Html:
+    """Return a text that is not broken into lines."""
+    return element("span", text, style="white-space:nowrap")
 
 
 def unique(text: str, taken: Sequence[str]) -> str:

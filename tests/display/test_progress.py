@@ -196,9 +196,9 @@ def test_whoever_shows_it_in_its_place_is_told() -> None:
     finally:
         told.reset(token)
     assert lines == [
-        "share  0.40 s",
-        "join on shares  31 rounds, 2.4 MB, 1.5 s of about 8 s",
-        "release  1,200 rounds, 25.4 MB, 8.9 s of about 9 s, waits for laboratory",
+        "0/4 share  0.40 s",
+        "1/4 join on shares  31 rounds, 2.4 MB, 1.5 s of about 8 s",
+        "3/4 release  1,200 rounds, 25.4 MB, 8.9 s of about 9 s, waits for laboratory",
         "✓ " + END,
     ]
 

@@ -85,6 +85,6 @@ def test_no_asset_fetches_anything() -> None:
     from kernel_ext.widgets.parts import ASSETS
 
     found = {path.name: path.read_text() for path in ASSETS.iterdir()}
-    assert set(found) == {"status.css", "status.js"}
+    assert set(found) == {"widgets.css", "status.js"}
     for name, text in found.items():
         assert not any(word in text for word in ("http:", "https:", "//cdn", "import(", "fetch(", "@import", "url(")), name
