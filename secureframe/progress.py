@@ -11,7 +11,8 @@ import asyncio
 import math
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
@@ -24,6 +25,8 @@ BAR_WIDTH = 20
 QUIET_SECONDS = 0.3
 """A job that is over by then shows its end alone."""
 BETWEEN_SECONDS = 0.1
+told: ContextVar[Callable[[str], None] | None] = ContextVar("told", default=None)
+"""Who shows the line of a statement of this context in place of it; it is called with the line's text, in the job's thread."""
 METADATA = {"secureframe": {"kind": "progress"}}
 """What marks these outputs in a notebook, for whoever wants to leave them out."""
 
@@ -140,6 +143,9 @@ class _Surface(Protocol):
 
 def _surface(stream: TextIO | None, *, always: bool) -> _Surface | None:
     """Where somebody looks; None where nobody does, unless it is to be shown always."""
+    tell = told.get()
+    if tell is not None:
+        return _Told(tell)
     display, attended = _notebook() if stream is None else (None, False)
     if display is not None:
         return _Output(display) if attended else _Unattended(display)
@@ -203,6 +209,22 @@ class _Lines:
         assert self._stream is not None
         self._stream.write(_writable(text, self._stream) + "\n")
         self._stream.flush()
+
+
+class _Told:
+    """Somebody who shows it, such as a widget."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+
+    def show(self, stage: str, numbers: str, fraction: float) -> None:
+        self._tell(f"{stage}  {numbers}")
+
+    def end(self, sign: str, text: str) -> None:
+        self._tell(f"{sign} {text}")
+
+    def close(self) -> None:
+        """What was told last stays."""
 
 
 class _Unattended(_Lines):

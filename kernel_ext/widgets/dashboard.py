@@ -13,10 +13,10 @@ from typing import Any
 import ipywidgets
 
 from kernel_ext.widgets.aside import Aside
-from kernel_ext.widgets.explorer import cells_html
-from kernel_ext.widgets.parts import StatusLine, button, dropdown, html, moment, row, show, title
+from kernel_ext.widgets.parts import StatusLine, button, dropdown, html, moment, row, show, title, whole
 from secureframe.disclosure.policy import Policy
-from secureframe.display.page import Html, chip, element, escape, facts, scrolling, table
+from secureframe.display.page import chip, element, facts, scrolling, styled, table
+from secureframe.display.released import released_html
 from secureframe.errors import PlanError
 from secureframe.federation import MemberView
 from secureframe.governance.journal import JournalJob, JournalRecord, read_journal
@@ -49,7 +49,9 @@ class OwnerDashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has n
         self._shown = dropdown("Jobs shown", "Which jobs are listed", [OWN, NOT_RELEASED, ALL])
         self._again = button("Read again", "Read the institution's journal and received results again", self.refresh)
         self._received = dropdown("Received result", "A result that this institution received, sealed for it", [(NOTHING, "")])
-        self._open = button("Open it here", "Open it with the institution's key and show it below", self.open, disabled=True)
+        self._opening = button(
+            "Open it here", "Open it with the institution's key and show it below", self.open_received, disabled=True
+        )
         self._value = html()
         self._missing = html()
         self.status = StatusLine()
@@ -57,8 +59,9 @@ class OwnerDashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has n
         self._received.observe(lambda _: show(self._value, ""), names="value")
         super().__init__(
             [
-                self._head, row(self._again), self._policy, row(self._shown), self._jobs, self._released,
-                html(title("Received by this institution", 4)), row(self._received, self._open), self._value,
+                self._head, row(self._again), self._policy,
+                html(title("Jobs, newest first", 4)), row(self._shown), self._jobs, self._released,
+                html(title("Received by this institution", 4)), row(self._received, self._opening), self._value,
                 self._missing, self.status,
             ]
         )  # fmt: skip
@@ -72,7 +75,7 @@ class OwnerDashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has n
         self.status.say("reading …")
         self._reading.start(self._read)
 
-    def open(self) -> None:
+    def open_received(self) -> None:
         """Open the received result that is chosen, with the institution's key."""
         job = self._received.value
         if job:
@@ -99,7 +102,7 @@ class OwnerDashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has n
         options = [(f"{'; '.join(r.statistics)} ({r.job[:8]}, {moment(r.received)})", r.job) for r in self._results]
         if list(self._received.options) != (options or [(NOTHING, "")]):
             self._received.options = options or [(NOTHING, "")]
-        self._open.disabled = not options
+        self._opening.disabled = not options
         self.status.say("")
 
     def _opened(self, job: str) -> None:
@@ -110,7 +113,7 @@ class OwnerDashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has n
             self.status.tell(error)
             return
         parts = list(zip(self._results[job].titles, found if isinstance(found, tuple) else (found,), strict=False))
-        show(self._value, "".join(_value(name, value) for name, value in parts), "released")
+        self._value.value = "".join(_value(name, value) for name, value in parts)
         self.status.say(f"{job[:8]} was opened with the institution's key")
 
     def _show_jobs(self) -> None:
@@ -169,14 +172,13 @@ def _listed(names: Sequence[str] | None, otherwise: str) -> str:
 
 
 def _jobs(jobs: Sequence[JournalJob], unknown: bool) -> str:
-    head = title("Jobs", 4)
     if not jobs:
-        return head + element("p", "Not kept yet." if unknown else "No such job has run.", classes="sf-note")
+        return element("p", "Not kept yet." if unknown else "No such job has run.", classes="sf-note")
     rows = [
         (
             job.job[:8],
             chip(f"{job.status}: {job.error}" if job.error else job.status, LOOKS[job.status]),
-            moment(job.begun),
+            whole(moment(job.begun)),
             job.analyst,
             job.purpose,
             ", ".join(job.tables) or "none of ours",
@@ -185,12 +187,15 @@ def _jobs(jobs: Sequence[JournalJob], unknown: bool) -> str:
         for job in list(jobs)[::-1][:SHOWN]
     ]
     names = ("job", "status", "begun", "asked by", "purpose", "our tables", "statistics")
-    caption = "Newest first" + (f": the latest {SHOWN} of {len(jobs)}" if len(jobs) > SHOWN else "")
-    return head + scrolling(table(names, rows, caption=caption), "Jobs")
+    return scrolling(table(names, rows), "Jobs") + _more(jobs)
+
+
+def _more(jobs: Sequence[JournalJob]) -> str:
+    return element("p", f"The latest {SHOWN} of {len(jobs)}.", classes="sf-note") if len(jobs) > SHOWN else ""
 
 
 def _releases(record: JournalRecord | None) -> str:
-    head = title("Released about our data", 4)
+    head = title("Released about our data, newest first", 4)
     jobs = [] if record is None else [job for job in record.jobs if job.tables and job.status == "released"]
     note = element(
         "p",
@@ -202,18 +207,17 @@ def _releases(record: JournalRecord | None) -> str:
     rows = [
         (
             job.job[:8],
-            moment(job.ended or job.begun),
+            whole(moment(job.ended or job.begun)),
             job.recipient,
             "; ".join(job.rules),
             "; ".join(job.statistics),
-            element("code", job.plan[:16]),
-            element("code", job.policy[:16]),
+            whole(job.plan[:16]),
+            whole(job.policy[:16]),
         )
         for job in jobs[::-1][:SHOWN]
     ]
     names = ("job", "released", "recipient", "rules", "statistics", "plan digest", "policy digest")
-    caption = "Newest first" + (f": the latest {SHOWN} of {len(jobs)}" if len(jobs) > SHOWN else "")
-    return head + scrolling(table(names, rows, caption=caption), "Released about our data") + note
+    return head + scrolling(table(names, rows), "Released about our data") + _more(jobs) + note
 
 
 def _not_kept() -> str:
@@ -229,9 +233,8 @@ def _not_kept() -> str:
 
 def _value(name: str, value: Any) -> str:
     """A result that the institution received."""
-    if hasattr(value, "attrs"):
-        return cells_html(value, name)
-    return facts([(name, Html(escape(repr(value))))])
+    shown = released_html(value)
+    return styled(title(name, 4), kind="widget") + shown if shown else styled(facts([(name, repr(value))]), kind="widget")
 
 
 def owner_dashboard(institution: str | Path | MemberView) -> OwnerDashboard:

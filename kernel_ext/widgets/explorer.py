@@ -7,10 +7,12 @@ its button is pressed, beside the kernel, and at no other time.
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 import warnings
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets
@@ -19,14 +21,13 @@ import pandas as pd
 import secureframe as sf
 from kernel_ext.widgets import questions
 from kernel_ext.widgets.aside import Aside
-from kernel_ext.widgets.chosen import Choice, Table, name_of, released, text
-from kernel_ext.widgets.parts import StatusLine, button, choices, dropdown, html, lines, row, show, title, unique
+from kernel_ext.widgets.chosen import Choice, Table, name_of, released
+from kernel_ext.widgets.parts import StatusLine, button, choices, column, dropdown, html, lines, row, show, title, unique
 from kernel_ext.widgets.questions import Question
-from secureframe import figures
-from secureframe.display.page import Html, chip, element, escape, scrolling, table
-from secureframe.display.released import footnote
+from secureframe import figures, progress
+from secureframe.display.page import element
+from secureframe.display.released import released_html
 from secureframe.errors import PlanError, SuppressedWarning
-from secureframe.figures.cells import WITHHELD, of
 from secureframe.frame import SecureFrame
 from secureframe.pending import Pending
 
@@ -34,8 +35,8 @@ from secureframe.pending import Pending
 warnings.filterwarnings("ignore", category=SuppressedWarning, module=r"kernel_ext\.widgets")
 
 CHARTS = {"no chart": "", "bars": "bar", "bars to the right": "barh", "line": "line"}
-EVERYBODY = ("everybody, in one line", None)
-NO_COLUMNS = ("none", None)
+EVERYBODY = ("everybody", "")
+NO_COLUMNS = ("none", "")
 
 
 class ResultsExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -100,9 +101,9 @@ class ResultsExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has 
             show(self._cells, element("p", "No row or no column is chosen.", classes="sf-note"))
             self._picture.value = ""
             return
-        show(self._cells, cells_html(part, str(self._table.value)), "released")
+        self._cells.value = released_html(part) or ""
         try:
-            self._picture.value = figures.plot(part, kind=kind).to_html() if kind else ""
+            self._picture.value = figures.plot(part, kind=kind, subplots=_apart(part)).to_html() if kind else ""
         except Exception as error:  # noqa: BLE001  # it is told in the widget
             self._picture.value = ""
             self.status.tell(error)
@@ -130,22 +131,25 @@ class Asking(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._statistics = choices("Statistics", "What is computed of the values")
         self._run = button("Release this table", "Run this plan as a job, beside the notebook", self.run, disabled=True)
         self._cancel = button("Cancel", "Cancel the job at every institution", self.cancel, disabled=True, icon="stop")
-        self._plan = html()
+        self._waits, self._plan = html(), html()
         self.status = StatusLine()
         self._offer_statistics()
         self._value.observe(lambda _: self._offer_statistics(), names="value")
         for control in (self._rows, self._columns, self._value, self._statistics):
             control.observe(lambda _: self.plan(), names="value")
-        controls = row(self._rows, self._columns, self._value, self._statistics)
+        controls = row(column(self._rows, self._columns, self._value), self._statistics)
         head = html(title("Ask for a further table"))
-        super().__init__([head, controls, self._plan, row(self._run, self._cancel), self.status])
+        super().__init__([head, controls, self._waits, self._plan, row(self._run, self._cancel), self.status])
         self.plan()
 
     @property
     def question(self) -> Question:
         """What is chosen."""
         return Question(
-            rows=self._rows.value, columns=self._columns.value, value=self._value.value, statistics=tuple(self._statistics.value)
+            rows=self._rows.value or None,
+            columns=self._columns.value or None,
+            value=self._value.value,
+            statistics=tuple(self._statistics.value),
         )
 
     def plan(self) -> None:
@@ -193,29 +197,34 @@ class Asking(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             pending = question.pending(self._frame)
             key = (pending.nodes, tuple(sorted(pending.parameters.items())))
             known = self._asked.get(key)
-            plan = "" if known is not None else pending.explain()
+            plan = None if known is not None else pending.explain()
         except Exception as error:  # noqa: BLE001  # it is told in the widget
-            show(self._plan, element("p", "No plan: this cannot be asked.", classes="sf-note"))
+            self._show_no_plan("No plan: this cannot be asked.")
             self.status.tell(error)
             return
         if question != self.question:
             return
         if known is not None:
-            show(self._plan, element("p", f"“{known}” has been released: nothing is asked again.", classes="sf-note"))
+            self._show_no_plan(f"“{known}” has been released: nothing is asked again.")
             if chosen:
                 self._explorer.take(known, self._explorer.tables[known])
                 self.status.say("")
             return
-        show(self._plan, plan_html(question.title, plan), "plan")
+        show(self._waits, element("p", f"The plan of “{question.title}”. Nothing of it has run.", classes="sf-title"))
+        self._plan.value = plan._repr_html_()  # type: ignore[union-attr]  # a federation explains itself as HTML too
         if chosen and self._stop is None:
             self.status.say("nothing has run: this is the plan of what is chosen")
         self._ready = question, pending
         self._run.disabled = self._stop is not None
 
+    def _show_no_plan(self, why: str) -> None:
+        show(self._waits, element("p", why, classes="sf-note"))
+        self._plan.value = ""
+
     def _ran(self, question: Question, pending: Pending[Any], stop: Stop) -> None:
-        started = time.perf_counter()
         try:
-            found = released(stop.run(pending))
+            with following(self.status.say) as told:
+                found = released(stop.run(pending))
         except asyncio.CancelledError:
             self.status.say("cancelled at all institutions; nothing was released")
         except Exception as error:  # noqa: BLE001  # it is told in the widget
@@ -224,7 +233,7 @@ class Asking(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             name = unique(question.title, list(self._explorer.tables))
             self._asked[(pending.nodes, tuple(sorted(pending.parameters.items())))] = name
             self._explorer.take(name, found)
-            self.status.say(f"released in {time.perf_counter() - started:.1f} s, and shown above")
+            self.status.say("released, and shown above" + (f": {told[-1]}" if told else ""))
         finally:
             self._stop = None
             self._cancel.disabled = True
@@ -266,6 +275,15 @@ class Stop:
         return found
 
 
+def _apart(part: Table) -> bool:
+    """Whether columns are drawn apart: numbers of different kinds have no common axis."""
+    if isinstance(part, pd.Series):
+        return False
+    last = {head[-1] if isinstance(head, tuple) else head for head in part.columns}
+    first = {head[0] if isinstance(head, tuple) else head for head in part.columns}
+    return len((last if last <= set(questions.STATISTICS) else first) & set(questions.STATISTICS)) > 1
+
+
 def _charts(found: Table) -> dict[str, str]:
     """The charts that a table can be drawn as."""
     offered = dict(CHARTS)
@@ -277,32 +295,24 @@ def _charts(found: Table) -> dict[str, str]:
     return offered
 
 
-# -- what is shown -------------------------------------------------------------------------------------------------------------
+@contextmanager
+def following(say: Callable[[str], None]) -> Iterator[list[str]]:
+    """Have the line of a statement that runs in this context said here, at most once a second; it yields all that it told."""
+    lines: list[str] = []
+    last = -math.inf
 
+    def tell(line: str) -> None:
+        nonlocal last
+        lines.append(line)
+        if time.monotonic() > last + 1.0:
+            last = time.monotonic()
+            say(line)
 
-def cells_html(part: Table, name: str) -> str:
-    """Return chosen cells of a released table, with the rules it was released under."""
-    cells = of(part)
-    levels = ", ".join(str(key) for key in part.index.names if key is not None)
-    rows = [
-        (text(label), *(_cell(column[at]) for column in cells.values)) for at, label in enumerate(cells.rows)
-    ]
-    head = (levels or "", *cells.names)
-    note = footnote(part)
-    body = scrolling(table(head, rows, caption=name, numbers=range(1, len(head))), name)
-    return body + (element("p", note, classes="sf-note") if note else "")
-
-
-def _cell(value: Any) -> Html:
-    if value is WITHHELD:
-        return chip("withheld", "withheld")
-    return escape("no value" if value is None else f"{value:,.6g}" if isinstance(value, float) else f"{value:,}")
-
-
-def plan_html(name: str, plan: str) -> str:
-    """Return the plan of a release that has not run."""
-    head = element("p", f"Plan of “{name}”. Nothing has run yet.", classes="sf-title")
-    return head + scrolling(element("pre", plan, style="margin:0;white-space:pre-wrap;color:inherit"), "Plan")
+    token = progress.told.set(tell)
+    try:
+        yield lines
+    finally:
+        progress.told.reset(token)
 
 
 def results_explorer(*tables: Table, frame: SecureFrame | None = None, **named: Table) -> ResultsExplorer:

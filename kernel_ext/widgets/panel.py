@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import ipywidgets
 
 from kernel_ext.widgets.aside import Aside
-from kernel_ext.widgets.parts import StatusLine, button, dropdown, html, moment, row, show, title
+from kernel_ext.widgets.parts import StatusLine, button, dropdown, html, moment, row, show, title, whole
 from secureframe.backend import READY
 from secureframe.display.page import Html, chip, element, facts, scrolling, table
 from secureframe.federation import Federation
@@ -160,7 +160,8 @@ def _jobs(jobs: Sequence[JobEntry]) -> str:
     """The latest jobs, the newest first."""
     if not jobs:
         return element("p", "No job has been asked for yet.", classes="sf-note")
-    head = ("job", "status", "asked", "seconds", "rounds", "sent", "what", "purpose")
+    purposes = {entry.purpose for entry in jobs}
+    head = ("job", "status", "what", "asked", "seconds", "rounds", "sent", *(["purpose"] if len(purposes) > 1 else []))
     rows = []
     for entry in list(jobs)[::-1][:SHOWN]:
         ended = entry.status == "released"
@@ -169,16 +170,16 @@ def _jobs(jobs: Sequence[JobEntry]) -> str:
             (
                 entry.job[:8] or "not sent",
                 chip(status, ENDS.get(entry.status, "")),
-                moment(entry.started),
+                entry.title,
+                whole(moment(entry.started)),
                 f"{entry.seconds:.1f}",
                 f"{entry.rounds:,}" if ended else "",
                 megabytes(entry.bytes) if ended else "",
-                entry.title,
-                entry.purpose,
+                *([entry.purpose] if len(purposes) > 1 else []),
             )
         )
     caption = "Jobs, newest first" + (f": the latest {SHOWN} of {len(jobs)}" if len(jobs) > SHOWN else "")
-    return scrolling(table(head, rows, caption=caption, numbers=(3, 4, 5)), "Jobs")
+    return scrolling(table(head, rows, caption=caption, numbers=(4, 5, 6)), "Jobs")
 
 
 def federation_panel(federation: Federation) -> FederationPanel:

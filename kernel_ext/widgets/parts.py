@@ -17,6 +17,7 @@ from secureframe.errors import SecureFrameError
 ASSETS = Path(__file__).parent / "assets"
 WIDE = {"description_width": "initial"}
 """Labels stand beside their controls in full."""
+SIZED = {"width": "auto", "min_width": "15em", "max_width": "100%"}
 NARROW = 8
 """Most lines of a list of choices that are seen at once."""
 
@@ -25,7 +26,7 @@ class StatusLine(anywidget.AnyWidget):
     """One line that says what is going on; screen readers tell of it when it changes, and nothing of it is read as HTML."""
 
     _esm = ASSETS / "status.js"
-    _css = ASSETS / "status.css"
+    _css = ASSETS / "widgets.css"
     text = traitlets.Unicode().tag(sync=True)
     failed = traitlets.Bool(False).tag(sync=True)
 
@@ -61,21 +62,34 @@ def button(text: str, tooltip: str, action: Callable[[], None], **options: Any) 
     """Return a button; ``tooltip`` says in full what it does."""
     made = ipywidgets.Button(description=text, tooltip=tooltip, layout={"width": "auto"}, **options)
     made.on_click(lambda _: action())
-    return made
+    return beside_cells(made)
 
 
 def dropdown(text: str, tooltip: str, options: Sequence[Any] = (), **more: Any) -> Any:
     """Return a control for one choice, with its label."""
-    layout = {"width": "auto", "max_width": "100%"}
-    return ipywidgets.Dropdown(description=text, tooltip=tooltip, options=list(options), style=WIDE, layout=layout, **more)
+    made = ipywidgets.Dropdown(description=text, tooltip=tooltip, options=list(options), style=WIDE, layout=SIZED, **more)
+    return beside_cells(made)
 
 
 def choices(text: str, tooltip: str, options: Sequence[Any] = (), **more: Any) -> Any:
     """Return a control for several choices, with its label; all of them are taken by Ctrl+A, more than one by Shift or Ctrl."""
     found = list(options)
-    return ipywidgets.SelectMultiple(
-        description=text, tooltip=tooltip, options=found, rows=lines(found), style=WIDE, layout={"width": "auto"}, **more
+    made = ipywidgets.SelectMultiple(
+        description=text, tooltip=tooltip, options=found, rows=lines(found), style=WIDE, layout=SIZED, **more
     )
+    return beside_cells(made)
+
+
+def beside_cells(control: Any) -> Any:
+    """Let a control be answered while a cell runs, where notebook and kernel can: JupyterLab 4.4 and ipykernel 7, or later.
+
+    JupyterLab sends what is done with a control to a subshell of the kernel. ipykernel from 7.4 on hands it to the main shell all
+    the same, which waits for the cell, as long as the control was made there: so a job could not be cancelled while it runs.
+    """
+    control.add_class("sf-control")
+    if hasattr(control.comm, "_reply_subshell_for"):
+        control.comm._reply_subshell_for = lambda data, subshell: subshell
+    return control
 
 
 def lines(options: Sequence[Any]) -> int:
@@ -88,6 +102,11 @@ def row(*children: Any) -> Any:
     return ipywidgets.HBox(children, layout={"flex_flow": "row wrap", "align_items": "flex-start", "grid_gap": "4px 16px"})
 
 
+def column(*children: Any) -> Any:
+    """Controls below each other."""
+    return ipywidgets.VBox(children)
+
+
 def moment(text: str) -> str:
     """Return a time as records hold it (ISO 8601, UTC) for people."""
     try:
@@ -95,6 +114,11 @@ def moment(text: str) -> str:
     except ValueError:
         return text
     return f"{at.astimezone(datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def whole(text: str) -> Html:
+    """Return a text that is not broken into lines."""
+    return element("span", text, style="white-space:nowrap")
 
 
 def unique(text: str, taken: Sequence[str]) -> str:

@@ -89,13 +89,6 @@ class Policy:
     def digest(self) -> str:
         return digest(self.to_json())
 
-    def describe(self) -> str:
-        """Return in a few words what it lets leave."""
-        words = [f"threshold {self.threshold} persons", f"counts rounded to {self.rounding}" if self.rounding else "not rounded"]
-        words += ["empty cells of sensitive tables withheld"] * self.sensitive_zeros
-        words += ["pooled only"] * self.pooled_only + ["every part at least the threshold"] * self.every_part
-        return f"{self.name} ({', '.join(words)})"
-
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; numbers as text, as in plans."""
         record = asdict(self)

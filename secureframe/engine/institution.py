@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secureframe.disclosure.policy import ANALYST, Policy, require_recipient
+from secureframe.display.rules import together
 from secureframe.engine.catalog import Catalog
 from secureframe.engine.job import AdmittedJob
 from secureframe.engine.receiving import Receiving
@@ -178,7 +179,7 @@ class Institution:
         """Enter a job into the journal: what the plan says, and nothing else."""
         if self.journal is None:
             return
-        rules = () if compiled is None else tuple(dict.fromkeys(r.policy.describe() for r in compiled.releases))
+        rules = () if compiled is None else tuple(dict.fromkeys(together({self.name: r.policy}) for r in compiled.releases))
         own = sorted(table for owner, _, table in (name.partition(".") for name in plan.versions) if owner == self.name)
         affiliation = plan.analyst.get("affiliation")
         self.journal.begun(

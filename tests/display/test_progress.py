@@ -16,7 +16,7 @@ from secureframe.backend import Outcome, Progress, ProgressEvent
 from secureframe.display import ProgressLine
 from secureframe.errors import Busy, PartyUnavailable
 from secureframe.pace import Pace
-from secureframe.progress import METADATA, summary
+from secureframe.progress import METADATA, summary, told
 from secureframe.tracking import JobTracker
 from tests.disclosure.federations import people
 from tests.federation.session import joined, session
@@ -201,6 +201,22 @@ def test_in_an_unattended_notebook_it_is_plain_text_twice(monkeypatch: pytest.Mo
     shown = in_a_notebook(monkeypatch, allow_stdin=False)
     run(ProgressLine())
     assert shown == [("display", {"text/plain": "0/4 share  0.40 s"}), ("display", {"text/plain": f"✓ {END}"})]
+
+
+def test_whoever_shows_it_in_its_place_is_told() -> None:
+    lines: list[str] = []
+    token = told.set(lines.append)
+    try:
+        run(ProgressLine())
+        run(ProgressLine(enabled=False))
+    finally:
+        told.reset(token)
+    assert lines == [
+        "0/4 share  0.40 s",
+        "1/4 join on shares  31 rounds, 2.4 MB, 1.5 s of about 8 s",
+        "3/4 release  1,200 rounds, 25.4 MB, 8.9 s of about 9 s, waits for laboratory",
+        "✓ " + END,
+    ]
 
 
 def test_summaries() -> None:

@@ -149,7 +149,7 @@ def test_every_institution_keeps_what_ran_there(fed: Federation) -> None:
         assert (found.job, found.plan, found.status) == (fed.last_job.job, fed.last_job.plan, "released")
         assert (found.analyst, found.recipient, found.purpose) == ("analyst", "analyst", "a journal")
         assert (found.tables, found.statistics) == (tables, ("count of age",))
-        assert found.rules == (POLICY.describe(),) and "threshold 5 persons" in found.rules[0]
+        assert found.rules == ("own: 0 or at least 5 persons in every cell, not rounded",)
         assert found.policy == (POLICY.digest if tables else "")
     raw = (fed["hospital"].directory / JOURNAL).read_text()
     assert str(PLANTED) not in raw and f" {total}" not in raw and f'"{total}' not in raw

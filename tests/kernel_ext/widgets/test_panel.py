@@ -68,13 +68,17 @@ def test_jobs_are_listed_newest_first(fed: Federation, monkeypatch: pytest.Monke
     def lost(*arguments: Any) -> None:
         raise PartyUnavailable("registry is gone")
 
-    monkeypatch.setattr(fed._backend, "run", lost)
-    with pytest.raises(PartyUnavailable):
+    with monkeypatch.context() as patched, pytest.raises(PartyUnavailable):
+        patched.setattr(fed._backend, "run", lost)
         fed["hospital.people"]["dose"].mean()
     assert panel._following.wait(30)
     shown = text_of(panel._jobs)
     assert shown.index("failed: PartyUnavailable") < shown.index("released") and "registry is gone" not in shown
-    assert shown.index("mean of dose") < shown.index("mean of age") and "widgets" in shown
+    assert shown.index("mean of dose") < shown.index("mean of age") and "purpose" not in shown, "it stands above already"
+    fed.purpose = "another purpose"
+    fed["hospital.people"]["age"].count()
+    assert panel._following.wait(30)
+    assert "another purpose" in text_of(panel._jobs) and "widgets" in text_of(panel._jobs)
 
 
 def test_the_running_job_is_cancelled_at_all_parties(fed: Federation, runs: Runs) -> None:

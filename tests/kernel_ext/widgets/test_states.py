@@ -61,6 +61,7 @@ def test_every_control_has_a_name_and_says_what_it_does(fed: Federation) -> None
         for control in found:
             assert control.description.strip() and control.tooltip and control.tooltip != control.description, control
             assert control.tabbable is not False
+        assert all(each.comm is not None for each in everything(widget)), "it reaches the browser"
         names = [control.description for control in found]
         assert len([w for w in everything(widget) if type(w).__name__ == "StatusLine"]) >= 1, names
 
@@ -84,6 +85,6 @@ def test_no_asset_fetches_anything() -> None:
     from kernel_ext.widgets.parts import ASSETS
 
     found = {path.name: path.read_text() for path in ASSETS.iterdir()}
-    assert set(found) == {"status.css", "status.js"}
+    assert set(found) == {"widgets.css", "status.js"}
     for name, text in found.items():
         assert not any(word in text for word in ("http:", "https:", "//cdn", "import(", "fetch(", "@import", "url(")), name
