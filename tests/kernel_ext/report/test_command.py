@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import nbformat
@@ -14,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 import secureframe as sf
-from kernel_ext.report import exits
+from kernel_ext.report import exits, pages, pdf
 from kernel_ext.report.command import app
 from kernel_ext.report.exits import Ended, Exit
 from kernel_ext.report.running import check
@@ -39,7 +37,7 @@ MISHAP = 'if os.environ.get("MISHAP"):\n    tumours["age"].max()'
 
 @pytest.mark.notebook
 def test_a_report_that_failed_goes_on_with_the_same_numbers(
-    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pages: list[Any]
+    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: list[Any]
 ) -> None:
     notebook = write(tmp_path / "monthly.ipynb", IN_MEMORY, *RELEASES[:2], MISHAP, *RELEASES[2:])
     monkeypatch.setenv("MISHAP", "yes")
@@ -51,7 +49,7 @@ def test_a_report_that_failed_goes_on_with_the_same_numbers(
     assert facts.pop("seconds") and facts == {
         "notebook": "monthly.ipynb", "status": "refused", "exit": "4", "cell": "6", "jobs": "2", "resumed": "0",
     }  # fmt: skip
-    assert pages == [] and not (tmp_path / "out").exists()
+    assert shown == [] and not (tmp_path / "out").exists()
     (state,) = (tmp_path / "state").iterdir()
     assert state.stat().st_mode & 0o777 == 0o700 and len(list((state / "released").iterdir())) == 2
 
@@ -65,7 +63,7 @@ def test_a_report_that_failed_goes_on_with_the_same_numbers(
     written = [tmp_path / "out" / name for name in ("monthly.executed.ipynb", "monthly.html")]
     assert resumed.stdout.splitlines() == list(map(str, written)) and sorted((tmp_path / "out").iterdir()) == written
     assert written[0].stat().st_mode & 0o777 == 0o600
-    ((executed, language, meta),) = pages
+    ((executed, language, meta),) = shown
     assert language == "nl" and meta.title == "A monthly report" and meta.period == "1990" and meta.selection == "all"
     assert meta.federation == "demo:breast-cancer" and meta.purpose == "breast cancer in two countries: a demonstration"
     assert meta.resumed == 2 and meta.started < meta.finished
@@ -77,7 +75,7 @@ def test_a_report_that_failed_goes_on_with_the_same_numbers(
     assert any("Vrijgegeven volgens " in text for text in texts), "footnotes speak the report's language"
     whole = report(*arguments, "--resume", "--language", "nl")
     assert log_line(whole.stderr)["resumed"] == "0", "there was nothing to resume"
-    assert outputs(written[0]) == texts and pages[1][2].releases == meta.releases
+    assert outputs(written[0]) == texts and shown[1][2].releases == meta.releases
 
 
 @pytest.mark.notebook
@@ -139,35 +137,33 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("executed")
 def test_without_chromium_the_html_is_there(report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module: Any = ModuleType("kernel_ext.report.pdf")
-    monkeypatch.setitem(sys.modules, "kernel_ext.report.pdf", module)
-
-    def missing(html: Path, pdf: Path) -> None:
+    def missing(html: Path, target: Path) -> None:
         raise sf.SecureFrameError("there is no chromium", hint="apt-get install chromium")
 
-    module.to_pdf = missing
+    monkeypatch.setattr(pdf, "to_pdf", missing)
     notebook = write(tmp_path / "monthly.ipynb")
     result = report(notebook, "--pdf")
     assert result.exit_code == Exit.NO_PDF and "no chromium" in result.stderr
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["monthly.executed.ipynb", "monthly.html"]
     assert list((tmp_path / "state").iterdir()), "what was released is kept for the run that prints"
 
-    module.to_pdf = lambda html, pdf: pdf.write_bytes(html.read_bytes())
+    monkeypatch.setattr(pdf, "to_pdf", lambda html, target: target.write_bytes(html.read_bytes()))
     result = report(notebook, "--pdf", "--resume")
     assert result.exit_code == Exit.DONE and (tmp_path / "out" / "monthly.pdf").exists()
 
 
 @pytest.mark.usefixtures("executed")
-def test_what_was_written_before_stays_until_there_is_something_new(report: Report, tmp_path: Path) -> None:
+def test_what_was_written_before_stays_until_there_is_something_new(
+    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     notebook = write(tmp_path / "monthly.ipynb")
     assert report(notebook).exit_code == Exit.DONE
     before = (tmp_path / "out" / "monthly.html").read_text()
-    broken: Any = sys.modules["kernel_ext.report.pages"]
 
-    def to_html(executed: Any, **_: Any) -> str:
+    def broken(executed: Any, **_: Any) -> str:
         raise ValueError("98765.4321")
 
-    broken.to_html = to_html
+    monkeypatch.setattr(pages, "to_html", broken)
     result = report(notebook)
     assert result.exit_code == Exit.FAILED and "ValueError" in result.stderr and "98765" not in result.stderr
     assert (tmp_path / "out" / "monthly.html").read_text() == before
