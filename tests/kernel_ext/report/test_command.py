@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 import secureframe as sf
-from kernel_ext.report import exits, pages, pdf
+from kernel_ext.report import exits, pages, pdf, running
 from kernel_ext.report.command import app
 from kernel_ext.report.exits import Ended, Exit
 from kernel_ext.report.running import check
@@ -39,6 +40,8 @@ MISHAP = 'if os.environ.get("MISHAP"):\n    tumours["age"].max()'
 def test_a_report_that_failed_goes_on_with_the_same_numbers(
     report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: list[Any]
 ) -> None:
+    shutil.copytree(Path(ROOT) / "kernel_ext" / "kernelspec", tmp_path / "jupyter" / "kernels" / "secureframe")
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
     notebook = write(tmp_path / "monthly.ipynb", IN_MEMORY, *RELEASES[:2], MISHAP, *RELEASES[2:])
     monkeypatch.setenv("MISHAP", "yes")
     arguments = (notebook, "-p", "period", "1990", "-p", "youngest", "50")
@@ -52,6 +55,7 @@ def test_a_report_that_failed_goes_on_with_the_same_numbers(
     assert shown == [] and not (tmp_path / "out").exists()
     (state,) = (tmp_path / "state").iterdir()
     assert state.stat().st_mode & 0o777 == 0o700 and len(list((state / "released").iterdir())) == 2
+    assert "without encryption" not in (state / "kernel.log").read_text()
 
     monkeypatch.delenv("MISHAP")
     resumed = report(*arguments, "--resume", "--language", "nl")
@@ -79,10 +83,16 @@ def test_a_report_that_failed_goes_on_with_the_same_numbers(
 
 
 @pytest.mark.notebook
-def test_a_kernel_that_dies_and_an_exception_of_the_notebook(report: Report, tmp_path: Path) -> None:
-    dying = write(tmp_path / "dying.ipynb", "import os; os._exit(1)")
+def test_a_kernel_that_dies_and_an_exception_of_the_notebook(
+    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "KERNEL", "one that is not installed")
+    loaded = "assert get_ipython().find_line_magic('jobs') is not None"
+    dying = write(tmp_path / "dying.ipynb", loaded, "import os; os._exit(1)")
     result = report(dying)
     assert result.exit_code == Exit.NOTEBOOK and "kernel died" in result.stderr
+    (state,) = (tmp_path / "state").iterdir()
+    assert "without encryption" not in (state / "kernel.log").read_text()
     raising = write(tmp_path / "raising.ipynb", "secret = 98765.4321", "raise ValueError(secret)", parameters=None)
     result = report(raising)
     assert result.exit_code == Exit.NOTEBOOK and "ValueError" in result.stderr and "98765" not in result.stderr
