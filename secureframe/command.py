@@ -115,8 +115,27 @@ def application() -> typer.Typer:
     app.callback()(_root)
     app.add_typer(results, name="results")
     for entry in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda e: e.name):
-        add(app, entry.load(), entry.name)
+        add(app, loaded(entry), entry.name)
     return app
+
+
+def loaded(entry: importlib.metadata.EntryPoint) -> typer.Typer:
+    """Return what an entry point gives; where a module that it needs is not installed, a command that says so."""
+    try:
+        found: typer.Typer = entry.load()
+    except ModuleNotFoundError as error:
+        missing = error.name
+    else:
+        return found
+    found = typer.Typer()
+
+    @found.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, help=f"Needs {missing}.")
+    def tell() -> None:
+        raise SecureFrameError(
+            f"`secureframe {entry.name}` needs {missing}, which is not installed", hint="pip install 'secureframe[jupyter]'"
+        )
+
+    return found
 
 
 def add(app: typer.Typer, found: typer.Typer, name: str) -> None:

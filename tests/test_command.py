@@ -99,6 +99,14 @@ def test_other_packages_add_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "served" in CliRunner().invoke(command.application(), ["gateway", "serve"]).stdout
 
 
+def test_a_command_whose_modules_are_missing_says_so_and_no_other_one_suffers(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = EntryPoint(name="report", value="nowhere_to_be_found:app", group=command.GROUP)
+    monkeypatch.setattr(command.importlib.metadata, "entry_points", lambda group: [entry])
+    with pytest.raises(sf.SecureFrameError, match="`secureframe report` needs nowhere_to_be_found"):
+        CliRunner().invoke(command.application(), ["report", "a.ipynb", "-p", "period", "1"], catch_exceptions=False)
+    assert CliRunner().invoke(command.application(), ["results", "--help"]).exit_code == 0
+
+
 other = typer.Typer()
 
 

@@ -7,7 +7,6 @@ without a value of a parameter or a result. The paths of what it wrote go to sta
 from __future__ import annotations
 
 import datetime
-import importlib
 import itertools
 import json
 import shutil
@@ -25,7 +24,7 @@ import platformdirs
 import typer
 from typer.core import TyperCommand
 
-from kernel_ext.report import running
+from kernel_ext.report import pages, pdf, running
 from kernel_ext.report.exits import Ended, Exit
 from kernel_ext.report.meta import ReportMeta
 from kernel_ext.report.parameters import FEDERATION, declared, given
@@ -176,23 +175,22 @@ class Run:
 
         self.out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".report-", dir=self.out) as drafts:
-            html, pdf, copy = (Path(drafts) / f"{name}{suffix}" for suffix in (".html", ".pdf", ".executed.ipynb"))
-            pages = importlib.import_module("kernel_ext.report.pages")
+            html, printed, copy = (Path(drafts) / f"{name}{suffix}" for suffix in (".html", ".pdf", ".executed.ipynb"))
             html.write_text(pages.to_html(executed, language=self.language.value, meta=meta), encoding="utf-8")
             copy.touch(mode=0o600)
             copy.write_text(nbformat.writes(executed), encoding="utf-8")  # type: ignore[no-untyped-call]  # nbformat has no types
             self._publish(copy)
             if self.pdf:
-                self._print(html, pdf)
+                self._print(html, printed)
             self._publish(html)
 
-    def _print(self, html: Path, pdf: Path) -> None:
+    def _print(self, html: Path, target: Path) -> None:
         try:
-            importlib.import_module("kernel_ext.report.pdf").to_pdf(html, pdf)
+            pdf.to_pdf(html, target)
         except SecureFrameError as error:
             self._publish(html)
             raise Ended(Exit.NO_PDF, f"{type(error).__name__}: {error}") from None
-        self._publish(pdf)
+        self._publish(target)
 
     def _publish(self, draft: Path) -> None:
         path = self.out / draft.name

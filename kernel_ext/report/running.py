@@ -147,6 +147,7 @@ def execute(
     Ended
         If a cell fails, the kernel dies, or a signal comes.
     """
+    import zmq
     from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import NotebookExecutionManager
     from papermill.parameterize import parameterize_notebook
@@ -155,6 +156,8 @@ def execute(
     if parameters:
         notebook = parameterize_notebook(notebook, dict(parameters), kernel_name=PLAIN_KERNEL, language="python")
     kernel, arguments = kernel_arguments()
+    # What the kernel and this process tell each other goes over loopback.
+    encryption = {"transport_encryption": "auto"} if zmq.has("curve") else {}
     manager = NotebookExecutionManager(notebook, output_path=str(state / EXECUTED), progress_bar=False)
     client = PapermillNotebookClient(
         manager,
@@ -163,7 +166,7 @@ def execute(
         startup_timeout=START_SECONDS,
         timeout=None,
         on_cell_start=interrupts.check,
-        config=Config({"KernelManager": {"shutdown_wait_time": SHUTDOWN_SECONDS}}),
+        config=Config({"KernelManager": {"shutdown_wait_time": SHUTDOWN_SECONDS, **encryption}}),
     )
     environment = {**os.environ, ENVIRONMENT: str(state), wording.VARIABLE: language}
     failure = None

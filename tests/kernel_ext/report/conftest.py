@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from kernel_ext.report import pages
 from kernel_ext.report.command import app
 from tests.ray_cluster.federations import ROOT
 
@@ -30,16 +29,15 @@ def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Report:
     return run
 
 
-@pytest.fixture(autouse=True)
-def pages(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Pages that show the report's meta and nothing else; what they were asked to show is returned."""
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the pages of reports were asked to show: notebook, language and meta, one entry a report."""
     asked: list[Any] = []
-    module: Any = ModuleType("kernel_ext.report.pages")
+    to_html = pages.to_html
 
-    def to_html(executed: Any, *, language: str, meta: Any) -> str:
+    def watched(executed: Any, *, language: str, meta: Any) -> str:
         asked.append((executed, language, meta))
-        return f"<html lang={language}>{meta.title}</html>"
+        return to_html(executed, language=language, meta=meta)
 
-    module.to_html = to_html
-    monkeypatch.setitem(sys.modules, "kernel_ext.report.pages", module)
+    monkeypatch.setattr(pages, "to_html", watched)
     return asked

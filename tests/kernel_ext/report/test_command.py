@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import sys
+import shutil
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import nbformat
@@ -14,7 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 import secureframe as sf
-from kernel_ext.report import exits
+from kernel_ext.report import exits, pages, pdf, running
 from kernel_ext.report.command import app
 from kernel_ext.report.exits import Ended, Exit
 from kernel_ext.report.running import check
@@ -39,8 +38,10 @@ MISHAP = 'if os.environ.get("MISHAP"):\n    tumours["age"].max()'
 
 @pytest.mark.notebook
 def test_a_report_that_failed_goes_on_with_the_same_numbers(
-    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pages: list[Any]
+    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: list[Any]
 ) -> None:
+    shutil.copytree(Path(ROOT) / "kernel_ext" / "kernelspec", tmp_path / "jupyter" / "kernels" / "secureframe")
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
     notebook = write(tmp_path / "monthly.ipynb", IN_MEMORY, *RELEASES[:2], MISHAP, *RELEASES[2:])
     monkeypatch.setenv("MISHAP", "yes")
     arguments = (notebook, "-p", "period", "1990", "-p", "youngest", "50")
@@ -51,9 +52,10 @@ def test_a_report_that_failed_goes_on_with_the_same_numbers(
     assert facts.pop("seconds") and facts == {
         "notebook": "monthly.ipynb", "status": "refused", "exit": "4", "cell": "6", "jobs": "2", "resumed": "0",
     }  # fmt: skip
-    assert pages == [] and not (tmp_path / "out").exists()
+    assert shown == [] and not (tmp_path / "out").exists()
     (state,) = (tmp_path / "state").iterdir()
     assert state.stat().st_mode & 0o777 == 0o700 and len(list((state / "released").iterdir())) == 2
+    assert "without encryption" not in (state / "kernel.log").read_text()
 
     monkeypatch.delenv("MISHAP")
     resumed = report(*arguments, "--resume", "--language", "nl")
@@ -65,7 +67,7 @@ def test_a_report_that_failed_goes_on_with_the_same_numbers(
     written = [tmp_path / "out" / name for name in ("monthly.executed.ipynb", "monthly.html")]
     assert resumed.stdout.splitlines() == list(map(str, written)) and sorted((tmp_path / "out").iterdir()) == written
     assert written[0].stat().st_mode & 0o777 == 0o600
-    ((executed, language, meta),) = pages
+    ((executed, language, meta),) = shown
     assert language == "nl" and meta.title == "A monthly report" and meta.period == "1990" and meta.selection == "all"
     assert meta.federation == "demo:breast-cancer" and meta.purpose == "breast cancer in two countries: a demonstration"
     assert meta.resumed == 2 and meta.started < meta.finished
@@ -77,14 +79,20 @@ def test_a_report_that_failed_goes_on_with_the_same_numbers(
     assert any("Vrijgegeven volgens " in text for text in texts), "footnotes speak the report's language"
     whole = report(*arguments, "--resume", "--language", "nl")
     assert log_line(whole.stderr)["resumed"] == "0", "there was nothing to resume"
-    assert outputs(written[0]) == texts and pages[1][2].releases == meta.releases
+    assert outputs(written[0]) == texts and shown[1][2].releases == meta.releases
 
 
 @pytest.mark.notebook
-def test_a_kernel_that_dies_and_an_exception_of_the_notebook(report: Report, tmp_path: Path) -> None:
-    dying = write(tmp_path / "dying.ipynb", "import os; os._exit(1)")
+def test_a_kernel_that_dies_and_an_exception_of_the_notebook(
+    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "KERNEL", "one that is not installed")
+    loaded = "assert get_ipython().find_line_magic('jobs') is not None"
+    dying = write(tmp_path / "dying.ipynb", loaded, "import os; os._exit(1)")
     result = report(dying)
     assert result.exit_code == Exit.NOTEBOOK and "kernel died" in result.stderr
+    (state,) = (tmp_path / "state").iterdir()
+    assert "without encryption" not in (state / "kernel.log").read_text()
     raising = write(tmp_path / "raising.ipynb", "secret = 98765.4321", "raise ValueError(secret)", parameters=None)
     result = report(raising)
     assert result.exit_code == Exit.NOTEBOOK and "ValueError" in result.stderr and "98765" not in result.stderr
@@ -139,35 +147,33 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("executed")
 def test_without_chromium_the_html_is_there(report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module: Any = ModuleType("kernel_ext.report.pdf")
-    monkeypatch.setitem(sys.modules, "kernel_ext.report.pdf", module)
-
-    def missing(html: Path, pdf: Path) -> None:
+    def missing(html: Path, target: Path) -> None:
         raise sf.SecureFrameError("there is no chromium", hint="apt-get install chromium")
 
-    module.to_pdf = missing
+    monkeypatch.setattr(pdf, "to_pdf", missing)
     notebook = write(tmp_path / "monthly.ipynb")
     result = report(notebook, "--pdf")
     assert result.exit_code == Exit.NO_PDF and "no chromium" in result.stderr
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["monthly.executed.ipynb", "monthly.html"]
     assert list((tmp_path / "state").iterdir()), "what was released is kept for the run that prints"
 
-    module.to_pdf = lambda html, pdf: pdf.write_bytes(html.read_bytes())
+    monkeypatch.setattr(pdf, "to_pdf", lambda html, target: target.write_bytes(html.read_bytes()))
     result = report(notebook, "--pdf", "--resume")
     assert result.exit_code == Exit.DONE and (tmp_path / "out" / "monthly.pdf").exists()
 
 
 @pytest.mark.usefixtures("executed")
-def test_what_was_written_before_stays_until_there_is_something_new(report: Report, tmp_path: Path) -> None:
+def test_what_was_written_before_stays_until_there_is_something_new(
+    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     notebook = write(tmp_path / "monthly.ipynb")
     assert report(notebook).exit_code == Exit.DONE
     before = (tmp_path / "out" / "monthly.html").read_text()
-    broken: Any = sys.modules["kernel_ext.report.pages"]
 
-    def to_html(executed: Any, **_: Any) -> str:
+    def broken(executed: Any, **_: Any) -> str:
         raise ValueError("98765.4321")
 
-    broken.to_html = to_html
+    monkeypatch.setattr(pages, "to_html", broken)
     result = report(notebook)
     assert result.exit_code == Exit.FAILED and "ValueError" in result.stderr and "98765" not in result.stderr
     assert (tmp_path / "out" / "monthly.html").read_text() == before

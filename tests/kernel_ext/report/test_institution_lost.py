@@ -12,15 +12,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 import secureframe as sf
 from kernel_ext.report.exits import Exit
 from kernel_ext.report.running import EXECUTED
+from ray_cluster.processes import members_of_session
 from secureframe.federation import Federation
 from tests.kernel_ext.report.mishap import wait_for
 from tests.kernel_ext.report.notebooks import log_line, outputs, write
-from tests.ray_cluster.federations import ROOT
+from tests.ray_cluster.federations import ROOT, launcher_of
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 
@@ -106,7 +108,9 @@ def numbers(text: str) -> list[float]:
 def started(notebook: Path, federation: Path, *arguments: str, mishap: Path | None = None) -> subprocess.Popen[str]:
     """Start the command as cron does: no terminal, and little in its environment."""
     environment = {name: os.environ[name] for name in ("HOME", "PATH")} | {"PYTHONPATH": ROOT}
-    environment |= {"JUPYTER_RUNTIME_DIR": str(notebook.parent / "runtime")}
+    temporary = notebook.parent / "temporary"
+    temporary.mkdir(exist_ok=True)
+    environment |= {"TMPDIR": str(temporary), "JUPYTER_RUNTIME_DIR": str(temporary)}
     environment |= {} if mishap is None else {"MISHAP": str(mishap)}
     places = ["--out", str(notebook.parent / "out"), "--state", str(notebook.parent / "state")]
     command = [sys.executable, "-m", "tests.kernel_ext.report.cli", str(notebook), "-p", "federation", str(federation)]
@@ -122,6 +126,17 @@ def started(notebook: Path, federation: Path, *arguments: str, mishap: Path | No
     )
 
 
+def process_of(fed: Federation, institution: str) -> int:
+    """The process behind an institution's gateway."""
+    backend: Any = fed._backend
+    _, port = backend.description.member(institution).gateway
+    for pid in members_of_session(launcher_of(backend._simulation._guardian.pid)):
+        connections = psutil.Process(pid).net_connections("tcp4")
+        if any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in connections):
+            return pid
+    raise AssertionError("nobody listens there")
+
+
 def found_in(paths: list[Path], values: pd.Series) -> list[str]:
     """The names of files in which one of some values occurs."""
     return [path.name for path in paths if any(str(value) in path.read_text() for value in values)]
@@ -134,11 +149,10 @@ def test_a_report_goes_on_after_an_institution_was_killed(
     federation = fed.invite("ana", directory=tmp_path / "ana")
     mishap = tmp_path / "mishap"
     mishap.mkdir()
+    victim = process_of(fed, VICTIM)
     killed = started(notebook, federation, mishap=mishap)
     wait_for(mishap / "admitted")
-    client = fed._backend._client  # type: ignore[attr-defined]
-    gateway = next(each for each in client._gateways if each.name == VICTIM)
-    os.kill(gateway.catalog()["process"], signal.SIGKILL)
+    os.kill(victim, signal.SIGKILL)
     (mishap / "done").touch()
     out, err = killed.communicate(timeout=120)
     assert killed.returncode == Exit.UNAVAILABLE and out == "", err
@@ -150,7 +164,8 @@ def test_a_report_goes_on_after_an_institution_was_killed(
     kept = list((state / "released").iterdir())
     assert len(kept) == 2 and not (tmp_path / "out").exists()
 
-    client.wait_ready()
+    fed._backend._client.wait_ready()  # type: ignore[attr-defined]
+    assert process_of(fed, VICTIM) != victim
     resumed = started(notebook, federation, "--resume")
     out, err = resumed.communicate(timeout=120)
     assert resumed.returncode == Exit.DONE, err
@@ -162,7 +177,7 @@ def test_a_report_goes_on_after_an_institution_was_killed(
     assert texts[-1].strip() == "4", "the institutions were asked for the others alone"
     for text, oracle in zip(texts, expected(frames), strict=False):
         assert numbers(text) == pytest.approx(numbers(oracle), rel=1e-12)
-    assert list((tmp_path / "state").iterdir()) == [] and list((tmp_path / "runtime").iterdir()) == []
+    assert list((tmp_path / "state").iterdir()) == [] and list((tmp_path / "temporary").iterdir()) == []
 
     values = frames["labs"]["value"]
     released = numbers(texts[3])
@@ -184,5 +199,5 @@ def test_a_signal_cancels_the_job_at_every_institution(fed: Federation, tmp_path
     out, err = stopped.communicate(timeout=60)
     assert stopped.returncode == Exit.CANCELLED and out == "", err
     assert "Traceback" not in err and log_line(err)["jobs"] == "1"
-    assert list((tmp_path / "runtime").iterdir()) == [], "its kernel has ended"
+    assert list((tmp_path / "temporary").iterdir()) == [], "its kernel has ended"
     assert fed["patients"].merge(fed["labs"], on="id")["value"].count() == COUNT, "nobody holds a place for it any more"
