@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Route, sync_playwright
 
 from secureframe.federation import Federation
 from tests.browser.lab import Lab
-from tests.browser.pictures import Picture
+from tests.browser.pictures import VIEW, Picture
 from tests.conftest import ROOT
 
 LOOPBACK = {"127.0.0.1", "localhost"}
@@ -99,7 +99,7 @@ def _address(server: subprocess.Popen[bytes], runtime: Path, log: Path) -> str:
 @pytest.fixture(scope="package")
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """Pages of one visitor; whatever they ask of other machines is refused, and fails the tests."""
-    made = browser.new_context(viewport={"width": 1280, "height": 960}, device_scale_factor=1.5)
+    made = browser.new_context(viewport=VIEW, device_scale_factor=1.5)
     asked: list[str] = []
 
     def refuse(route: Route) -> None:

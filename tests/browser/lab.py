@@ -12,6 +12,11 @@ from playwright.sync_api import Locator, Page, expect
 KERNEL = "SecureFrame (Python)"
 SERIOUS = ("serious", "critical")
 SECONDS = 1_000
+KERNEL_ANSWERS = """async () => {
+    const context = window.jupyterapp.shell.currentWidget.sessionContext;
+    await context.ready;
+    await context.session.kernel.info;
+}"""
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 
@@ -37,6 +42,8 @@ class Lab:
         page.locator(".jp-LauncherCard[data-category=Notebook]", has_text=KERNEL).click(timeout=60 * SECONDS)
         notebook = Notebook(page)
         # A cell that is run before the kernel has answered would be forgotten.
+        expect(notebook.cells.first).to_be_visible(timeout=60 * SECONDS)
+        page.evaluate(KERNEL_ANSWERS)
         expect(notebook.root.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible(timeout=60 * SECONDS)
         return notebook
 

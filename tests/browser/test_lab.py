@@ -18,7 +18,10 @@ pressure = labs[labs["test"] == "sbp"].groupby("id").agg(sbp=("value", "mean"))
 cohort = patients.merge(pressure, on="id")
 """
 MEAN_AGE = "52.65"
-LONG = 'sf.table_one(cohort, by="male", columns=["age", "bmi", "weight", "height", "sbp", "status"])'
+LONG = """
+bands = sf.cut(cohort["age"], list(range(18, 111, 3)))
+cohort.assign(band=bands).groupby(["male", "band"])[["bmi", "weight", "height", "sbp"]].agg(["mean", "std", "median", "skew"])
+"""
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ from tests.notebooks.gallery import NOTEBOOKS, stored
 from tests.notebooks.search import Forbidden
 
 runs = [pytest.mark.ray, pytest.mark.notebook, pytest.mark.timeout(300)]
-PLAN = re.compile(r"\bplan ([0-9a-f]{8})\b")
 FIRST = "03_horizontal"
 """It starts a federation of its own; all others come after it and share one."""
 
