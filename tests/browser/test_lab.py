@@ -114,3 +114,11 @@ def test_the_explorer_shows_a_plan_before_it_runs(notebook: Notebook, picture: P
     explorer.get_by_role("button", name="Release this table").click()
     expect(explorer).to_contain_text("released in", timeout=60 * SECONDS)
     expect(explorer.get_by_label("Table")).to_contain_text("bmi")
+
+
+def test_jupyterlab_neither_fetches_news_nor_asks_whether_it_may(notebook: Notebook) -> None:
+    expect(notebook.root).to_be_visible()
+    expect(notebook.page.get_by_text("Jupyter news")).to_have_count(0)
+    settings = notebook.page.evaluate("() => JSON.parse(document.getElementById('jupyter-config-data').textContent)")
+    assert settings["news"] == {"disabled": True}
+    assert not settings.get("collaborative")
