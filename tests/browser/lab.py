@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
@@ -18,6 +21,17 @@ KERNEL_ANSWERS = """async () => {
     await context.session.kernel.info;
 }"""
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+
+
+def found_chromium() -> str:
+    """Return where chromium is; without one skip, or fail where ``SECUREFRAME_REQUIRE`` names ``browser``."""
+    found = shutil.which("chromium")
+    if found is None:
+        reason = "there is no chromium: apt-get install chromium"
+        if "browser" in os.environ.get("SECUREFRAME_REQUIRE", "").split(","):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
