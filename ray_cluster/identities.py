@@ -130,7 +130,9 @@ def key_text(certificate: bytes) -> str:
 def _self_signed(name: str, key: Ed25519PrivateKey) -> bytes:
     # Whoever reads a certificate goes by its bytes: the name is for people, and X.509 wants 1 to 64 bytes of it.
     shown = name.encode("utf-8")[:64].decode("utf-8", errors="ignore") or "unnamed"
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, shown)])
+    # Of several pinned certificates TLS looks for one by its subject, so that those of one name need more than the name.
+    own = hashlib.sha256(key.public_key().public_bytes_raw()).hexdigest()[:32]
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, shown), x509.NameAttribute(NameOID.SERIAL_NUMBER, own)])
     now = datetime.now(UTC)
     loopback = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
     purposes = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import subprocess
 import sys
 import time
@@ -20,8 +19,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Route, sync_playwright
 
 from secureframe.federation import Federation
-from tests.browser.lab import Lab
-from tests.browser.pictures import Picture
+from tests.browser.lab import Lab, found_chromium
+from tests.browser.pictures import VIEW, Picture
 from tests.conftest import ROOT
 
 LOOPBACK = {"127.0.0.1", "localhost"}
@@ -32,13 +31,7 @@ LAB_SECONDS = 60.0
 @pytest.fixture(scope="package")
 def chromium() -> str:
     """Where Debian's browser is; it is never downloaded."""
-    found = shutil.which("chromium")
-    if found is None:
-        reason = "there is no chromium: apt-get install chromium"
-        if "browser" in os.environ.get("SECUREFRAME_REQUIRE", "").split(","):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
+    return found_chromium()
 
 
 @pytest.fixture(scope="package")
@@ -46,7 +39,7 @@ def browser(chromium: str) -> Iterator[Browser]:
     """A browser that knows no name but this machine's."""
     # As root, which containers often are, it has no sandbox; it shows nothing but pages of this machine.
     known = ", ".join(f"EXCLUDE {name}" for name in LOOPBACK)
-    flags = ["--no-sandbox", "--disable-gpu", f"--host-resolver-rules=MAP * ~NOTFOUND, {known}"]
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--host-resolver-rules=MAP * ~NOTFOUND, {known}"]
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium, args=flags)
         yield started
@@ -99,7 +92,7 @@ def _address(server: subprocess.Popen[bytes], runtime: Path, log: Path) -> str:
 @pytest.fixture(scope="package")
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """Pages of one visitor; whatever they ask of other machines is refused, and fails the tests."""
-    made = browser.new_context(viewport={"width": 1280, "height": 960}, device_scale_factor=1.5)
+    made = browser.new_context(viewport=VIEW, device_scale_factor=1.5)
     asked: list[str] = []
 
     def refuse(route: Route) -> None:

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 KERNEL = "SecureFrame (Python)"
 SERIOUS = ("serious", "critical")
 SECONDS = 1_000
+KERNEL_ANSWERS = """async () => {
+    const context = window.jupyterapp.shell.currentWidget.sessionContext;
+    await context.ready;
+    await context.session.kernel.info;
+}"""
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+
+
+def found_chromium() -> str:
+    """Return where chromium is; without one skip, or fail where ``SECUREFRAME_REQUIRE`` names ``browser``."""
+    found = shutil.which("chromium")
+    if found is None:
+        reason = "there is no chromium: apt-get install chromium"
+        if "browser" in os.environ.get("SECUREFRAME_REQUIRE", "").split(","):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +56,8 @@ class Lab:
         page.locator(".jp-LauncherCard[data-category=Notebook]", has_text=KERNEL).click(timeout=60 * SECONDS)
         notebook = Notebook(page)
         # A cell that is run before the kernel has answered would be forgotten.
+        expect(notebook.cells.first).to_be_visible(timeout=60 * SECONDS)
+        page.evaluate(KERNEL_ANSWERS)
         expect(notebook.root.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible(timeout=60 * SECONDS)
         return notebook
 

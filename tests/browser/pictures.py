@@ -6,12 +6,15 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, ViewportSize
 
 from tests.browser.lab import THEMES, Notebook, serious
 from tests.conftest import ROOT
 
 WANTED = bool(os.environ.get("SECUREFRAME_PICTURES"))
+VIEW: ViewportSize = {"width": 1280, "height": 960}
+TALL: ViewportSize = {"width": 1280, "height": 2_400}
+"""A cell is taken whole only where all of it is seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,9 @@ class Picture:
             notebook.theme(theme)
             assert serious(notebook.page, ours) == [], theme
             if WANTED:
+                notebook.page.set_viewport_size(TALL)
+                notebook.page.mouse.move(0, 0)
                 what.scroll_into_view_if_needed()
                 what.screenshot(path=self.folder / f"jupyter-{name}-{theme}.png", animations="disabled")
+                notebook.page.set_viewport_size(VIEW)
         notebook.theme("light")

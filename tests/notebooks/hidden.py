@@ -28,5 +28,5 @@ def _counts() -> dict[str, int]:
     } | {f"records of {name}": count for name, count in events["event"].value_counts().iter_rows()}
 
 
-COUNTS = {name: count for name, count in _counts().items() if count >= 1_000}
-"""By what they count; those of three digits and fewer could be anything."""
+COUNTS = {name: count for name, count in _counts().items() if count >= 5_000}
+"""By what they count; smaller numbers may well be released of other people."""

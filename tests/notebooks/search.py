@@ -26,8 +26,9 @@ ROW_COLUMNS, ROW_DIGITS = 3, 8
 """So many neighbouring values of a row are recognised, if together they have so many digits and letters."""
 COLUMN_ROWS, COLUMN_DISTINCT, STRIDES = 6, 4, range(1, 13)
 """So many neighbouring values of a column, if so many of them differ; printed in a table, they stand some words apart."""
-PRECISE = 7
-"""Digits of a measurement in full; on a grid it would have another value."""
+PRECISE, GRID = 7, 128
+"""Digits of a measurement in full. On the grid of its column, of so many points a unit, it would have another value, which a
+quantile may be."""
 
 
 def strings(value: Any, where: str) -> Iterator[tuple[str, str]]:
@@ -103,7 +104,7 @@ class Forbidden:
                 if None not in window and len(set(window)) >= COLUMN_DISTINCT and not evenly_spaced(window):
                     self.sequences.add(hash(window))
         for name in table.select(pl.selectors.float()).columns:
-            self.values.update(v for v in columns[name] if v and len(v.strip("-0").replace(".", "")) >= PRECISE)
+            self.values.update(v for v in columns[name] if v and len(v.strip("-0").replace(".", "")) >= PRECISE and off_grid(v))
 
     def found(self, notebook: Mapping[str, Any]) -> list[str]:
         """Say what of it a notebook holds, and where; never the thing itself."""
@@ -129,6 +130,11 @@ class Forbidden:
 def windows(sequence: Sequence[Any], width: int) -> Iterator[tuple[Any, ...]]:
     """All runs of neighbours."""
     return zip(*(sequence[first:] for first in range(width)), strict=False)
+
+
+def off_grid(value: str) -> bool:
+    """Whether a release could not have made a measurement."""
+    return float(value) * GRID % 1 != 0
 
 
 def evenly_spaced(run: Sequence[str]) -> bool:

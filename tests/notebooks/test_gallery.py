@@ -14,7 +14,6 @@ from tests.notebooks.gallery import NOTEBOOKS, stored
 from tests.notebooks.search import Forbidden
 
 runs = [pytest.mark.ray, pytest.mark.notebook, pytest.mark.timeout(300)]
-PLAN = re.compile(r"\bplan ([0-9a-f]{8})\b")
 FIRST = "03_horizontal"
 """It starts a federation of its own; all others come after it and share one."""
 
@@ -69,3 +68,12 @@ class TestRun:
         output = next(o for cell in reversed(notebook.cells) for o in cell.get("outputs", ()) if "data" in o)
         output.data["text/plain"] = output.data.get("text/plain", "") + "\n2  3  53  1  105.8  186.0"
         assert forbidden.found(notebook)
+
+
+@pytest.mark.ray
+@pytest.mark.notebook
+@pytest.mark.parametrize("name", ["01_first_steps", "02_vertical"])
+def test_widgets_leave_their_state_which_is_searched_too(run: Run, name: str) -> None:
+    states = run(name).metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]
+    assert len(states) > 5
+    assert any("sf-" in str(widget["state"].get("value", "")) for widget in states.values())
