@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from secureframe.backend import Progress, ProgressEvent
+from secureframe.backend import PROGRESS_SECONDS, Progress, ProgressEvent
 
 
 class JobTracker:
@@ -18,7 +18,8 @@ class JobTracker:
     hosts : sequence of str
         Those that host compute parties.
     progress : callable
-        Is told: once the job has begun, of every stage that all parties have ended, and whenever `tell` is called.
+        Is told: once the job has begun, of every stage that all parties have ended, of news in a stage that lasts, but no more
+        often than every `PROGRESS_SECONDS`, and whenever `tell` is called.
     clock : callable, optional
         Seconds.
     """
@@ -40,6 +41,7 @@ class JobTracker:
         self._bytes = dict.fromkeys(hosts, 0)
         self._before = dict.fromkeys(hosts, (0, 0))
         self._told = -1
+        self._moment = self._began
 
     def admitted(self, institution: str, stages: Sequence[str]) -> None:
         """An institution has admitted the job; all name the same stages."""
@@ -50,8 +52,9 @@ class JobTracker:
     def running(self, host: str, rounds: int, sent: int) -> None:
         """A party has come so far in its job: rounds, and bytes that it has sent. What is less than was known is no news."""
         if host in self._ended:
-            self._rounds[host] = max(self._rounds[host], rounds)
-            self._bytes[host] = max(self._bytes[host], sent)
+            self._take(host, rounds, sent)
+            if self._clock() - self._moment >= PROGRESS_SECONDS:
+                self.tell()
 
     def ended(self, host: str, rounds: int, sent: int) -> None:
         """A party has ended its next stage, which took so many rounds and bytes."""
@@ -59,7 +62,7 @@ class JobTracker:
             self._ended[host] += 1
             before = self._before[host]
             self._before[host] = (before[0] + rounds, before[1] + sent)
-            self.running(host, *self._before[host])
+            self._take(host, *self._before[host])
             self._news()
 
     def tell(self) -> None:
@@ -67,7 +70,7 @@ class JobTracker:
         if not self._stages:
             return
         number = min(min(self._ended.values()), len(self._stages))
-        self._told = number
+        self._told, self._moment = number, self._clock()
         behind = [host for host, count in self._ended.items() if count == number < len(self._stages)]
         waited = list(self._awaited) or behind
         self._progress(
@@ -78,9 +81,13 @@ class JobTracker:
                 party=waited[0] if len(waited) == 1 else None,
                 rounds=max(self._rounds.values()),
                 bytes=sum(self._bytes.values()),
-                seconds=self._clock() - self._began,
+                seconds=self._moment - self._began,
             )
         )
+
+    def _take(self, host: str, rounds: int, sent: int) -> None:
+        self._rounds[host] = max(self._rounds[host], rounds)
+        self._bytes[host] = max(self._bytes[host], sent)
 
     def _news(self) -> None:
         if min(self._ended.values()) > self._told and self._stages:

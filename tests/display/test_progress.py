@@ -260,6 +260,16 @@ def test_a_job_is_told_of_as_its_institutions_tell() -> None:
     ]
 
 
+def test_news_of_a_stage_that_lasts_is_told_however_often_it_comes() -> None:
+    told = Told()
+    for name in "abcd":
+        told.tracker.admitted(name, ["join"])
+    for number in range(1, 101):
+        told.now = number / 100
+        told.tracker.running("abc"[number % 3], number, 10 * number)
+    assert [event.rounds for event in told] == [0, 25, 50, 75, 100]
+
+
 def test_the_institution_that_has_not_admitted_a_job_is_waited_for() -> None:
     told = Told()
     for name in "abd":
