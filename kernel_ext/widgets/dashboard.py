@@ -223,7 +223,7 @@ def _releases(record: JournalRecord | None) -> str:
 def _not_kept() -> str:
     return title("Ledger and approvals", 4) + facts(
         [
-            ("ledger of releases", "not kept yet: the journal above is none, and drops the oldest jobs"),
+            ("ledger of releases", "not kept yet: the journal is no ledger, and drops the oldest jobs"),
             ("budget", "not kept yet: a policy that asks for one denies everything"),
             ("approvals", "not kept yet: a policy that asks for them denies everything"),
             ("audit log", "not kept yet: the lines of the journal are not chained"),
