@@ -95,7 +95,7 @@ class OwnerDashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has n
         except Exception as error:  # noqa: BLE001  # it is told in the widget
             self.status.tell(error)
             return
-        show(self._head, _head(self._directory, self._record))
+        show(self._head, _head(self._record))
         show(self._policy, _policy(self._record))
         self._show_jobs()
         show(self._released, _releases(self._record))
@@ -128,15 +128,13 @@ class OwnerDashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has n
 # -- what is shown -------------------------------------------------------------------------------------------------------------
 
 
-def _head(directory: Path, record: JournalRecord | None) -> str:
+def _head(record: JournalRecord | None) -> str:
     if record is None:
-        unknown = ("journal", "not kept yet: the institution has not served")
-        return title("Institution") + facts([("private directory", str(directory)), unknown])
+        return title("Institution") + facts([("journal", "not kept yet: the institution has not served")])
     return title(f"Institution {record.institution}") + facts(
         [
             ("serves since", moment(record.since)),
             ("tables", ", ".join(record.tables) or "none: it only computes for others"),
-            ("private directory", str(directory)),
         ]
     )
 
@@ -223,7 +221,7 @@ def _releases(record: JournalRecord | None) -> str:
 def _not_kept() -> str:
     return title("Ledger and approvals", 4) + facts(
         [
-            ("ledger of releases", "not kept yet: the journal above is none, and drops the oldest jobs"),
+            ("ledger of releases", "not kept yet: the journal is no ledger, and drops the oldest jobs"),
             ("budget", "not kept yet: a policy that asks for one denies everything"),
             ("approvals", "not kept yet: a policy that asks for them denies everything"),
             ("audit log", "not kept yet: the lines of the journal are not chained"),

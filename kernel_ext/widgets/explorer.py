@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import threading
 import time
 import warnings
@@ -31,8 +32,8 @@ from secureframe.errors import PlanError, SuppressedWarning
 from secureframe.frame import SecureFrame
 from secureframe.pending import Pending
 
-# What is withheld is said under every table that is shown.
-warnings.filterwarnings("ignore", category=SuppressedWarning, module=r"kernel_ext\.widgets")
+# What is withheld is said under every table that is shown; a warning of the thread would stand under some cell.
+warnings.filterwarnings("ignore", category=SuppressedWarning, module=re.escape(__name__))
 
 CHARTS = {"no chart": "", "bars": "bar", "bars to the right": "barh", "line": "line"}
 EVERYBODY = ("everybody", "")
@@ -222,6 +223,7 @@ class Asking(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._plan.value = ""
 
     def _ran(self, question: Question, pending: Pending[Any], stop: Stop) -> None:
+        started = time.perf_counter()
         try:
             with following(self.status.say) as told:
                 found = released(stop.run(pending))
@@ -233,7 +235,8 @@ class Asking(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             name = unique(question.title, list(self._explorer.tables))
             self._asked[(pending.nodes, tuple(sorted(pending.parameters.items())))] = name
             self._explorer.take(name, found)
-            self.status.say("released, and shown above" + (f": {told[-1]}" if told else ""))
+            took = told[-1].lstrip("✓ ") if told else f"{time.perf_counter() - started:.1f} s"
+            self.status.say(f"released in {took}; it is shown above")
         finally:
             self._stop = None
             self._cancel.disabled = True
@@ -262,7 +265,7 @@ class Stop:
                 loop.call_soon_threadsafe(task.cancel)
 
     async def _run(self, pending: Pending[Any]) -> Any:
-        task = asyncio.ensure_future(sf.collect_async(pending))
+        task = asyncio.ensure_future(_collected(pending))
         with self._lock:
             if self._pressed:
                 task.cancel()
@@ -293,6 +296,11 @@ def _charts(found: Table) -> dict[str, str]:
     if "edges" in found.attrs:
         offered["histogram"] = "hist"
     return offered
+
+
+async def _collected(pending: Pending[Any]) -> Any:
+    """Collect a release; warnings about it name this file."""
+    return await sf.collect_async(pending)
 
 
 @contextmanager

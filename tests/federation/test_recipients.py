@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from ray_cluster.settings import IDENTITY_FILE as RAY_IDENTITY_FILE
 from secureframe.disclosure.policy import Policy
 from secureframe.errors import PlanError, PolicyError, ProtocolAborted, SecureFrameError
 from secureframe.governance.identity import IDENTITY_FILE
+from secureframe.governance.journal import JournalJob, read_journal
 from secureframe.governance.kept import RESULTS
 from secureframe.results.receipt import Receipt
 from secureframe.testing import start_in_memory
@@ -116,6 +118,29 @@ def test_members_say_who_hosts(five: sf.Federation) -> None:
         "north": 2, "east": None, "south": None, "west": 0, "centre": None, "neutral": 1,
     }  # fmt: skip
     assert "hosts compute party 0" in repr(five["west"]) and "hosts no compute party" in repr(five["east"])
+
+
+def test_institutions_keep_a_journal_and_say_how_they_are(five: sf.Federation) -> None:
+    five["people"]["age"].mean()
+    assert five.last_job is not None
+    job, plan = five.last_job.job, five.last_job.plan
+    for member in five.members:
+        found = noted(member, job)
+        assert (found.plan, found.status, found.recipient) == (plan, "released", "analyst")
+        assert found.tables == (("people",) if member.tables else ()) and found.statistics == ("mean of age",)
+    assert five.health() == {member.name: "ready" for member in five.members}
+
+
+def noted(member: Any, job: str) -> JournalJob:
+    """A job in a member's journal, once its institution has told how it ended and has noted it."""
+    deadline = time.monotonic() + 30
+    while True:
+        record = read_journal(member.directory)
+        assert record is not None and record.institution == member.name
+        (found,) = [each for each in record.jobs if each.job == job]
+        if found.status != "running" or time.monotonic() > deadline:
+            return found
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(

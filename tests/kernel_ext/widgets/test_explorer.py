@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import warnings
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -124,7 +126,7 @@ def test_a_choice_is_a_plan_until_its_button_is_pressed(fed: Federation, by_sex:
     assert list(explorer.tables)[-1] == name == explorer._table.value
     expected = people.pivot_table(values="age", index="male", columns="stage", aggfunc=["count"])
     pd.testing.assert_frame_equal(explorer.tables[name], expected)
-    assert "released, and shown above" in asking.status.text and asking._run.disabled
+    assert "released in" in asking.status.text and asking._run.disabled
 
 
 def test_how_far_a_release_is_stands_in_the_widget(fed: Federation, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,8 +135,20 @@ def test_how_far_a_release_is_stands_in_the_widget(fed: Federation, monkeypatch:
     assert asking is not None and explorer.wait()
     monkeypatch.setattr(fed, "_quiet", False)
     press(asking._run)
-    assert explorer.wait() and asking.status.text.startswith("released, and shown above: ✓ ")
+    assert explorer.wait() and asking.status.text.startswith("released in ")
     assert "rounds" in asking.status.text and "among hospital, laboratory, neutral" in asking.status.text
+
+
+def test_no_warning_stands_under_some_cell(fed: Federation) -> None:
+    """What is withheld is said under the table; the warning comes from where the explorer leaves it out."""
+    explorer = results_explorer(frame=fed["hospital.people"])
+    asking = explorer.asking
+    assert asking is not None and asking._rows.value == "stage" and explorer.wait()
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        press(asking._run)
+        assert explorer.wait()
+    assert [Path(w.filename).name for w in seen] == ["explorer.py"] and "withheld" in text_of(explorer._cells)
 
 
 def test_what_has_been_released_is_not_asked_again(fed: Federation, by_sex: pd.DataFrame, runs: Runs) -> None:
