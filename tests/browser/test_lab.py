@@ -111,7 +111,7 @@ def test_the_panel_cancels_a_job_while_its_cell_runs(notebook: Notebook, picture
     running = notebook.start(LONG)
     panel.get_by_role("button", name="Cancel at all parties").click(timeout=20 * SECONDS)
     notebook.wait(running, 30)
-    expect(output(running)).to_contain_text("nothing was released")
+    expect(output(running)).to_contain_text("the job was cancelled at every institution; nothing was released")
     expect(output(notebook.run('patients["age"].mean()'))).to_contain_text(MEAN_AGE)
     expect(panel.get_by_role("button", name="Cancel at all parties")).to_be_disabled(timeout=20 * SECONDS)
     picture(notebook, cell, "panel", ".jupyter-widgets")
