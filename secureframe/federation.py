@@ -383,7 +383,14 @@ class Federation:
                 ticket.take(job)
             recording.sent(job, plan.digest)
             started = time.perf_counter()
-            outcome = self._backend.run(request, self._analyst.sign(request), self._pace.following(compiled, line))
+            try:
+                outcome = self._backend.run(request, self._analyst.sign(request), self._pace.following(compiled, line))
+            except ProtocolAborted:
+                if not self._history.is_cancelled(job):
+                    raise
+                raise ProtocolAborted(
+                    "the job was cancelled at every institution; nothing was released", hint="run the statement again"
+                ) from None
             report = JobReport.from_report(outcome.report, job, plan, time.perf_counter() - started, sealed_bytes(compiled))
             line.done(summary(report.seconds, report.rounds, report.bytes, self._hosts))
         return job, outcome

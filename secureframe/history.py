@@ -186,6 +186,11 @@ class History:
         with self._lock:
             self._cancelled.add(job)
 
+    def is_cancelled(self, job: str) -> bool:
+        """Whether somebody asked for a job that runs to be cancelled."""
+        with self._lock:
+            return job in self._cancelled
+
     def _status(self, number: int, error: BaseException) -> Status:
         ticket = tickets.current.get()
         with self._lock:

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Locator, ViewportSize
+from playwright.sync_api import Locator, Page, ViewportSize
 
 from tests.browser.lab import THEMES, Notebook, serious
 from tests.conftest import ROOT
@@ -24,13 +24,26 @@ class Picture:
     folder: Path = ROOT / "docs" / "images"
 
     def __call__(self, notebook: Notebook, what: Locator, name: str, ours: str = ".secureframe") -> None:
+        """Take a cell, and look whether what is ours in it can be read."""
         for theme in THEMES:
             notebook.theme(theme)
             assert serious(notebook.page, ours) == [], theme
             if WANTED:
                 notebook.page.set_viewport_size(TALL)
-                notebook.page.mouse.move(0, 0)
-                what.scroll_into_view_if_needed()
-                what.screenshot(path=self.folder / f"jupyter-{name}-{theme}.png", animations="disabled")
+                self._take(notebook, what, name, theme)
                 notebook.page.set_viewport_size(VIEW)
         notebook.theme("light")
+
+    def window(self, notebook: Notebook, name: str) -> None:
+        """Take the whole window as it is."""
+        for theme in THEMES if WANTED else ():
+            notebook.theme(theme)
+            notebook.cells.last.scroll_into_view_if_needed()
+            self._take(notebook, notebook.page, name, theme)
+        notebook.theme("light")
+
+    def _take(self, notebook: Notebook, what: Locator | Page, name: str, theme: str) -> None:
+        notebook.page.mouse.move(0, 0)
+        if not isinstance(what, Page):
+            what.scroll_into_view_if_needed()
+        what.screenshot(path=self.folder / f"jupyter-{name}-{theme}.png", animations="disabled")

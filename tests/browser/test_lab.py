@@ -70,6 +70,9 @@ def test_a_job_says_what_it_took_and_by_which_rules_its_result_left(notebook: No
     expect(output(cell)).to_contain_text("Released under open-research (threshold 10 persons")
     expect(output(cell).locator("progress")).to_have_count(0)
     picture(notebook, cell, "result")
+    figure = notebook.run('cohort["sbp"].hist(bins=list(range(90, 191, 10))).plot(title="Systolic pressure, mmHg")')
+    expect(output(figure).get_by_role("img", name=re.compile("Histogram of sbp"))).to_be_visible()
+    picture.window(notebook, "window")
 
 
 def test_a_plan_is_a_graph(notebook: Notebook, picture: Picture) -> None:
@@ -108,7 +111,7 @@ def test_the_panel_cancels_a_job_while_its_cell_runs(notebook: Notebook, picture
     running = notebook.start(LONG)
     panel.get_by_role("button", name="Cancel at all parties").click(timeout=20 * SECONDS)
     notebook.wait(running, 30)
-    expect(output(running)).to_contain_text("nothing was released")
+    expect(output(running)).to_contain_text("the job was cancelled at every institution; nothing was released")
     expect(output(notebook.run('patients["age"].mean()'))).to_contain_text(MEAN_AGE)
     expect(panel.get_by_role("button", name="Cancel at all parties")).to_be_disabled(timeout=20 * SECONDS)
     picture(notebook, cell, "panel", ".jupyter-widgets")
@@ -125,8 +128,8 @@ def test_the_explorer_shows_a_plan_before_it_runs(notebook: Notebook, picture: P
     expect(explorer).to_contain_text(re.compile("of bmi by male”. Nothing (of it )?has run"), timeout=20 * SECONDS)
     picture(notebook, cell, "explorer", ".jupyter-widgets")
     explorer.get_by_role("button", name="Release this table").click()
-    expect(explorer).to_contain_text("released in", timeout=60 * SECONDS)
-    expect(explorer.get_by_label("Table")).to_contain_text("bmi")
+    expect(explorer.get_by_label("Table", exact=True)).to_contain_text("count, mean of bmi by male", timeout=60 * SECONDS)
+    expect(explorer.get_by_role("img", name=re.compile("^Bar chart of .*bmi"))).to_be_visible(timeout=20 * SECONDS)
 
 
 def test_jupyterlab_neither_fetches_news_nor_asks_whether_it_may(notebook: Notebook) -> None:

@@ -111,7 +111,7 @@ def test_a_job_is_cancelled_from_aside(fed: Federation, monkeypatch: pytest.Monk
     def run(*_: Any) -> Any:
         running.set()
         assert cancelled.wait(10)
-        raise ProtocolAborted("the job was cancelled; nothing was released")
+        raise ProtocolAborted("the parties ended the job; nothing was released")
 
     monkeypatch.setattr(in_memory(fed), "run", run)
     monkeypatch.setattr(in_memory(fed), "cancel", lambda job: cancelled.set() if job == last(fed).job else None)
@@ -130,9 +130,11 @@ def test_a_job_is_cancelled_from_aside(fed: Federation, monkeypatch: pytest.Monk
             task.cancel()
         await task
 
-    with pytest.raises((ProtocolAborted, asyncio.CancelledError)):
+    with pytest.raises((ProtocolAborted, asyncio.CancelledError)) as stop:
         asyncio.run(stopped())
     assert last(fed).status == "cancelled"
+    if how == "by its number":
+        assert "the job was cancelled at every institution; nothing was released" in str(stop.value)
 
 
 def test_two_hundred_are_remembered() -> None:
