@@ -78,7 +78,7 @@ font-family:var(--jp-content-font-family,system-ui,-apple-system,"Segoe UI",sans
 & p,& ul,& ol,& dl,& dd,& figure{margin:0;padding:0}
 & ul,& ol{list-style:none}
 & p,& li,& caption,& summary,& td,& th,& dt,& dd{font-size:inherit;line-height:inherit;color:inherit}
-& code{font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:.95em;color:inherit;background:none;padding:0;
+&.secureframe code{font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:.95em;color:inherit;background:none;padding:0;
 white-space:pre-wrap;overflow-wrap:anywhere}
 & table{border-collapse:collapse;margin:0;table-layout:auto;border:0;font-size:inherit;color:inherit;width:auto;
 font-variant-numeric:tabular-nums}
@@ -93,7 +93,7 @@ overflow-wrap:break-word;white-space:normal}
 & tbody tr:hover{background:none;box-shadow:inset 3px 0 0 var(--sf-accent)}
 & tbody tr:nth-child(even):hover{background:var(--sf-raised)}
 & tbody th{font-weight:600;white-space:nowrap}
-& th code{white-space:nowrap;overflow-wrap:normal}
+&.secureframe th code{white-space:nowrap;overflow-wrap:normal}
 & .sf-number{text-align:right;white-space:nowrap}
 & progress{accent-color:var(--sf-accent);vertical-align:middle;width:11em}
 & .sf-scroll{overflow:auto;max-width:100%;max-height:34em}

@@ -59,6 +59,8 @@ def test_a_frame_shows_its_columns_and_no_row(notebook: Notebook, picture: Pictu
     shown = output(cell)
     for text in ("futime", "hospital", "sensitive", "never shown"):
         expect(shown).to_contain_text(text)
+    # Our style outweighs JupyterLab's own.
+    expect(shown.locator("th code").first).to_have_css("background-color", "rgba(0, 0, 0, 0)")
     assert serious(notebook.page) == []
     picture(notebook, cell, "frame")
 
