@@ -244,7 +244,9 @@ def test_a_simulation_that_starts_anew_finds_nothing(store: ReleasedStore, jobs:
     assert len(jobs) == 2
 
 
-def test_a_demonstration_that_starts_anew_goes_on(store: ReleasedStore, jobs: list[str]) -> None:
+def test_a_demonstration_that_starts_anew_goes_on(
+    store: ReleasedStore, jobs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its data are public and the same at each start; an institution's results went with the institution."""
     means, receipts = [], []
     for _ in range(2):
@@ -258,6 +260,10 @@ def test_a_demonstration_that_starts_anew_goes_on(store: ReleasedStore, jobs: li
     with sf.demo("breast-cancer", policy="standard", quiet=True, start=start_in_memory) as federation:
         federation["tumours"]["age"].mean()
     assert len(jobs) == 4
+    monkeypatch.setattr("secureframe.datasets.data_digest", lambda: "of a later package")
+    with sf.demo("breast-cancer", quiet=True, start=start_in_memory) as federation:
+        federation["tumours"]["age"].mean()
+    assert len(jobs) == 5
 
 
 # -- how it is kept ------------------------------------------------------------------------------------------------------------
@@ -294,6 +300,14 @@ def test_what_cannot_be_read_is_computed_again(fed: Federation, store: ReleasedS
     path.write_text(text)
     assert fed["people"]["age"].mean() == mean and len(jobs) == 2
     assert fed["people"]["age"].mean() == mean and len(jobs) == 2
+
+
+def test_a_file_is_what_its_key_says(fed: Federation, store: ReleasedStore) -> None:
+    fed["people"]["age"].mean()
+    (path,) = files(store)
+    assert store.find(path.stem) is not None
+    path.rename(path.with_stem("0" * 64))
+    assert store.find("0" * 64) is None
 
 
 def test_a_directory_that_others_may_read_is_refused(fed: Federation, store: ReleasedStore) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import time
@@ -35,6 +36,21 @@ def test_one_process_holds_it(tmp_path: Path) -> None:
         shutil.rmtree(directory)
         with claimed(directory):
             pass
+
+
+def test_a_lock_whose_directory_has_just_gone_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = tmp_path / "monthly"
+    lock = fcntl.flock
+
+    def once(descriptor: int, operation: int) -> None:
+        """Its holder ends, and removes the directory, while this process is about to take the lock."""
+        monkeypatch.setattr(fcntl, "flock", lock)
+        shutil.rmtree(directory)
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", once)
+    with claimed(directory), pytest.raises(Ended), claimed(directory):
+        pass
 
 
 def test_what_nobody_resumes_is_removed(tmp_path: Path) -> None:
