@@ -34,12 +34,16 @@ class Picture:
                 notebook.page.set_viewport_size(VIEW)
         notebook.theme("light")
 
-    def window(self, notebook: Notebook, name: str) -> None:
-        """Take the whole window as it is."""
-        for theme in THEMES if WANTED else ():
+    def window(self, notebook: Notebook, first: Locator, name: str) -> None:
+        """Take the window without its sidebar, from a cell on."""
+        if not WANTED:
+            return
+        notebook.page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+        for theme in THEMES:
             notebook.theme(theme)
-            notebook.cells.last.scroll_into_view_if_needed()
+            first.evaluate("cell => cell.scrollIntoView({block: 'start'})")
             self._take(notebook, notebook.page, name, theme)
+        notebook.page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
         notebook.theme("light")
 
     def _take(self, notebook: Notebook, what: Locator | Page, name: str, theme: str) -> None:

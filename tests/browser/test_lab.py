@@ -66,7 +66,7 @@ def test_a_frame_shows_its_columns_and_no_row(notebook: Notebook, picture: Pictu
 
 
 def test_a_job_says_what_it_took_and_by_which_rules_its_result_left(notebook: Notebook, picture: Picture) -> None:
-    notebook.run(JOIN)
+    joined = notebook.run(JOIN)
     cell = notebook.run('cohort.groupby("male")["sbp"].agg(["count", "mean", "std", "median"])')
     expect(output(cell)).to_contain_text(re.compile(r"✓ .* s, \d+ rounds, .* MB among hospital, laboratory, registry"))
     expect(output(cell)).to_contain_text("Released under open-research (threshold 10 persons")
@@ -74,7 +74,7 @@ def test_a_job_says_what_it_took_and_by_which_rules_its_result_left(notebook: No
     picture(notebook, cell, "result")
     figure = notebook.run('cohort["sbp"].hist(bins=list(range(90, 191, 10))).plot(title="Systolic pressure, mmHg")')
     expect(output(figure).get_by_role("img", name=re.compile("Histogram of sbp"))).to_be_visible()
-    picture.window(notebook, "window")
+    picture.window(notebook, joined, "window")
 
 
 def test_a_plan_is_a_graph(notebook: Notebook, picture: Picture) -> None:
