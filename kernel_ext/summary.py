@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from secureframe.display import styled, table_text
-from secureframe.display.page import scrolling, table
+from secureframe.display.page import element, facts, scrolling, table
 from secureframe.errors import PlanError
 
 if TYPE_CHECKING:
@@ -15,16 +15,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A table with its caption, as text and as HTML."""
+    """A table with its caption, as text and as HTML; without a head, names and what they stand for."""
 
     caption: str
-    head: tuple[str, ...]
+    head: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...]
 
     def __repr__(self) -> str:
-        return f"{self.caption}\n{table_text(self.head, self.rows)}"
+        head, *rows = (self.head, *self.rows) if self.head else self.rows
+        return f"{self.caption}\n{table_text(head, rows)}"
 
     def _repr_html_(self) -> str:
+        if not self.head:
+            return styled(element("p", self.caption, classes="sf-title") + facts((name, text) for name, text in self.rows), kind="summary")
         return styled(scrolling(table(self.head, self.rows, caption=self.caption), self.caption), kind="summary")
 
 
@@ -32,7 +35,7 @@ def status(fed: Federation) -> Summary:
     """Return what a federation is for, who is in it, and what has been asked last."""
     jobs = fed.jobs
     running = sum(entry.status == "running" for entry in jobs)
-    facts = [
+    said = [
         ("purpose", fed.purpose),
         ("members", ", ".join(member.name for member in fed.members)),
         ("tables", ", ".join(f"{owner}.{name}" for owner, name in fed.catalog.tables)),
@@ -40,8 +43,8 @@ def status(fed: Federation) -> Summary:
         ("jobs", f"{len(jobs)} asked, {running} running"),
     ]
     if jobs:
-        facts.append(("last job", f"{jobs[-1].title}: {jobs[-1].status}, {jobs[-1].seconds:.2f} s"))
-    return Summary(caption="Federation", head=("", ""), rows=tuple(facts))
+        said.append(("last job", f"{jobs[-1].title}: {jobs[-1].status}, {jobs[-1].seconds:.2f} s"))
+    return Summary(caption="Federation", rows=tuple(said))
 
 
 def members(fed: Federation) -> Summary:
@@ -65,4 +68,4 @@ def job(fed: Federation, beginning: str) -> Any:
     rows = [(name, str(value)) for name, value in asdict(found[0]).items()]
     if fed.last_job is not None and fed.last_job.job == found[0].job:
         rows += [("took", line.strip()) for line in str(fed.last_job).split("\n")]
-    return Summary(caption=f"Job {found[0].job[:8]}", head=("", ""), rows=tuple(rows))
+    return Summary(caption=f"Job {found[0].job[:8]}", rows=tuple(rows))

@@ -90,10 +90,14 @@ def test_lines_that_are_refused(notebook: Notebook, federation: Federation, line
 
 def test_status_and_members(notebook: Notebook) -> None:
     shown = notebook.run("%federation").printed
-    assert PURPOSE in shown and "hospital.patients, laboratory.labs, office.registry" in shown
+    assert f"Federation\n  purpose     {PURPOSE}\n" in shown and "hospital.patients, laboratory.labs, office.registry" in shown
     rows = [line.split() for line in notebook.run("%federation members").printed.split("\n")]
     assert ["laboratory", "labs", "1"] in rows
-    html = notebook.run("%federation members\ndisplay(_)").html[0]
+    notebook.run("%federation")
+    html = notebook.run("display(_)").html[0]
+    assert "<dt>members</dt><dd>hospital, laboratory, office</dd>" in html and "<th" not in html
+    notebook.run("%federation members")
+    html = notebook.run("display(_)").html[0]
     assert '<th scope="row">laboratory</th>' in html and "<caption>" in html
 
 
