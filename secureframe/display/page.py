@@ -78,9 +78,8 @@ font-family:var(--jp-content-font-family,system-ui,-apple-system,"Segoe UI",sans
 & p,& ul,& ol,& dl,& dd,& figure{margin:0;padding:0}
 & ul,& ol{list-style:none}
 & p,& li,& caption,& summary,& td,& th,& dt,& dd{font-size:inherit;line-height:inherit;color:inherit}
-&.secureframe code{font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:.95em;
-color:inherit;background:none;padding:0;
-white-space:pre-wrap;overflow-wrap:anywhere}
+&.secureframe code{font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:.95em;color:inherit;background:none;
+padding:0;white-space:pre-wrap;overflow-wrap:anywhere}
 & table{border-collapse:collapse;margin:0;table-layout:auto;border:0;font-size:inherit;color:inherit;width:auto;
 font-variant-numeric:tabular-nums}
 & caption{caption-side:top;text-align:left;font-weight:600;padding:2px 0 4px;white-space:nowrap}
@@ -118,7 +117,7 @@ background:var(--sf-raised);color:var(--sf-text);border:1px solid var(--sf-line)
 & details{margin:2px 0;padding:0;border:0;background:none}
 & details>:not(summary){margin-left:1.15em}
 & summary{cursor:pointer;padding:2px 4px 2px 0;display:list-item;list-style-position:inside}
-& :focus-visible{outline:2px solid var(--sf-accent);outline-offset:1px}
+& :focus-visible{outline:2px solid var(--sf-accent);outline-offset:-1px}
 @media print{& details::details-content{content-visibility:visible;block-size:auto}& .sf-scroll{max-height:none;overflow:visible}}
 """
 
