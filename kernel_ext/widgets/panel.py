@@ -39,7 +39,8 @@ class FederationPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has 
         self._federation = federation
         self._states: dict[str, str] = {}
         self._seen: dict[str, str] = {}
-        self._asking, self._following = Aside("federation panel"), Aside("federation panel jobs")
+        # Apart, so that a job is cancelled at once while an institution does not answer.
+        self._asking, self._following, self._cancelling = Aside("health"), Aside("jobs"), Aside("cancelling")
         self._head, self._members, self._jobs, self._elapsed = html(), html(), html(), html()
         self._ask = button("Ask all institutions", "Ask every institution whether a job could run there now", self.refresh)
         self._running = dropdown("Running job", "The job that the button cancels", [(NONE, "")])
@@ -66,9 +67,11 @@ class FederationPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has 
     def cancel(self) -> None:
         """Cancel the job that is chosen, at all parties."""
         job = self._running.value
-        if job:
-            self.status.say(f"cancelling {job[:8]} at all institutions …")
-            self._asking.start(lambda: self._federation.cancel(job))
+        if not job:
+            self.status.say(NONE)
+            return
+        self.status.say(f"cancelling {job[:8]} at all institutions …")
+        self._cancelling.start(lambda: self._federation.cancel(job))
 
     def close(self) -> None:
         """Show nothing any more, and follow no job."""
