@@ -36,6 +36,7 @@ from secureframe.pending import Pending
 warnings.filterwarnings("ignore", category=SuppressedWarning, module=re.escape(__name__))
 
 CHARTS = {"no chart": "", "bars": "bar", "bars to the right": "barh", "line": "line"}
+SEVERAL = "Of a list of several lines, Ctrl or Shift chooses more than one."
 EVERYBODY = ("everybody", "")
 NO_COLUMNS = ("none", "")
 
@@ -63,7 +64,7 @@ class ResultsExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has 
         self._table.observe(lambda _: self._take_table(), names="value")
         self._chart.observe(lambda _: self._draw(), names="value")
         self.asking = Asking(frame, self) if frame is not None else None
-        head = html(title("Released results"))
+        head = html(title("Released results") + element("p", SEVERAL, classes="sf-note"))
         more = [] if self.asking is None else [self.asking]
         super().__init__([head, row(self._table, self._chart), self._chosen, self._cells, self._picture, self.status, *more])
         self._take_table()

@@ -39,8 +39,9 @@ class FederationPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has 
         self._federation = federation
         self._states: dict[str, str] = {}
         self._seen: dict[str, str] = {}
-        self._asking, self._following = Aside("federation panel"), Aside("federation panel jobs")
-        self._head, self._members, self._jobs = html(), html(), html()
+        # Apart, so that a job is cancelled at once while an institution does not answer.
+        self._asking, self._following, self._cancelling = Aside("health"), Aside("jobs"), Aside("cancelling")
+        self._head, self._members, self._jobs, self._elapsed = html(), html(), html(), html()
         self._ask = button("Ask all institutions", "Ask every institution whether a job could run there now", self.refresh)
         self._running = dropdown("Running job", "The job that the button cancels", [(NONE, "")])
         self._cancel = button(
@@ -50,7 +51,7 @@ class FederationPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has 
         self.status = StatusLine()
         show(self._head, title("Federation") + facts([("answers are for", federation.purpose)]))
         super().__init__(
-            [self._head, self._members, row(self._ask), self._jobs, row(self._running, self._cancel), self.status]
+            [self._head, self._members, row(self._ask), self._jobs, row(self._running, self._cancel), self._elapsed, self.status]
         )
         self._show_members()
         self._show_jobs(federation.jobs)
@@ -61,15 +62,16 @@ class FederationPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has 
     def refresh(self) -> None:
         """Ask every institution how it is; the answers are shown as they are there."""
         self.status.say("asking all institutions …")
-        self._ask.disabled = True
         self._asking.start(self._ask_all)
 
     def cancel(self) -> None:
         """Cancel the job that is chosen, at all parties."""
         job = self._running.value
-        if job:
-            self.status.say(f"cancelling {job[:8]} at all institutions …")
-            self._asking.start(lambda: self._federation.cancel(job))
+        if not job:
+            self.status.say(NONE)
+            return
+        self.status.say(f"cancelling {job[:8]} at all institutions …")
+        self._cancelling.start(lambda: self._federation.cancel(job))
 
     def close(self) -> None:
         """Show nothing any more, and follow no job."""
@@ -84,8 +86,6 @@ class FederationPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has 
         except Exception as error:  # noqa: BLE001  # it is told in the widget
             self.status.tell(error)
             return
-        finally:
-            self._ask.disabled = False
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         self._seen |= dict.fromkeys([name for name, state in self._states.items() if state == READY], now)
         self._show_members()
@@ -102,7 +102,7 @@ class FederationPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has 
             jobs = self._federation.jobs
             self._show_jobs(jobs)
             self._see(jobs)
-            if not any(entry.status == "running" for entry in jobs) or not self._following.pause(1.0):
+            if not any(map(_runs, jobs)) or not self._following.pause(1.0):
                 return
 
     def _see(self, jobs: Sequence[JobEntry]) -> None:
@@ -132,18 +132,22 @@ class FederationPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has 
         show(self._members, table(("institution", "tables", "hosts", "state", "last seen"), rows, caption="Members"))
 
     def _show_jobs(self, jobs: Sequence[JobEntry]) -> None:
-        running = [(f"{entry.title or 'a statement'} ({entry.job[:8]})", entry.job) for entry in jobs if _cancellable(entry)]
+        now = [entry for entry in jobs if _runs(entry) and entry.job]
+        running = [(f"{entry.title or 'a statement'} ({entry.job[:8]})", entry.job) for entry in now]
         options = tuple(running) or ((NONE, ""),)
         if tuple(self._running.options) != options:
             self._running.options = options
         self._cancel.disabled = not running
         show(self._jobs, _jobs(jobs))
+        # Apart from the table, which would lose the reader's place each time that it is shown anew.
+        seconds = [f"{entry.job[:8]} has been running for {entry.seconds:.0f} s" for entry in now]
+        show(self._elapsed, element("p", "; ".join(seconds), classes="sf-note") if seconds else "")
         if jobs and self.status.text.startswith("cancelling") and not running:
             self.status.say(f"the job has ended: {jobs[-1].status}")
 
 
-def _cancellable(entry: JobEntry) -> bool:
-    return entry.status == "running" and bool(entry.job)
+def _runs(entry: JobEntry) -> bool:
+    return entry.status == "running"
 
 
 def _state(state: str | None) -> Html:
@@ -172,7 +176,7 @@ def _jobs(jobs: Sequence[JobEntry]) -> str:
                 chip(status, ENDS.get(entry.status, "")),
                 entry.title,
                 whole(moment(entry.started)),
-                f"{entry.seconds:.1f}",
+                "" if _runs(entry) else f"{entry.seconds:.1f}",
                 f"{entry.rounds:,}" if ended else "",
                 megabytes(entry.bytes) if ended else "",
                 *([entry.purpose] if len(purposes) > 1 else []),
