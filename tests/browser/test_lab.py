@@ -66,7 +66,7 @@ def test_a_frame_shows_its_columns_and_no_row(notebook: Notebook, picture: Pictu
 
 
 def test_a_job_says_what_it_took_and_by_which_rules_its_result_left(notebook: Notebook, picture: Picture) -> None:
-    joined = notebook.run(JOIN)
+    joined = notebook.run(JOIN.strip())
     cell = notebook.run('cohort.groupby("male")["sbp"].agg(["count", "mean", "std", "median"])')
     expect(output(cell)).to_contain_text(re.compile(r"✓ .* s, \d+ rounds, .* MB among hospital, laboratory, registry"))
     expect(output(cell)).to_contain_text("Released under open-research (threshold 10 persons")
