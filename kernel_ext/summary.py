@@ -27,7 +27,8 @@ class Summary:
 
     def _repr_html_(self) -> str:
         if not self.head:
-            return styled(element("p", self.caption, classes="sf-title") + facts((name, text) for name, text in self.rows), kind="summary")
+            listed = facts((name, text) for name, text in self.rows)
+            return styled(element("p", self.caption, classes="sf-title") + listed, kind="summary")
         return styled(scrolling(table(self.head, self.rows, caption=self.caption), self.caption), kind="summary")
 
 
