@@ -118,7 +118,7 @@ background:var(--sf-raised);color:var(--sf-text);border:1px solid var(--sf-line)
 & details{margin:2px 0;padding:0;border:0;background:none}
 & details>:not(summary){margin-left:1.15em}
 & summary{cursor:pointer;padding:2px 4px 2px 0;display:list-item;list-style-position:inside}
-& :focus-visible{outline:2px solid var(--sf-accent);outline-offset:1px}
+& :focus-visible{outline:2px solid var(--sf-accent);outline-offset:-1px}
 @media print{& details::details-content{content-visibility:visible;block-size:auto}& .sf-scroll{max-height:none;overflow:visible}}
 """
 
