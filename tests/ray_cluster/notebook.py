@@ -51,16 +51,16 @@ def answers(fed: Federation, rounds: int) -> None:
 
 @contextmanager
 def held_back(fed: Federation) -> Iterator[threading.Event]:
-    """One institution hears of a job only once the event is set, so that none ends before; all have ended it at the end."""
-    given_up, ended, stream = threading.Event(), threading.Event(), GatewayClient.stream
+    """One institution hears of a job only once the event is set and another one has ended it; at the end all have."""
+    given_up, another, ended, stream = threading.Event(), threading.Event(), threading.Event(), GatewayClient.stream
 
     def late(gateway: GatewayClient, *arguments: Any) -> None:
         first = gateway.name == fed.members[0].name
         if first:
             given_up.wait(60)
+            another.wait(60)
         stream(gateway, *arguments)
-        if first:
-            ended.set()
+        (ended if first else another).set()
 
     GatewayClient.stream = late  # type: ignore[method-assign, assignment]
     try:

@@ -62,6 +62,9 @@ class Kernel:
 
     def value(self, expression: str, subshell: str | None = None) -> str:
         reply = self.ended(self.run("", expressions={"value": expression}, subshell=subshell), 60)
+        while reply["status"] == "aborted":
+            # What reaches a kernel in the moment after an error is not run.
+            reply = self.ended(self.run("", expressions={"value": expression}, subshell=subshell), 60)
         return str(reply["user_expressions"]["value"]["data"]["text/plain"])
 
     def press(self, widget: str) -> None:
