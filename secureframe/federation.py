@@ -388,6 +388,7 @@ class Federation:
             except ProtocolAborted:
                 if not self._history.is_cancelled(job):
                     raise
+                line.cancelled()
                 raise ProtocolAborted(
                     "the job was cancelled at every institution; nothing was released", hint="run the statement again"
                 ) from None

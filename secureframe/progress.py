@@ -79,13 +79,20 @@ class ProgressLine:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """End the line where a job was stopped; of what never ran, or what the notebook answers by itself, nothing is said."""
-        after = f"after {_seconds(self._seconds)}; nothing was released"
-        if not self._told:
-            self.close()
-        elif isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
-            self._end("✗", f"cancelled at every institution {after}")
+        if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
+            self.cancelled()
         elif error is not None and not (isinstance(error, SecureFrameError) and not error.told):
-            self._end("✗", f"stopped {after}")
+            self._end_unreleased("stopped")
+        else:
+            self.close()
+
+    def cancelled(self) -> None:
+        """End the line of a job that somebody cancelled."""
+        self._end_unreleased("cancelled at every institution")
+
+    def _end_unreleased(self, what: str) -> None:
+        if self._told:
+            self._end("✗", f"{what} after {_seconds(self._seconds)}; nothing was released")
         else:
             self.close()
 

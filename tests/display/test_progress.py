@@ -130,6 +130,15 @@ def test_a_job_that_did_not_end_says_so(monkeypatch: pytest.MonkeyPatch, error: 
     assert written(terminal)[-1] == last and terminal.getvalue().endswith("\n")
 
 
+def test_a_job_that_somebody_cancelled_elsewhere_says_so() -> None:
+    terminal = Terminal()
+    with pytest.raises(sf.ProtocolAborted), ProgressLine(stream=terminal) as line:
+        line(RUNS)
+        line.cancelled()
+        raise sf.ProtocolAborted("the job was cancelled")
+    assert written(terminal)[-1] == "✗ cancelled at every institution after 1.5 s; nothing was released"
+
+
 def test_of_what_never_ran_nothing_is_said() -> None:
     terminal = Terminal()
     with pytest.raises(sf.PolicyError), ProgressLine(stream=terminal):
