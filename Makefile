@@ -5,6 +5,8 @@ PY := $(VENV)/bin/python
 KEY := $(shell cksum pyproject.toml | cut -d' ' -f1)
 STAMP := $(VENV)/.installed-$(KEY)
 PEERS := .peers
+# In a container people are root, which JupyterLab wants to be told.
+AS_ROOT := $(shell [ "$$(id -u)" -ne 0 ] || echo --allow-root)
 CANDIDATES := python3 python3.13 python3.12 python3.11 python
 USABLE := import sys, venv, ensurepip; sys.exit(not ((3, 11) <= sys.version_info[:2] <= (3, 13)))
 
@@ -18,7 +20,7 @@ demo: $(STAMP) ## three studies over several institutions, on this machine
 	@$(PY) -m secureframe.demonstration
 
 lab: $(STAMP) ## JupyterLab on the gallery, in notebooks/
-	@JUPYTER_CONFIG_PATH=$(CURDIR)/.jupyter $(VENV)/bin/jupyter lab notebooks/01_first_steps.ipynb
+	@JUPYTER_CONFIG_PATH=$(CURDIR)/.jupyter $(VENV)/bin/jupyter lab $(AS_ROOT) notebooks/01_first_steps.ipynb
 
 notebooks: $(STAMP) ## run the gallery by papermill, as it stands; what comes out is in build/notebooks
 	@mkdir -p build/notebooks; cd notebooks; for each in *.ipynb; do \
