@@ -107,7 +107,7 @@ class SecureFrameMagics(Magics):
         return members(fed) if chosen.action == "members" else status(fed)
 
     def _open(self, action: str, what: str | None, purpose: str | None, name: str) -> Any:
-        import secureframe.federation as opening
+        import secureframe.starting as opening
         from kernel_ext.summary import status
 
         if action == "demo":

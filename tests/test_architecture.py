@@ -35,7 +35,7 @@ FOLDERS = {
     "distinct": 3, "matrices": 3, "pivoting": 3, "resampling": 3, "frame_statistics": 3, "series_statistics": 3,
     "frame_methods": 3, "series_methods": 3,
     "accessors": 3, "casting": 3, "history": 3,
-    "federation": 4, "testing": 4, "inbox": 4,
+    "federation": 4, "starting": 4, "testing": 4, "inbox": 4,
     "": 5, "demonstration": 5, "command": 5,
 }  # fmt: skip
 """Floors inside secureframe: a file imports from its own floor and from those below; a file that is named has its own."""

@@ -30,8 +30,8 @@ from kernel_ext.report.meta import ReportMeta
 from kernel_ext.report.parameters import FEDERATION, declared, given
 from kernel_ext.report.state import claimed, directory_of, remove_old
 from secureframe.errors import PlanError, SecureFrameError
-from secureframe.federation import DEMO
 from secureframe.released_store import ReleasedStore
+from secureframe.starting import DEMO
 
 app = typer.Typer()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from secureframe.errors import PlanError
-from secureframe.federation import DEMO
+from secureframe.starting import DEMO
 
 TAG = "parameters"
 FEDERATION = "federation"

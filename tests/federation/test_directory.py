@@ -6,10 +6,10 @@ import os
 
 import pytest
 
-from secureframe import federation
+from secureframe import starting
 
 
 def test_a_place_that_cannot_be_written_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert federation._short_directory() == "/tmp"
+    assert starting._short_directory() == "/tmp"
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert federation._short_directory() is None
+    assert starting._short_directory() is None

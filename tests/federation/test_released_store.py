@@ -329,7 +329,7 @@ def test_a_full_disk_is_told(fed: Federation, store: ReleasedStore, monkeypatch:
 
 
 def test_connecting_starts_a_demonstration_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("secureframe.federation._backend", lambda name: {"simulate": start_in_memory}[name])
+    monkeypatch.setattr("secureframe.starting._backend", lambda name: {"simulate": start_in_memory}[name])
     with sf.connect("demo:breast-cancer", purpose="a report", quiet=True) as federation:
         assert federation.purpose == "a report" and federation.members[0].name == "rotterdam"
     with pytest.raises(sf.PlanError, match="no demonstration 'lung'"):

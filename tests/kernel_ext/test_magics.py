@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import kernel_ext.magics as magics
-import secureframe.federation as opening
+import secureframe.starting as opening
 from secureframe.federation import Federation
 from secureframe.results.receipt import Receipt
 from secureframe.testing import start_in_memory
